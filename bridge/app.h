@@ -1,0 +1,37 @@
+/* What the parts of the application share. */
+#ifndef BRIDGE_APP_H
+#define BRIDGE_APP_H
+
+#include "http.h"
+#include "log.h"
+#include "store.h"
+#include <freshet/freshet.h>
+#include <stdatomic.h>
+
+struct app {
+    struct freshet *freshet;
+    struct store *store;
+    struct http_router *router;
+    struct freshet_log log;
+    char instance[320];   /* host:port, for people */
+    atomic_bool draining; /* not ready any more */
+};
+
+/* Each feature registers its loader and its routes. Before the workers start; FRESHET_OK or a status with
+ * `error`. What a feature makes lives until its stop, after the workers have ended. */
+struct counter;
+struct board;
+struct page;
+enum freshet_status counter_start(struct counter **out, struct app *app, struct freshet_error *error);
+void counter_stop(struct counter *counter);
+enum freshet_status board_start(struct board **out, struct app *app, struct freshet_error *error);
+void board_stop(struct board *board);
+enum freshet_status page_start(struct page **out, struct app *app, struct freshet_error *error);
+void page_stop(struct page *page);
+void metrics_start(struct app *app);
+
+/* To be called with the store's answer to a change: publishes that what `topic` shows changed, also if the
+ * store did not answer, because the change may have come through all the same. Any thread. */
+void app_publish_change(struct app *app, enum freshet_status stored, const struct freshet_topic *topic);
+
+#endif

@@ -1,0 +1,67 @@
+/* Small helpers around h2o for the features: routes, JSON, and answers that come later from other threads. */
+#ifndef BRIDGE_HTTP_H
+#define BRIDGE_HTTP_H
+
+#include <freshet/span.h>
+#include <h2o.h>
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#if H2O_USE_LIBUV
+#error "libh2o-evloop: compile with -DH2O_USE_LIBUV=0 (pkg-config does not say so; the layout differs)"
+#endif
+
+#define HTTP_MAX_BODY_BYTES 16384
+#define HTTP_MAX_PARAMS     2
+
+/* Requests outside of the mount of live streams. */
+struct http_router;
+
+/* A request that waits for its answer; lives during the handler's call. */
+struct http_request {
+    h2o_req_t *h2o;
+    struct http_router *router;
+    const char *params[HTTP_MAX_PARAMS]; /* decoded, in the pattern's order; never empty */
+};
+
+/* Answers the request, in one of the ways below, exactly once. On a worker's loop; must not block. */
+typedef void (*http_handle)(struct http_request *request, void *user);
+
+/* Takes every request under `path` that no handler before it took. `instance` names this one in each answer;
+ * it must outlive the configuration. Before h2o_context_init(); never NULL (h2o stops the program without
+ * memory). */
+struct http_router *http_router_new(h2o_pathconf_t *path, const char *instance);
+
+/* `pattern` such as `board/:boardId/tasks`, without a leading slash; GET answers HEAD too. Texts must outlive
+ * the router. At most 16 routes. */
+void http_route(struct http_router *router, const char *method, const char *pattern, http_handle handle,
+                void *user);
+
+/* Answers at once. `type` and `body` are copied. */
+void http_answer(struct http_request *request, int status, const char *type, struct freshet_span body);
+/* Takes the reference; NULL counts as out of memory: 500. */
+void http_answer_json(struct http_request *request, int status, json_t *json);
+/* {"error": …, "field": …}; `field` may be NULL. */
+void http_answer_error(struct http_request *request, int status, const char *error, const char *field);
+/* A header more for the answer; texts must live until the request ends. */
+void http_add_header(struct http_request *request, const char *name, const char *value);
+
+bool http_has_body(const struct http_request *request);
+/* The body as a JSON object, to be released by the caller. NULL: it was none, or too long; the request is
+ * then answered. */
+json_t *http_read_object(struct http_request *request);
+
+/* An answer that comes later. The client may be gone by then; the handle stays safe. */
+struct http_later;
+
+/* Takes the request out of the handler's call. NULL: no memory; the request is then answered. On the loop. */
+struct http_later *http_later_new(struct http_request *request);
+/* Like the functions of the same name, from any thread. One of them exactly once for each handle. */
+void http_later_json(struct http_later *later, int status, json_t *json);
+void http_later_error(struct http_later *later, int status, const char *error, const char *field);
+
+/* Answers that are still to come on this loop; the owner's loop. Zero before h2o_context_dispose(). */
+size_t http_pending(struct http_router *router, h2o_context_t *context);
+
+#endif

@@ -1,0 +1,198 @@
+/* freshet-bridge: the life of the process. */
+#include "app.h"
+#include "server.h"
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+enum { DRAIN_DEADLINE_MS = 5000, DRAIN_SPREAD_MS = 2000, DESTROY_DEADLINE_MS = 1000 };
+
+struct program {
+    struct options options;
+    struct app app;
+    struct server *server;
+    struct counter *counter;
+    struct board *board;
+    struct page *page;
+    int signal_fd;
+    uint16_t port;
+};
+
+static const char *environment(const char *name)
+{
+    return getenv(name);
+}
+
+void app_publish_change(struct app *app, enum freshet_status stored, const struct freshet_topic *topic)
+{
+    if (stored != FRESHET_OK && stored != FRESHET_UNAVAILABLE && stored != FRESHET_CLOSED)
+        return;
+    enum freshet_status status = freshet_publish(app->freshet, topic, freshet_span(NULL, 0), NULL, NULL);
+    if (status != FRESHET_OK)
+        log_line(&app->log, FRESHET_LOG_WARN, "publish of %s refused: %s", topic->text,
+                 freshet_status_text(status));
+}
+
+/* Each stream is a descriptor. */
+static void raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+/* Before any thread starts, so that all of them leave these signals to main(). */
+static int catch_signals(void)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    if (pthread_sigmask(SIG_BLOCK, &set, NULL) != 0)
+        return -1;
+    /* A shell's background jobs are born with SIGINT ignored, and what is ignored never arrives. */
+    signal(SIGINT, SIG_DFL);
+    signal(SIGTERM, SIG_DFL);
+    signal(SIGPIPE, SIG_IGN);
+    return signalfd(-1, &set, SFD_CLOEXEC);
+}
+
+/* What people call this instance: where it listens; behind "all addresses", the machine's name. */
+static void name_instance(struct program *program)
+{
+    const char *host = program->options.host;
+    char machine[HOST_NAME_MAX + 1] = "";
+    if (strcmp(host, "0.0.0.0") == 0 || strcmp(host, "::") == 0) {
+        gethostname(machine, sizeof(machine) - 1);
+        host = machine;
+        if (machine[strspn(machine, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_")] !=
+            '\0')
+            host = "this-machine";
+    }
+    bool bracket = strchr(host, ':') != NULL;
+    snprintf(program->app.instance, sizeof(program->app.instance), "%s%s%s:%u", bracket ? "[" : "", host,
+             bracket ? "]" : "", (unsigned)program->port);
+}
+
+static enum freshet_status make_freshet(struct program *program, struct freshet_error *error)
+{
+    struct freshet_options options = {.size = sizeof(options), .log = program->app.log};
+    struct freshet_redis_options redis = {
+        .size = sizeof(redis), .url = program->options.redis, .prefix = program->options.prefix};
+    if (redis.url != NULL) {
+        enum freshet_status status = freshet_redis_bus_new(&options.bus, &redis, error);
+        if (status != FRESHET_OK)
+            return status;
+    }
+    return freshet_new(&program->app.freshet, &options, error);
+}
+
+static enum freshet_status make_server(struct program *program, struct freshet_error *error)
+{
+    int fd = server_listen(&program->options, &program->port, error);
+    if (fd < 0)
+        return FRESHET_SYSTEM;
+    name_instance(program);
+    return server_new(&program->server, &program->app, fd, program->options.threads, error);
+}
+
+static enum freshet_status start_features(struct program *program, struct freshet_error *error)
+{
+    struct app *app = &program->app;
+    enum freshet_status status = counter_start(&program->counter, app, error);
+    if (status == FRESHET_OK)
+        status = board_start(&program->board, app, error);
+    if (status == FRESHET_OK)
+        status = page_start(&program->page, app, error);
+    if (status == FRESHET_OK)
+        metrics_start(app);
+    return status;
+}
+
+static enum freshet_status start(struct program *program, struct freshet_error *error)
+{
+    enum freshet_status status = store_new(&program->app.store, &program->options, &program->app.log, error);
+    if (status == FRESHET_OK)
+        status = make_freshet(program, error);
+    if (status == FRESHET_OK)
+        status = make_server(program, error);
+    if (status == FRESHET_OK)
+        status = start_features(program, error);
+    if (status == FRESHET_OK)
+        status = server_run(program->server, error);
+    return status;
+}
+
+/* Workers have ended before: nothing asks the store or publishes any more. */
+static void stop(struct program *program)
+{
+    server_destroy(program->server);
+    store_destroy(program->app.store);
+    freshet_destroy(program->app.freshet, DESTROY_DEADLINE_MS);
+    counter_stop(program->counter);
+    board_stop(program->board);
+    page_stop(program->page);
+    close(program->signal_fd);
+}
+
+static int take_signal(const struct program *program)
+{
+    struct signalfd_siginfo info;
+    ssize_t len;
+    do {
+        len = read(program->signal_fd, &info, sizeof(info));
+    } while (len < 0 && errno == EINTR);
+    return len == sizeof(info) ? (int)info.ssi_signo : SIGTERM;
+}
+
+/* Until a signal asks for the end and the workers have ended; a second signal ends the process at once. */
+static void serve(struct program *program)
+{
+    struct pollfd fds[] = {
+        {.fd = program->signal_fd, .events = POLLIN},
+        {.fd = server_ended_fd(program->server), .events = POLLIN},
+    };
+    take_signal(program);
+    atomic_store(&program->app.draining, true);
+    log_line(&program->app.log, FRESHET_LOG_INFO, "draining, %d ms at most", DRAIN_DEADLINE_MS);
+    server_drain(program->server, DRAIN_DEADLINE_MS, DRAIN_SPREAD_MS);
+    while ((fds[1].revents & POLLIN) == 0) {
+        if (poll(fds, 2, -1) > 0 && (fds[0].revents & POLLIN) != 0)
+            _exit(128 + take_signal(program));
+    }
+}
+
+int main(int argc, char **argv)
+{
+    struct program program = {.signal_fd = -1};
+    struct freshet_error error = {""};
+    enum options_result read = options_read(&program.options, argc, argv, environment, stdout, stderr);
+    if (read != OPTIONS_RUN)
+        return read == OPTIONS_SHOWN ? 0 : 2;
+    program.app.log = log_to_stderr(program.options.log_level);
+    raise_descriptor_limit();
+    program.signal_fd = catch_signals();
+    enum freshet_status status = start(&program, &error);
+    if (status != FRESHET_OK) {
+        fprintf(stderr, "freshet-bridge: %s\n",
+                error.text[0] == '\0' ? freshet_status_text(status) : error.text);
+        /* Threads may run that nobody drained: leave without taking anything from under them. */
+        _exit(status == FRESHET_INVALID ? 2 : 1);
+    }
+    printf("listening on http://%s%s%s:%u\n", strchr(program.options.host, ':') ? "[" : "",
+           program.options.host, strchr(program.options.host, ':') ? "]" : "", (unsigned)program.port);
+    fflush(stdout);
+    serve(&program);
+    log_line(&program.app.log, FRESHET_LOG_INFO, "ended");
+    stop(&program);
+    return 0;
+}

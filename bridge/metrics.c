@@ -1,0 +1,56 @@
+/* How it goes, for machines.
+ *
+ *   GET /metrics        Prometheus text
+ *   GET /health/live    200 while the process serves: for front proxies and restarts
+ *   GET /health/ready   200 or 503, whether deliveries are proved: for alerts and rolling deploys */
+#include "app.h"
+#include <stdlib.h>
+
+static void get_metrics(struct http_request *request, void *user)
+{
+    struct app *app = user;
+    char *text = freshet_stats_prometheus(app->freshet);
+    if (text == NULL)
+        http_answer_error(request, 500, "out of memory", NULL);
+    else
+        http_answer(request, 200, "text/plain; version=0.0.4; charset=utf-8", freshet_span_text(text));
+    free(text);
+}
+
+static void get_live(struct http_request *request, void *user)
+{
+    (void)user;
+    http_answer_json(request, 200, json_pack("{s:b}", "live", 1));
+}
+
+static const char *bus_text(enum freshet_bus_state state)
+{
+    switch (state) {
+    case FRESHET_BUS_PROVED:
+        return "proved";
+    case FRESHET_BUS_UP:
+        return "up";
+    default:
+        return "down";
+    }
+}
+
+static void get_ready(struct http_request *request, void *user)
+{
+    struct app *app = user;
+    struct freshet_stats stats;
+    freshet_stats_get(app->freshet, &stats);
+    bool draining = atomic_load(&app->draining);
+    bool ready = !draining && freshet_ready(app->freshet);
+    json_t *json = json_pack("{s:b, s:b, s:s, s:I, s:I}", "ready", ready, "draining", draining, "bus",
+                             bus_text(stats.bus.state), "probe_age_ms", (json_int_t)stats.bus.probe_age_ms,
+                             "streams", (json_int_t)stats.streams);
+    http_answer_json(request, ready ? 200 : 503, json);
+}
+
+void metrics_start(struct app *app)
+{
+    http_route(app->router, "GET", "metrics", get_metrics, app);
+    http_route(app->router, "GET", "health/live", get_live, app);
+    http_route(app->router, "GET", "health/ready", get_ready, app);
+}

@@ -1,0 +1,236 @@
+#include "server_worker.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum {
+    STACK_BYTES = 8 * 1024 * 1024, /* h2o puts whole request heads on the stack */
+    ACCEPTS_AT_ONCE = 16,
+    CLOSE_GRACE_MS = 300 /* for clients to close by themselves */
+};
+
+/* An accepted connection, also after a stream has taken its socket. */
+struct connection {
+    h2o_linklist_t link;
+    h2o_socket_t *socket;
+};
+
+/* From server_drain(). */
+struct order {
+    h2o_multithread_message_t message;
+    uint32_t deadline_ms, spread_ms;
+};
+
+/* ---- connections ---- */
+
+static void forget_connection(void *data)
+{
+    struct connection *connection = data;
+    h2o_linklist_unlink(&connection->link);
+    free(connection);
+}
+
+static void take_connection(struct worker *worker, h2o_socket_t *socket)
+{
+    struct connection *connection = calloc(1, sizeof(*connection));
+    if (connection == NULL) {
+        h2o_socket_close(socket);
+        return;
+    }
+    connection->socket = socket;
+    h2o_linklist_insert(&worker->connections, &connection->link);
+    socket->on_close.cb = forget_connection;
+    socket->on_close.data = connection;
+    freshet_h2o_harden_socket(socket);
+    h2o_accept(&worker->accept, socket);
+}
+
+static void start_tick(struct worker *worker)
+{
+    if (!h2o_timeout_is_linked(&worker->tick))
+        h2o_timeout_link(worker->context.loop, &worker->context.hundred_ms_timeout, &worker->tick);
+}
+
+/* The listener stays readable while nothing can be accepted: it would keep the loop spinning. */
+static void pause_accepting(struct worker *worker)
+{
+    if (!worker->accept_failing)
+        log_line(&worker->app->log, FRESHET_LOG_WARN, "no connection can be accepted: %s", strerror(errno));
+    worker->accept_failing = true;
+    h2o_socket_read_stop(worker->listener);
+    worker->accept_paused = true;
+    start_tick(worker);
+}
+
+static void on_accept(h2o_socket_t *listener, const char *error)
+{
+    struct worker *worker = listener->data;
+    if (error != NULL)
+        return;
+    for (int i = 0; i < ACCEPTS_AT_ONCE; i++) {
+        errno = 0;
+        h2o_socket_t *socket = h2o_evloop_socket_accept(listener);
+        if (socket != NULL) {
+            worker->accept_failing = false;
+            take_connection(worker, socket);
+            continue;
+        }
+        if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+            pause_accepting(worker);
+        return;
+    }
+}
+
+static void resume_accepting(struct worker *worker)
+{
+    worker->accept_paused = false;
+    h2o_socket_read_start(worker->listener, on_accept);
+}
+
+/* ---- the end ---- */
+
+static int shut_idle(h2o_req_t *request, void *data)
+{
+    (void)data;
+    if (request->version == 0) /* none has been read */
+        shutdown(h2o_socket_get_fd(request->conn->callbacks->get_socket(request->conn)), SHUT_RDWR);
+    return 0;
+}
+
+static void cut_connections(struct worker *worker)
+{
+    for (h2o_linklist_t *at = worker->connections.next; at != &worker->connections; at = at->next) {
+        struct connection *connection = H2O_STRUCT_FROM_MEMBER(struct connection, link, at);
+        shutdown(h2o_socket_get_fd(connection->socket), SHUT_RDWR);
+    }
+}
+
+static void on_drained(struct freshet_h2o_worker *streams, void *user)
+{
+    struct worker *worker = user;
+    (void)streams;
+    worker->state = WORKER_CLOSING;
+}
+
+static void begin_drain(struct worker *worker, uint32_t deadline_ms, uint32_t spread_ms)
+{
+    worker->state = WORKER_DRAINING;
+    h2o_socket_read_stop(worker->listener);
+    h2o_socket_close(worker->listener);
+    worker->listener = NULL;
+    worker->accept_paused = false;
+    worker->cut_at_ms = h2o_now(worker->context.loop) + deadline_ms + CLOSE_GRACE_MS;
+    h2o_context_request_shutdown(&worker->context);
+    start_tick(worker);
+    freshet_h2o_worker_drain(worker->streams, deadline_ms, spread_ms, on_drained, worker);
+}
+
+static void on_order(h2o_multithread_receiver_t *receiver, h2o_linklist_t *messages)
+{
+    struct worker *worker = H2O_STRUCT_FROM_MEMBER(struct worker, orders, receiver);
+    while (!h2o_linklist_is_empty(messages)) {
+        struct order *order = H2O_STRUCT_FROM_MEMBER(struct order, message.link, messages->next);
+        h2o_linklist_unlink(&order->message.link);
+        if (worker->state == WORKER_SERVING)
+            begin_drain(worker, order->deadline_ms, order->spread_ms);
+        free(order);
+    }
+}
+
+static void on_tick(h2o_timeout_entry_t *entry)
+{
+    struct worker *worker = H2O_STRUCT_FROM_MEMBER(struct worker, tick, entry);
+    if (worker->accept_paused)
+        resume_accepting(worker);
+    if (worker->state < WORKER_DRAINING)
+        return;
+    worker->config->http1.callbacks.foreach_request(&worker->context, shut_idle, NULL);
+    if (h2o_now(worker->context.loop) >= worker->cut_at_ms)
+        cut_connections(worker);
+    start_tick(worker);
+}
+
+static bool has_ended(const struct worker *worker)
+{
+    return worker->state == WORKER_CLOSING && worker->connections.next == &worker->connections &&
+           http_pending(worker->app->router, (h2o_context_t *)&worker->context) == 0;
+}
+
+/* ---- the thread ---- */
+
+/* Everything of h2o is made in the thread that uses it: sockets take buffers from its pools. */
+static enum freshet_status set_up(struct worker *worker, struct freshet_error *error)
+{
+    h2o_linklist_init_anchor(&worker->connections);
+    h2o_context_init(&worker->context, h2o_evloop_create(), worker->config);
+    enum freshet_status status =
+        freshet_h2o_worker_join(worker->app->freshet, &worker->context, &worker->streams, error);
+    if (status != FRESHET_OK)
+        return status;
+    worker->accept.ctx = &worker->context;
+    worker->accept.hosts = worker->config->hosts;
+    worker->tick.cb = on_tick;
+    h2o_multithread_register_receiver(worker->context.queue, &worker->orders, on_order);
+    worker->listener =
+        h2o_evloop_socket_create(worker->context.loop, worker->listen_fd, H2O_SOCKET_FLAG_DONT_READ);
+    worker->listener->data = worker;
+    h2o_socket_read_start(worker->listener, on_accept);
+    worker->state = WORKER_SERVING;
+    return FRESHET_OK;
+}
+
+static void tear_down(struct worker *worker)
+{
+    h2o_loop_t *loop = worker->context.loop;
+    h2o_multithread_queue_t *queue = worker->context.queue;
+    freshet_h2o_worker_leave(worker->streams);
+    h2o_timeout_unlink(&worker->tick);
+    /* h2o_context_dispose() asserts that it does not run. */
+    h2o_timeout_unlink(&worker->context.http2._graceful_shutdown_timeout);
+    h2o_multithread_unregister_receiver(worker->context.queue, &worker->orders);
+    h2o_context_dispose(&worker->context);
+    free(queue); /* h2o 2.2.5 forgets it */
+    h2o_evloop_run(loop, 0);
+    h2o_evloop_destroy(loop);
+    worker->state = WORKER_ENDED;
+}
+
+static void *run(void *argument)
+{
+    struct worker *worker = argument;
+    struct freshet_error error = {""};
+    enum freshet_status status = set_up(worker, &error);
+    worker->events.started(worker->events.user, status, &error);
+    if (status != FRESHET_OK)
+        return NULL; /* the program ends */
+    while (!has_ended(worker)) {
+        if (h2o_evloop_run(worker->context.loop, INT32_MAX) != 0 && errno != EINTR)
+            abort();
+    }
+    tear_down(worker);
+    worker->events.ended(worker->events.user);
+    return NULL;
+}
+
+enum freshet_status worker_start(struct worker *worker)
+{
+    pthread_attr_t attributes;
+    if (pthread_attr_init(&attributes) != 0)
+        return FRESHET_SYSTEM;
+    pthread_attr_setstacksize(&attributes, STACK_BYTES);
+    int failed = pthread_create(&worker->thread, &attributes, run, worker);
+    pthread_attr_destroy(&attributes);
+    return failed == 0 ? FRESHET_OK : FRESHET_SYSTEM;
+}
+
+void worker_drain(struct worker *worker, uint32_t deadline_ms, uint32_t spread_ms)
+{
+    struct order *order = calloc(1, sizeof(*order));
+    if (order == NULL)
+        abort(); /* asked to end, and not even that is possible */
+    order->deadline_ms = deadline_ms;
+    order->spread_ms = spread_ms;
+    h2o_multithread_send_message(&worker->orders, &order->message);
+}

@@ -1,0 +1,125 @@
+#include "store.h"
+#include "log.h"
+#include "store_memory.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_WORDS = 8, MAX_KEY_BYTES = 1024, DEADLINE_MS = 1000 };
+
+struct store {
+    struct freshet_redis_data *data; /* one of the two is set */
+    struct store_memory *memory;
+    const char *prefix;
+    struct freshet_log log;
+};
+
+/* A command on its way to Redis. */
+struct flight {
+    struct store *store;
+    freshet_redis_reply_cb reply;
+    void *user;
+};
+
+static enum freshet_status connect_data(struct store *store, const struct options *options,
+                                        struct freshet_error *error)
+{
+    struct freshet_redis_data_options data = {
+        .size = sizeof(data),
+        .link = {.size = sizeof(data.link), .url = options->redis},
+        .log = store->log,
+    };
+    struct freshet_error detail = {""};
+    enum freshet_status status = freshet_redis_data_new(&store->data, &data, &detail);
+    if (status != FRESHET_OK)
+        snprintf(error->text, sizeof(error->text), "--redis: %.200s", detail.text);
+    return status;
+}
+
+enum freshet_status store_new(struct store **out, const struct options *options,
+                              const struct freshet_log *log, struct freshet_error *error)
+{
+    enum freshet_status status = FRESHET_NO_MEMORY;
+    struct store *store = calloc(1, sizeof(*store));
+    if (store == NULL)
+        goto fail;
+    store->prefix = options->prefix;
+    store->log = *log;
+    if (options->redis != NULL) {
+        status = connect_data(store, options, error);
+        if (status != FRESHET_OK)
+            goto fail;
+    } else {
+        store->memory = store_memory_new();
+        if (store->memory == NULL)
+            goto fail;
+    }
+    *out = store;
+    return FRESHET_OK;
+fail:
+    if (status == FRESHET_NO_MEMORY)
+        strcpy(error->text, "no memory for the store");
+    store_destroy(store);
+    *out = NULL;
+    return status;
+}
+
+void store_destroy(struct store *store)
+{
+    if (store == NULL)
+        return;
+    freshet_redis_data_destroy(store->data);
+    store_memory_destroy(store->memory);
+    free(store);
+}
+
+/* On the data link's thread. */
+static void land(enum freshet_status status, const struct freshet_redis_reply *reply, void *user)
+{
+    struct flight *flight = user;
+    if (status == FRESHET_OK && reply->type == FRESHET_REDIS_ERROR) {
+        int len = reply->text.len > 200 ? 200 : (int)reply->text.len;
+        log_line(&flight->store->log, FRESHET_LOG_WARN, "store: redis refused a command: %.*s", len,
+                 reply->text.data);
+        status = FRESHET_REFUSED;
+        reply = NULL;
+    }
+    flight->reply(status, reply, flight->user);
+    free(flight);
+}
+
+static enum freshet_status send_words(struct store *store, const char *const *words, struct flight *flight)
+{
+    struct freshet_span arguments[MAX_WORDS];
+    char key[MAX_KEY_BYTES];
+    size_t prefix_len = strlen(store->prefix), key_len = strlen(words[1]), count = 0;
+    if (prefix_len + key_len > sizeof(key))
+        return FRESHET_TOO_LARGE;
+    memcpy(key, store->prefix, prefix_len);
+    memcpy(key + prefix_len, words[1], key_len);
+    for (; words[count] != NULL; count++) {
+        if (count == MAX_WORDS)
+            return FRESHET_TOO_LARGE;
+        arguments[count] = freshet_span_text(words[count]);
+    }
+    arguments[1] = freshet_span(key, prefix_len + key_len);
+    return freshet_redis_command(store->data, arguments, count, DEADLINE_MS, land, flight);
+}
+
+void store_command(struct store *store, freshet_redis_reply_cb reply, void *user, const char *const *words)
+{
+    if (store->memory != NULL) {
+        store_memory_command(store->memory, reply, user, words);
+        return;
+    }
+    enum freshet_status status = FRESHET_NO_MEMORY;
+    struct flight *flight = malloc(sizeof(*flight));
+    if (flight != NULL) {
+        *flight = (struct flight){.store = store, .reply = reply, .user = user};
+        status = send_words(store, words, flight);
+    }
+    if (status == FRESHET_OK)
+        return;
+    free(flight);
+    reply(status, NULL, user);
+}

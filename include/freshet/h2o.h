@@ -1,0 +1,113 @@
+/* Live loaders as SSE streams on h2o 2.2 (libh2o-evloop).
+ *
+ * The application keeps its own h2o set-up. It mounts a freshet on a path once, and joins each of its loops
+ * as a worker:
+ *
+ *     h2o_pathconf_t *path = h2o_config_register_path(host, "/live", 0);
+ *     freshet_h2o_mount(freshet, path, &(struct freshet_h2o_mount_options){.size = ...}, &mount, &error);
+ *     ... in each loop's thread, after h2o_context_init():
+ *     freshet_h2o_worker_join(freshet, &context, NULL, &worker, &error);
+ *
+ * A stream takes its socket out of h2o: access logs and filters of the application see the request end at
+ * once. HTTP/2 is not offered (see the mount). */
+#ifndef FRESHET_H2O_H
+#define FRESHET_H2O_H
+
+#include <freshet/instance.h>
+#include <freshet/span.h>
+#include <freshet/stats.h>
+#include <freshet/status.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct st_h2o_pathconf_t;
+struct st_h2o_context_t;
+struct st_h2o_globalconf_t;
+struct st_h2o_socket_t;
+struct ssl_ctx_st;
+
+/* The end of a stream. On the stream's worker; must not block; the spans live until it returns. */
+struct freshet_stream_end {
+    struct freshet_span topic;
+    struct freshet_span peer; /* address and port of the client */
+    uint64_t duration_ms;
+    uint64_t bytes;
+    enum freshet_close_reason reason;
+};
+typedef void (*freshet_stream_end_cb)(const struct freshet_stream_end *end, void *user);
+
+struct freshet_h2o_header {
+    const char *name; /* lower case */
+    const char *value;
+};
+
+/* A zeroed struct with `size` set means all defaults. Read during the mount; texts are copied. */
+struct freshet_h2o_mount_options {
+    size_t size;
+    const struct freshet_h2o_header *headers; /* added to every stream's response */
+    size_t header_count;
+    uint32_t heartbeat_ms;     /* a comment goes out when nothing else has for this long; default 15000 */
+    uint32_t retry_min_ms;     /* `retry:` of each connection is drawn from this range; default 500 ... */
+    uint32_t retry_max_ms;     /* ... to 3000 */
+    uint32_t write_timeout_ms; /* a frame may take 1 + its size / 64 KiB times this; default 30000 */
+    uint32_t
+        max_unsent_bytes; /* kept unsent in the kernel for each stream (TCP_NOTSENT_LOWAT); default 16384 */
+    bool refuse_with_503; /* temporary refusals: 503 with Retry-After instead of a 200 stream that ends */
+    freshet_stream_end_cb stream_end;
+    void *user;
+};
+
+/* Serves the freshet's loaders under the path. Call it right after h2o_config_register_path(), before
+ * h2o_context_init() of any loop. Sets http1.upgrade_to_http2 = 0 in the path's global configuration, because
+ * HTTP/2 in Debian's h2o 2.2.5 can be made to abort the process by any client; a stream asked for over HTTP/2
+ * all the same gets a 505. The mount lives as long as the configuration; the freshet must live until every
+ * context is disposed. FRESHET_INVALID: an option. FRESHET_NO_MEMORY. */
+enum freshet_status freshet_h2o_mount(struct freshet *freshet, struct st_h2o_pathconf_t *path,
+                                      const struct freshet_h2o_mount_options *options,
+                                      struct freshet_error *error);
+
+/* A loop that serves streams. */
+struct freshet_h2o_worker;
+
+/* Makes the loop of `context` a worker of the freshet. In the loop's thread, after h2o_context_init(); blocks
+ * SIGPIPE in that thread. FRESHET_CONFLICT: that context has joined this freshet before. FRESHET_CLOSED,
+ * FRESHET_NO_MEMORY, FRESHET_SYSTEM. */
+enum freshet_status freshet_h2o_worker_join(struct freshet *freshet, struct st_h2o_context_t *context,
+                                            struct freshet_h2o_worker **out, struct freshet_error *error);
+
+/* Nothing is left: every stream is closed. In the worker's loop, exactly once for each drain.
+ */
+typedef void (*freshet_h2o_drained_cb)(struct freshet_h2o_worker *worker, void *user);
+
+/* Begins to end the worker's streams: new ones are refused, each running frame is completed, then `end`
+ * `going-away` is sent with a time to come back spread over `spread_ms`. What is left after `deadline_ms` is
+ * cut. `drained` then runs; the worker may be left in it. The owner's loop. A second call may shorten the
+ * deadline; it keeps the first `drained`. */
+void freshet_h2o_worker_drain(struct freshet_h2o_worker *worker, uint32_t deadline_ms, uint32_t spread_ms,
+                              freshet_h2o_drained_cb drained, void *user);
+
+/* Leaves; asserts that it is drained. The owner's loop, before h2o_context_dispose(). */
+void freshet_h2o_worker_leave(struct freshet_h2o_worker *worker);
+
+/* Streams of this worker whose connection is not closed; the owner's loop. */
+size_t freshet_h2o_worker_streams(const struct freshet_h2o_worker *worker);
+
+/* Helpers for an application's own set-up; each is optional. */
+
+/* Limits that protect a server of streams: small request bodies, 5 s for a request head, no server header,
+ * HTTP/2 off. Before h2o_context_init(). */
+void freshet_h2o_harden(struct st_h2o_globalconf_t *config);
+/* Offers only http/1.1 in ALPN, releases idle TLS buffers, refuses renegotiation. */
+void freshet_h2o_harden_tls(struct ssl_ctx_st *context);
+/* Keep-alive and TCP_USER_TIMEOUT, so that a connection whose peer vanished ends. */
+void freshet_h2o_harden_socket(struct st_h2o_socket_t *socket);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,67 @@
+/* A freshet: one instance of the library, normally one for a process; several work side by side. */
+#ifndef FRESHET_INSTANCE_H
+#define FRESHET_INSTANCE_H
+
+#include <freshet/bus.h>
+#include <freshet/channel.h>
+#include <freshet/log.h>
+#include <freshet/span.h>
+#include <freshet/status.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* For fields that end in _ms: the time is switched off. */
+#define FRESHET_NEVER UINT32_MAX
+
+struct freshet;
+
+/* A zeroed struct with `size` set means all defaults. Read only during freshet_new(). */
+struct freshet_options {
+    size_t size;                 /* sizeof(struct freshet_options) */
+    struct freshet_bus *bus;     /* taken over, also on failure; NULL: a memory bus of its own */
+    struct freshet_log log;      /* must outlive the freshet */
+    uint32_t pool_threads;       /* for loads that block; default 4 */
+    uint32_t max_message_bytes;  /* body of a publish; default FRESHET_DEFAULT_MESSAGE_BYTES */
+    uint32_t max_streams;        /* open at once in this freshet; default no limit */
+    uint32_t max_topics;         /* known at once; default no limit */
+    uint32_t max_snapshot_bytes; /* what a load may answer; default 1 MiB */
+    uint32_t subscribe_grace_ms; /* a feed loads without its subscription after this; default 250 */
+    uint32_t poll_while_down_ms; /* how often feeds are loaded again while the bus is down; default 5000 */
+    uint32_t linger_ms;          /* a topic stays subscribed this long after its last stream; default 5000 */
+};
+
+/* Starts the pool and the bus. FRESHET_INVALID: an option; FRESHET_SYSTEM, FRESHET_NO_MEMORY. `error` says
+ * which. On failure *out is NULL and the bus is destroyed. */
+enum freshet_status freshet_new(struct freshet **out, const struct freshet_options *options,
+                                struct freshet_error *error);
+
+/* Every worker must have left before (asserted). Sends what the bus has queued, waits for loads on the pool,
+ * both within `deadline_ms` together; loads that are still out then stay safe, their answers return
+ * FRESHET_STALE. NULL is fine. Not from a callback. */
+void freshet_destroy(struct freshet *freshet, uint32_t deadline_ms);
+
+/* How a publish ended. FRESHET_OK: the bus accepted it; `receivers` is the number of instances that the bus
+ * says got it, -1 where it cannot tell. Otherwise it was refused: FRESHET_TOO_LARGE, FRESHET_FULL,
+ * FRESHET_INVALID, FRESHET_NO_MEMORY, FRESHET_CLOSED. Runs once, on the worker that published, in its loop,
+ * or, for every other thread, on the freshet's callback thread. May publish again, must not block. */
+typedef void (*freshet_published_cb)(enum freshet_status status, int64_t receivers, void *user);
+
+/* Says that the state behind `topic` changed: call it after the commit. Any thread; never blocks. The feeds
+ * of this freshet are marked at once, bus up or down. `payload` is one msgpack value, or empty for a signal;
+ * copied. `published` may be NULL; if given it runs exactly once whatever this returns. FRESHET_OK: the bus
+ * has it and will send it, after a broken link again if need be. Otherwise as above; the feeds of this
+ * freshet are marked all the same, unless the topic or the payload is not valid. */
+enum freshet_status freshet_publish(struct freshet *freshet, const struct freshet_topic *topic,
+                                    struct freshet_span payload, freshet_published_cb published, void *user);
+
+/* Streams of this freshet that show `topic` now; any thread. */
+size_t freshet_topic_streams(struct freshet *freshet, const struct freshet_topic *topic);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

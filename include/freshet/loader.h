@@ -1,0 +1,130 @@
+/* Live loaders: functions that produce the state behind a topic, run again on every publish to it. */
+#ifndef FRESHET_LOADER_H
+#define FRESHET_LOADER_H
+
+#include <freshet/channel.h>
+#include <freshet/instance.h>
+#include <freshet/message.h>
+#include <freshet/span.h>
+#include <freshet/status.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* One run of a loader that waits for its answer. A value: copy it, send it to another thread, keep it as long
+ * as you like. Once answered, cancelled or gone with its freshet it is stale, and every call with it says so.
+ */
+struct freshet_load {
+    uint64_t generation;
+    uint32_t slot;
+};
+
+enum freshet_load_cause {
+    FRESHET_CAUSE_CONNECT = 1, /* the first streams of a feed */
+    FRESHET_CAUSE_PUBLISH = 2,
+    FRESHET_CAUSE_GAP = 3,     /* deliveries may have been lost, or the bus is down */
+    FRESHET_CAUSE_RETRY = 4,   /* the run before failed */
+    FRESHET_CAUSE_INTERVAL = 5 /* publishes that min_interval_ms held back */
+};
+
+/* What a run knows. Valid until the load is answered or cancelled, and in any case until the load callback
+ * has returned. Read-only; any thread. */
+struct freshet_load_context {
+    struct freshet_span loader; /* its name */
+    struct freshet_span topic;
+    enum freshet_load_cause cause;
+    uint64_t publishes;             /* how many publishes this run stands for */
+    struct freshet_message message; /* the newest of them; publisher is empty when there is none */
+    int64_t deadline_us;            /* CLOCK_MONOTONIC; INT64_MAX: none */
+    const void *internal;
+};
+
+/* A route parameter, decoded; empty when absent. For a rest parameter the `index`-th value, and
+ * FRESHET_NOT_FOUND past the last. FRESHET_NOT_FOUND: the route has no such parameter. */
+enum freshet_status freshet_load_param(const struct freshet_load_context *context, const char *name,
+                                       size_t index, struct freshet_span *value);
+
+/* Produces the snapshot: answers `load` with one of the calls below, exactly once, here or later, from any
+ * thread. Runs on a thread of the pool and may block, or with on_loop on the loop, where it must return
+ * within a millisecond. */
+typedef void (*freshet_load_cb)(struct freshet_load load, const struct freshet_load_context *context,
+                                void *user);
+
+/* Frees what freshet_load_give() took over. Any thread. */
+typedef void (*freshet_release_cb)(void *user);
+
+/* The answers; any thread. FRESHET_OK: taken. FRESHET_STALE: the load is over; the bytes are not used.
+ * FRESHET_TOO_LARGE: over max_snapshot_bytes; clients keep what they have and get the load-error `too-large`.
+ * FRESHET_NO_MEMORY: counts as a failed load. All but FRESHET_STALE end the load. */
+
+/* Copies the bytes. */
+enum freshet_status freshet_load_answer(struct freshet_load load, struct freshet_span bytes);
+/* Takes the bytes over; `release` runs once, also when the answer is not taken, with `user`. */
+enum freshet_status freshet_load_give(struct freshet_load load, struct freshet_span bytes,
+                                      freshet_release_cb release, void *user);
+/* The state is what the feed's last snapshot says; as a first answer it counts as failed. */
+enum freshet_status freshet_load_unchanged(struct freshet_load load);
+/* The load failed. Clients get `code` ([a-z0-9-]+, else "load-failed") and `message`, both safe to show
+ * (copied; NULL: a default text). It is run again after a growing delay. */
+enum freshet_status freshet_load_fail(struct freshet_load load, const char *code, const char *message);
+
+/* Whether the answer is still of use; any thread. */
+bool freshet_load_cancelled(struct freshet_load load);
+
+/* What a stream asks for, while its topic is being chosen. Valid during the callback. */
+struct freshet_request;
+/* As freshet_load_param(). */
+enum freshet_status freshet_request_param(const struct freshet_request *request, const char *name,
+                                          size_t index, struct freshet_span *value);
+/* The address of the client's end of the connection; empty when unknown. */
+struct freshet_span freshet_request_peer(const struct freshet_request *request);
+
+/* Why a stream is not opened. */
+struct freshet_refusal {
+    int status;    /* 400 to 499; 0: 403 */
+    char code[48]; /* [a-z0-9-]+; empty: "refused" */
+};
+
+/* Chooses the topic of a stream, once for each stream, on its worker's loop; must not block. FRESHET_OK with
+ * *topic set accepts; anything else refuses with *refusal. */
+typedef enum freshet_status (*freshet_topic_cb)(const struct freshet_request *request,
+                                                struct freshet_topic *topic, struct freshet_refusal *refusal,
+                                                void *user);
+
+struct freshet_loader;
+
+/* A zeroed struct with `size`, `name`, `route`, `load` and one of `channel` and `topic` set means all
+ * defaults. Read during freshet_loader_new(), texts are copied. */
+struct freshet_loader_options {
+    size_t size;
+    const char *name;  /* [A-Za-z0-9_.-]+, unique in its freshet; part of every snapshot's version */
+    const char *route; /* pattern under the mount, `board/:boardId`; grammar of channels */
+    const struct freshet_channel
+        *channel;           /* topic: this channel filled with the route's parameters of its names */
+    freshet_topic_cb topic; /* instead of channel */
+    freshet_load_cb load;
+    void *user;   /* for both callbacks */
+    bool shared;  /* one feed for all streams with the same topic and parameters; default: one for each stream
+                   */
+    bool on_loop; /* run load on the loop instead of the pool */
+    bool skip_unchanged;      /* do not push a result equal to the one before */
+    uint32_t timeout_ms;      /* for each run; default none */
+    uint32_t min_interval_ms; /* at most one run of a feed in this time; default none */
+    uint32_t
+        max_concurrent_loads; /* runs of this loader out at once; default: one less than the pool has threads,
+                                 64 on the loop; on the pool never more than the default if that is over 0 */
+};
+
+/* Registers a loader. Before the first stream; the freshet keeps and destroys it. FRESHET_INVALID: an option.
+ * FRESHET_CONFLICT: the name is taken, or another route matches the same paths. FRESHET_NO_MEMORY. */
+enum freshet_status freshet_loader_new(struct freshet *freshet, const struct freshet_loader_options *options,
+                                       struct freshet_loader **out, struct freshet_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,101 @@
+/* The bus on Redis: PUBLISH and SUBSCRIBE, and a data link for the program's own commands. */
+#ifndef FRESHET_REDIS_H
+#define FRESHET_REDIS_H
+
+#include <freshet/bus.h>
+#include <freshet/instance.h>
+#include <freshet/log.h>
+#include <freshet/span.h>
+#include <freshet/status.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* A zeroed struct with `size` set means all defaults. Texts are copied. */
+struct freshet_redis_options {
+    size_t size;
+    const char *url;    /* redis://[user:password@]host[:port][/db], rediss:// with TLS, redis+unix:///path;
+                           default redis://127.0.0.1:6379; user and password percent-encoded */
+    const char *prefix; /* of every channel; default "freshet:" */
+    const char *tls_ca_file;   /* PEM; default the system's */
+    const char *tls_cert_file; /* client certificate and key, PEM; both or none */
+    const char *tls_key_file;
+    const char *tls_name;        /* expected in the certificate; default the URL's host */
+    uint32_t connect_timeout_ms; /* each attempt; default 1000 */
+    uint32_t backoff_min_ms;     /* default 50, doubled up to ... */
+    uint32_t backoff_max_ms;     /* default 500; jittered */
+    uint32_t link_timeout_ms;    /* a silent link is given up after this; default 5000 */
+    uint32_t probe_interval_ms;  /* default 1000 */
+    uint32_t max_message_bytes; /* a longer body counts as oversized; default FRESHET_DEFAULT_MESSAGE_BYTES */
+    uint32_t max_queued_publishes; /* without an answer; default 65536 */
+    uint32_t max_queued_bytes;     /* default 16 MiB */
+    uint32_t max_queued_ms;        /* age of the oldest; default 60000 */
+};
+
+/* Makes a bus; it connects when its freshet starts, and starting does not wait for Redis. FRESHET_INVALID:
+ * the URL or an option; FRESHET_SYSTEM: a TLS file; FRESHET_NO_MEMORY. `error` says which, without
+ * credentials. */
+enum freshet_status freshet_redis_bus_new(struct freshet_bus **out,
+                                          const struct freshet_redis_options *options,
+                                          struct freshet_error *error);
+
+/* A link for the program's own commands, with its own connection and thread-safe. */
+struct freshet_redis_data;
+
+struct freshet_redis_data_options {
+    size_t size;
+    struct freshet_redis_options
+        link;                     /* url, tls_*, connect_timeout_ms, backoff_*, link_timeout_ms are used */
+    struct freshet_log log;       /* must outlive the link */
+    uint32_t max_queued_commands; /* without an answer; default 65536 */
+    uint32_t max_queued_bytes;    /* default 64 MiB */
+    uint32_t max_reply_bytes;     /* of one reply, all its parts; default 16 MiB */
+};
+
+/* As freshet_redis_bus_new(). */
+enum freshet_status freshet_redis_data_new(struct freshet_redis_data **out,
+                                           const struct freshet_redis_data_options *options,
+                                           struct freshet_error *error);
+
+/* Answers what is still queued with FRESHET_CLOSED, on this thread, and waits for its thread. NULL is fine.
+ * Not from a callback. */
+void freshet_redis_data_destroy(struct freshet_redis_data *data);
+
+enum freshet_redis_reply_type {
+    FRESHET_REDIS_NIL = 1,
+    FRESHET_REDIS_INTEGER = 2,
+    FRESHET_REDIS_TEXT = 3, /* simple and bulk strings */
+    FRESHET_REDIS_ARRAY = 4,
+    FRESHET_REDIS_ERROR = 5 /* `text` has Redis's words */
+};
+
+struct freshet_redis_reply {
+    enum freshet_redis_reply_type type;
+    int64_t integer;
+    struct freshet_span text;
+    const struct freshet_redis_reply *elements;
+    size_t element_count;
+};
+
+/* The answer to one command, exactly once, on the data link's thread: hand the work on if it is long; sending
+ * further commands from here is fine. FRESHET_OK: `reply` lives until the callback returns (it may be an
+ * error reply). FRESHET_UNAVAILABLE: the deadline passed or the link broke, the command may have run or not.
+ * FRESHET_CLOSED: the link is being destroyed. `reply` is then NULL. */
+typedef void (*freshet_redis_reply_cb)(enum freshet_status status, const struct freshet_redis_reply *reply,
+                                       void *user);
+
+/* Sends a command (copied). Any thread, never blocks. FRESHET_OK: `reply` follows. FRESHET_FULL,
+ * FRESHET_INVALID (no arguments, or a command that changes what the connection is: SUBSCRIBE and its kin,
+ * MONITOR, HELLO, RESET, QUIT, SYNC), FRESHET_NO_MEMORY, FRESHET_CLOSED: nothing follows. Commands wait for a
+ * link up to `deadline_ms` (0: 1000); those of one thread run in order. */
+enum freshet_status freshet_redis_command(struct freshet_redis_data *data,
+                                          const struct freshet_span *arguments, size_t argument_count,
+                                          uint32_t deadline_ms, freshet_redis_reply_cb reply, void *user);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,84 @@
+/* Counters and gauges of a freshet. */
+#ifndef FRESHET_STATS_H
+#define FRESHET_STATS_H
+
+#include <freshet/bus.h>
+#include <freshet/instance.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Why a stream ended. */
+enum freshet_close_reason {
+    FRESHET_CLOSE_CLIENT = 0,    /* the client closed, half-closed or reset */
+    FRESHET_CLOSE_WRITE_ERROR,   /* a write failed */
+    FRESHET_CLOSE_WRITE_TIMEOUT, /* a frame was not taken in time */
+    FRESHET_CLOSE_FLOOD,         /* the client sent more than a stream's client may */
+    FRESHET_CLOSE_DRAIN,         /* `end` `going-away` was delivered */
+    FRESHET_CLOSE_DRAIN_CUT,     /* the drain's deadline passed first */
+    FRESHET_CLOSE_TOPIC,         /* the topic's worker left or its memory ran out: `end`, come back */
+    FRESHET_CLOSE_NO_MEMORY,
+    FRESHET_CLOSE_REASONS
+};
+
+/* A short name for logs and labels, never NULL. */
+const char *freshet_close_reason_text(enum freshet_close_reason reason);
+
+/* Histogram buckets: bucket i counts times up to 2^i * 64 microseconds, the last one all longer ones. */
+#define FRESHET_HISTOGRAM_BUCKETS 20
+struct freshet_histogram {
+    uint64_t buckets[FRESHET_HISTOGRAM_BUCKETS];
+    uint64_t count;
+    uint64_t sum_us;
+};
+
+/* Counters run from the freshet's start; "now" marks gauges. */
+struct freshet_stats {
+    uint64_t streams; /* open now */
+    uint64_t streams_opened;
+    uint64_t streams_refused; /* limits and draining; refusals of the application's callbacks are `denied` */
+    uint64_t streams_denied;
+    uint64_t streams_closed[FRESHET_CLOSE_REASONS];
+    uint64_t topics; /* now */
+    uint64_t feeds;  /* now */
+    uint64_t loads;  /* begun */
+    uint64_t loads_running;
+    uint64_t loads_failed; /* of these, timed out and too large ones too */
+    uint64_t loads_timed_out;
+    uint64_t loads_overdue;   /* out for over 30 s */
+    uint64_t loads_collapsed; /* publishes that a later run stood for */
+    uint64_t loads_abandoned; /* out after their time-out or after their feed has gone, now */
+    uint64_t loads_late;      /* answers that came too late or twice */
+    uint64_t loop_holds;      /* loads on the loop that held it over 50 ms */
+    uint64_t snapshots_pushed;
+    uint64_t snapshots_skipped; /* a newer one replaced it before this stream could take it */
+    uint64_t bytes_sent;
+    uint64_t publishes;
+    uint64_t publishes_accepted;
+    uint64_t publishes_refused;
+    uint64_t messages;         /* from the bus */
+    uint64_t messages_echo;    /* of these: own ones that no load was needed for */
+    uint64_t messages_foreign; /* of these: not in our format */
+    uint64_t gaps;             /* times the bus went down, or said "everything" */
+    struct freshet_bus_stats bus;
+    struct freshet_histogram load_time;
+    struct freshet_histogram
+        publish_to_push; /* from the publisher's clock to the encoded frame: clocks must agree */
+    struct freshet_histogram write_time; /* of frames that the kernel did not take at once */
+};
+
+/* Any thread. Numbers are each right; they are not of one instant. */
+void freshet_stats_get(struct freshet *freshet, struct freshet_stats *stats);
+
+/* The same as Prometheus text, NUL-terminated, to be freed with free(); NULL: no memory. Any thread. */
+char *freshet_stats_prometheus(struct freshet *freshet);
+
+/* Whether deliveries are proved now: for alerts and rolling deploys, not for routing. Any thread. */
+bool freshet_ready(struct freshet *freshet);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

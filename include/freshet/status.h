@@ -1,0 +1,40 @@
+/* What a call can answer. */
+#ifndef FRESHET_STATUS_H
+#define FRESHET_STATUS_H
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Which of these a function returns stands with the function. Numbers are stable; new ones are added at the
+ * end. */
+enum freshet_status {
+    FRESHET_OK = 0,
+    FRESHET_INVALID = 1,     /* an argument is outside of what is allowed; the detail names it */
+    FRESHET_NO_MEMORY = 2,   /* an allocation failed; nothing was changed */
+    FRESHET_TOO_LARGE = 3,   /* over a byte limit that the options set */
+    FRESHET_FULL = 4,        /* over a limit of count; again later */
+    FRESHET_NOT_FOUND = 5,   /* no such name, parameter or route */
+    FRESHET_CONFLICT = 6,    /* contradicts something registered before; the detail names both */
+    FRESHET_UNAVAILABLE = 7, /* the bus or the data link is down, or its deadline passed */
+    FRESHET_REFUSED = 8,     /* the other side said no; the detail has its words */
+    FRESHET_STALE = 9,       /* a handle that is no longer in force: answered before, too late, or gone */
+    FRESHET_CLOSED = 10,     /* the freshet, worker or link is stopping or stopped */
+    FRESHET_SYSTEM = 11,     /* the operating system refused; the detail has its words */
+    FRESHET_UNSUPPORTED = 12 /* not offered in this place, such as request headers in a shared load */
+};
+
+/* A short English text for a status, never NULL; any thread. */
+const char *freshet_status_text(enum freshet_status status);
+
+/* Room for a sentence that says what was wrong, for people. Functions that take one accept NULL; they write
+ * it only when they fail. The text is NUL-terminated, holds no credentials, and bytes of clients are escaped.
+ */
+struct freshet_error {
+    char text[256];
+};
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,82 @@
+/* The Redis bus: redis_bus.c is what other threads call; the rest happens on the bus thread:
+ * redis_bus_links.c its life and its state, redis_bus_command.c and redis_bus_subscribe.c one link each. */
+#ifndef FR_REDIS_BUS_H
+#define FR_REDIS_BUS_H
+
+#include "bus/redis_config.h"
+#include "bus/redis_link.h"
+#include "bus/redis_loop.h"
+#include "bus/redis_outbox.h"
+#include "bus/redis_probe.h"
+#include "bus/redis_subscriptions.h"
+#include <freshet/redis.h>
+#include <stdatomic.h>
+
+/* Answers on the command link that belong to no publish; more than this are never out. */
+#define FR_REDIS_MAX_ASIDES 64
+
+enum fr_redis_aside_kind { FR_REDIS_ASIDE_PROBE, FR_REDIS_ASIDE_ROLE, FR_REDIS_ASIDE_PING };
+
+struct fr_redis_aside {
+    enum fr_redis_aside_kind kind;
+    uint64_t after; /* its answer comes when so many publishes of this link are answered */
+};
+
+struct fr_redis_bus {
+    struct freshet_bus bus;
+    struct fr_redis_config config;
+    struct freshet_span prefix;
+    char everything[sizeof("/everything")];
+    char probe_name[sizeof("/probe/") + 32];
+    struct freshet_bus_sink sink; /* from start on */
+    struct fr_redis_loop loop;
+
+    /* The bus thread's. */
+    struct fr_redis_link subscribing, commanding;
+    struct fr_redis_subscriptions subscriptions;
+    struct fr_redis_outbox outbox; /* admit and the counters: any thread */
+    struct fr_redis_probe probe;
+    struct event *probe_timer, *housekeeping, *stop_timer;
+    struct fr_redis_aside asides[FR_REDIS_MAX_ASIDES]; /* a ring */
+    unsigned aside_first, aside_count;
+    uint64_t published, answered; /* on this command link */
+    char refusal[200];            /* of a publish, logged last */
+    bool stopping;
+    bool started; /* start's, stop's and destroy's */
+
+    /* Any thread. */
+    atomic_int state;
+    atomic_bool overflowed; /* signals were answered for which a mark must go out */
+    atomic_uint_fast64_t errors, probes_lost;
+    atomic_int_fast64_t probe_seen_us; /* -1: never */
+};
+
+/* Before the thread starts. FRESHET_NO_MEMORY; redis_bus_links_deinit() cleans up in any case. */
+enum freshet_status fr_redis_bus_links_init(struct fr_redis_bus *bus);
+void fr_redis_bus_links_deinit(struct fr_redis_bus *bus);
+/* On the bus thread. */
+void fr_redis_bus_begin(struct fr_redis_bus *bus);
+void fr_redis_bus_settle(void *bus);
+void fr_redis_bus_end(struct fr_redis_bus *bus, uint64_t deadline_ms);
+
+/* Tells the sink if the state has changed. */
+void fr_redis_bus_update_state(struct fr_redis_bus *bus, const char *reason);
+/* A link went: what it had proved counts no more. */
+void fr_redis_bus_lose_proof(struct fr_redis_bus *bus);
+/* Stopping, and everything is answered: ends the thread. */
+void fr_redis_bus_end_if_done(struct fr_redis_bus *bus);
+
+/* redis_bus_command.c */
+struct fr_redis_link_owner fr_redis_bus_command_owner(struct fr_redis_bus *bus);
+/* Sends what the outbox has, as far as there is room. */
+void fr_redis_bus_send(struct fr_redis_bus *bus);
+/* Sends a probe and ROLE if both links are ready for it, and rebuilds them after two misses. */
+void fr_redis_bus_probe(struct fr_redis_bus *bus);
+
+/* redis_bus_subscribe.c */
+struct fr_redis_link_owner fr_redis_bus_subscribe_owner(struct fr_redis_bus *bus);
+struct fr_redis_subscriptions_owner fr_redis_bus_subscriptions_owner(struct fr_redis_bus *bus);
+/* Sends what the subscriptions want to send. */
+void fr_redis_bus_pump(struct fr_redis_bus *bus);
+
+#endif

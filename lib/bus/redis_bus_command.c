@@ -1,0 +1,173 @@
+/* The command link of the bus: publishes, probes, and the question who is the master. On the bus thread. */
+#include "base/log.h"
+#include "bus/redis_bus.h"
+#include "bus/redis_wire.h"
+#include <event2/buffer.h>
+#include <stdio.h>
+#include <string.h>
+
+#define MAX_OUTPUT_BYTES   (1024 * 1024) /* beyond it publishes wait in the outbox */
+#define PROBES_UNTIL_BREAK 2
+
+static void break_both(struct fr_redis_bus *bus, enum fr_redis_fault fault, const char *text)
+{
+    struct fr_redis_reason reason = {.fault = fault};
+    snprintf(reason.text, sizeof(reason.text), "%s", text);
+    fr_redis_link_break(&bus->subscribing, &reason);
+    fr_redis_link_break(&bus->commanding, &reason);
+}
+
+void fr_redis_bus_send(struct fr_redis_bus *bus)
+{
+    struct evbuffer *output = fr_redis_link_output(&bus->commanding);
+    const struct fr_redis_publish *publish;
+    while (output != NULL && evbuffer_get_length(output) < MAX_OUTPUT_BYTES &&
+           (publish = fr_redis_outbox_next(&bus->outbox)) != NULL) {
+        bus->published++;
+        if (evbuffer_add(output, publish->wire, publish->wire_len) == 0)
+            continue;
+        struct fr_redis_reason reason = {.fault = FR_REDIS_FAULT_UNKNOWN, .text = "out of memory"};
+        fr_redis_link_break(&bus->commanding, &reason);
+        return;
+    }
+}
+
+/* Sends a command that is no publish. False: nothing was sent. */
+static bool send_aside(struct fr_redis_bus *bus, enum fr_redis_aside_kind kind,
+                       const struct freshet_span *arguments, size_t count)
+{
+    struct evbuffer *output = fr_redis_link_output(&bus->commanding);
+    if (output == NULL || bus->aside_count == FR_REDIS_MAX_ASIDES ||
+        !fr_redis_wire_add(output, arguments, count))
+        return false;
+    bus->asides[(bus->aside_first + bus->aside_count++) % FR_REDIS_MAX_ASIDES] =
+        (struct fr_redis_aside){.kind = kind, .after = bus->published};
+    return true;
+}
+
+static void refuse_publish(struct fr_redis_bus *bus, const redisReply *reply)
+{
+    struct fr_redis_reason reason;
+    fr_redis_reason_of(&reason, reply);
+    atomic_fetch_add_explicit(&bus->errors, 1, memory_order_relaxed);
+    if (strcmp(reason.text, bus->refusal) != 0)
+        fr_log(&bus->sink.log, FRESHET_LOG_ERROR, "redis refuses a publish: %s", reason.text);
+    snprintf(bus->refusal, sizeof(bus->refusal), "%s", reason.text);
+}
+
+static void take_publish_answer(struct fr_redis_bus *bus, const redisReply *reply)
+{
+    enum fr_redis_fault fault = FR_REDIS_FAULT_UNKNOWN;
+    if (reply->type == REDIS_REPLY_ERROR)
+        fault = fr_redis_fault_of(freshet_span(reply->str, reply->len));
+    bool accepted = reply->type == REDIS_REPLY_INTEGER;
+    bool refused = reply->type == REDIS_REPLY_ERROR &&
+                   (fault == FR_REDIS_FAULT_FORBIDDEN || fault == FR_REDIS_FAULT_CLUSTER ||
+                    fault == FR_REDIS_FAULT_UNKNOWN);
+    if ((!accepted && !refused) || bus->answered == bus->published) {
+        /* Not usable now: the publish stays, for the next link. */
+        fr_redis_link_reject(&bus->commanding, reply);
+        return;
+    }
+    if (refused)
+        refuse_publish(bus, reply);
+    else
+        bus->refusal[0] = '\0';
+    bus->answered++;
+    fr_redis_outbox_answer(&bus->outbox, accepted ? FRESHET_OK : FRESHET_REFUSED,
+                           accepted ? reply->integer : -1);
+    fr_redis_bus_end_if_done(bus);
+}
+
+static void take_aside_answer(struct fr_redis_bus *bus, enum fr_redis_aside_kind kind,
+                              const redisReply *reply)
+{
+    if (kind == FR_REDIS_ASIDE_ROLE) {
+        if (!fr_redis_role_is_master(reply))
+            break_both(bus, FR_REDIS_FAULT_ROLE, fr_redis_fault_text(FR_REDIS_FAULT_ROLE));
+        return;
+    }
+    if (reply->type != REDIS_REPLY_ERROR)
+        return;
+    if (kind == FR_REDIS_ASIDE_PROBE &&
+        fr_redis_fault_of(freshet_span(reply->str, reply->len)) == FR_REDIS_FAULT_FORBIDDEN) {
+        fr_redis_probe_forget(&bus->probe);
+        refuse_publish(bus, reply);
+        return;
+    }
+    fr_redis_link_reject(&bus->commanding, reply);
+}
+
+static void on_command_reply(void *user, redisReply *reply)
+{
+    struct fr_redis_bus *bus = user;
+    const struct fr_redis_aside *aside = &bus->asides[bus->aside_first];
+    if (bus->aside_count == 0 || aside->after != bus->answered) {
+        take_publish_answer(bus, reply);
+        return;
+    }
+    bus->aside_first = (bus->aside_first + 1) % FR_REDIS_MAX_ASIDES;
+    bus->aside_count--;
+    take_aside_answer(bus, aside->kind, reply);
+}
+
+void fr_redis_bus_probe(struct fr_redis_bus *bus)
+{
+    struct freshet_span role = freshet_span_text("ROLE");
+    char channel[512];
+    int len = snprintf(channel, sizeof(channel), "%s%s", bus->config.prefix, bus->probe_name);
+    struct freshet_span name = freshet_span(channel, (size_t)len);
+    if (bus->config.options.probe_interval_ms == FRESHET_NEVER || !fr_redis_link_is_up(&bus->commanding) ||
+        !fr_redis_subscriptions_is_confirmed(&bus->subscriptions, name))
+        return;
+    if (!fr_redis_probe_check(&bus->probe)) {
+        atomic_fetch_add_explicit(&bus->probes_lost, 1, memory_order_relaxed);
+        if (bus->probe.missed >= PROBES_UNTIL_BREAK) {
+            break_both(bus, FR_REDIS_FAULT_NETWORK, "probes do not come back");
+            return;
+        }
+    }
+    struct freshet_span arguments[] = {freshet_span_text("PUBLISH"), name, fr_redis_probe_next(&bus->probe)};
+    if (!send_aside(bus, FR_REDIS_ASIDE_PROBE, arguments, 3))
+        fr_redis_probe_forget(&bus->probe);
+    send_aside(bus, FR_REDIS_ASIDE_ROLE, &role, 1);
+}
+
+static void on_command_up(void *user)
+{
+    struct fr_redis_bus *bus = user;
+    bus->aside_count = 0;
+    bus->published = bus->answered = 0;
+    fr_redis_bus_probe(bus);
+    fr_redis_bus_send(bus);
+}
+
+static void on_command_down(void *user, const char *reason)
+{
+    struct fr_redis_bus *bus = user;
+    bus->aside_count = 0;
+    fr_redis_outbox_lost(&bus->outbox);
+    fr_redis_bus_lose_proof(bus);
+    fr_redis_bus_update_state(bus, reason);
+}
+
+static void on_command_ping(void *user)
+{
+    struct freshet_span ping = freshet_span_text("PING");
+    send_aside(user, FR_REDIS_ASIDE_PING, &ping, 1);
+}
+
+static void on_command_drained(void *user)
+{
+    fr_redis_bus_send(user);
+}
+
+struct fr_redis_link_owner fr_redis_bus_command_owner(struct fr_redis_bus *bus)
+{
+    return (struct fr_redis_link_owner){.user = bus,
+                                        .up = on_command_up,
+                                        .down = on_command_down,
+                                        .reply = on_command_reply,
+                                        .ping = on_command_ping,
+                                        .drained = on_command_drained};
+}

@@ -1,0 +1,362 @@
+/* The link for the program's own commands: one thread, one connection, commands answered in order. */
+#include "base/clock.h"
+#include "base/list.h"
+#include "base/log.h"
+#include "base/timers.h"
+#include "bus/redis_link.h"
+#include "bus/redis_loop.h"
+#include "bus/redis_reply.h"
+#include "bus/redis_wire.h"
+#include <event2/buffer.h>
+#include <event2/event.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#define DEFAULT_DEADLINE_MS 1000
+#define DEFAULT_COMMANDS    65536
+#define DEFAULT_QUEUE_BYTES (64u << 20)
+#define DEFAULT_REPLY_BYTES (16u << 20)
+#define MAX_OUTPUT_BYTES    (1024 * 1024)
+#define TIMERS_A_TURN       1024
+
+struct freshet_redis_data {
+    struct fr_redis_config config;
+    struct freshet_redis_data_options options;
+    struct fr_redis_loop loop;
+    struct fr_redis_link link;
+    struct fr_list waiting, sent; /* commands, oldest first */
+    struct fr_timers deadlines;
+    struct event *timer;
+    atomic_uint_fast64_t count, bytes; /* unanswered; any thread */
+};
+
+struct command {
+    struct fr_mail mail;
+    struct freshet_redis_data *data;
+    struct fr_list link;
+    struct fr_timer deadline;
+    bool is_sent;                 /* in that list */
+    freshet_redis_reply_cb reply; /* NULL: answered, but Redis's answer is still to come */
+    void *user;
+    size_t bytes;
+    size_t wire_len;
+    char wire[];
+};
+
+/* Mail that is not a command. */
+struct request {
+    struct fr_mail mail;
+    struct freshet_redis_data *data;
+};
+
+static void answer(struct command *command, enum freshet_status status,
+                   const struct freshet_redis_reply *reply)
+{
+    freshet_redis_reply_cb callback = command->reply;
+    command->reply = NULL;
+    fr_timers_cancel(&command->data->deadlines, &command->deadline);
+    atomic_fetch_sub_explicit(&command->data->count, 1, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&command->data->bytes, command->bytes, memory_order_relaxed);
+    callback(status, reply, command->user);
+}
+
+static void finish(struct command *command, enum freshet_status status,
+                   const struct freshet_redis_reply *reply)
+{
+    fr_list_remove(&command->link);
+    if (command->reply != NULL)
+        answer(command, status, reply);
+    free(command);
+}
+
+static void finish_all(struct fr_list *list, enum freshet_status status)
+{
+    while (!fr_list_is_empty(list))
+        finish(FR_CONTAINER(list->next, struct command, link), status, NULL);
+}
+
+static void arm(struct freshet_redis_data *data)
+{
+    int64_t next_us = fr_timers_next(&data->deadlines);
+    if (next_us == INT64_MAX)
+        return;
+    int64_t left_us = next_us - fr_clock_monotonic_us();
+    if (left_us < 0)
+        left_us = 0;
+    struct timeval after = {.tv_sec = left_us / FR_US_PER_S, .tv_usec = left_us % FR_US_PER_S};
+    event_add(data->timer, &after);
+}
+
+static void send_waiting(struct freshet_redis_data *data)
+{
+    struct evbuffer *output = fr_redis_link_output(&data->link);
+    while (output != NULL && evbuffer_get_length(output) < MAX_OUTPUT_BYTES &&
+           !fr_list_is_empty(&data->waiting)) {
+        struct command *command = FR_CONTAINER(data->waiting.next, struct command, link);
+        /* Without memory it waits on, up to its deadline. */
+        if (evbuffer_add(output, command->wire, command->wire_len) != 0)
+            return;
+        fr_list_remove(&command->link);
+        fr_list_append(&data->sent, &command->link);
+        command->is_sent = true;
+    }
+}
+
+static void settle(void *user)
+{
+    struct freshet_redis_data *data = user;
+    send_waiting(data);
+    arm(data);
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *user)
+{
+    struct freshet_redis_data *data = user;
+    (void)fd;
+    (void)what;
+    fr_timers_run(&data->deadlines, fr_clock_monotonic_us(), TIMERS_A_TURN);
+    settle(data);
+}
+
+/* Its turn among the sent ones stays, so that the answers still match. */
+static void expire(struct fr_timer *timer)
+{
+    struct command *command = FR_CONTAINER(timer, struct command, deadline);
+    if (command->is_sent)
+        answer(command, FRESHET_UNAVAILABLE, NULL);
+    else
+        finish(command, FRESHET_UNAVAILABLE, NULL);
+}
+
+static void deliver_command(struct fr_mail *mail)
+{
+    struct command *command = FR_CONTAINER(mail, struct command, mail);
+    struct freshet_redis_data *data = command->data;
+    int64_t at_us = command->deadline.at_us;
+    fr_list_append(&data->waiting, &command->link);
+    if (!fr_timers_set(&data->deadlines, &command->deadline, at_us))
+        finish(command, FRESHET_UNAVAILABLE, NULL);
+}
+
+static void on_up(void *user)
+{
+    settle(user);
+}
+
+static void on_down(void *user, const char *reason)
+{
+    struct freshet_redis_data *data = user;
+    struct fr_list lost;
+    (void)reason;
+    fr_list_init(&lost);
+    fr_list_splice(&lost, &data->sent);
+    finish_all(&lost, FRESHET_UNAVAILABLE);
+}
+
+static void on_reply(void *user, redisReply *reply)
+{
+    struct freshet_redis_data *data = user;
+    if (fr_list_is_empty(&data->sent)) {
+        fr_redis_link_reject(&data->link, reply);
+        return;
+    }
+    struct command *command = FR_CONTAINER(data->sent.next, struct command, link);
+    struct freshet_redis_reply *converted = command->reply == NULL ? NULL : fr_redis_reply_convert(reply);
+    finish(command, converted == NULL ? FRESHET_UNAVAILABLE : FRESHET_OK, converted);
+    free(converted);
+}
+
+/* A PING is a command whose answer nobody wants. */
+static void on_ping(void *user)
+{
+    struct freshet_redis_data *data = user;
+    struct freshet_span ping = freshet_span_text("PING");
+    struct command *command = calloc(1, sizeof(*command));
+    if (command == NULL || !fr_redis_wire_add(fr_redis_link_output(&data->link), &ping, 1)) {
+        free(command);
+        return;
+    }
+    command->data = data;
+    fr_list_init(&command->link);
+    fr_list_append(&data->sent, &command->link);
+}
+
+static void on_drained(void *user)
+{
+    send_waiting(user);
+}
+
+static void deliver_start(struct fr_mail *mail)
+{
+    struct request *request = FR_CONTAINER(mail, struct request, mail);
+    fr_redis_link_start(&request->data->link);
+    free(request);
+}
+
+static void deliver_stop(struct fr_mail *mail)
+{
+    fr_redis_loop_break(&FR_CONTAINER(mail, struct request, mail)->data->loop);
+}
+
+static void fill(uint32_t *field, uint32_t value)
+{
+    if (*field == 0)
+        *field = value;
+}
+
+static enum freshet_status read_options(struct freshet_redis_data *data,
+                                        const struct freshet_redis_data_options *options,
+                                        struct freshet_error *error)
+{
+    if (options == NULL || options->size < sizeof(options->size) + sizeof(options->link))
+        return fr_fail(error, FRESHET_INVALID, "redis: `size` of the options is not set");
+    memcpy(&data->options, options, options->size < sizeof(*options) ? options->size : sizeof(*options));
+    fill(&data->options.max_queued_commands, DEFAULT_COMMANDS);
+    fill(&data->options.max_queued_bytes, DEFAULT_QUEUE_BYTES);
+    fill(&data->options.max_reply_bytes, DEFAULT_REPLY_BYTES);
+    return fr_redis_config_init(&data->config, &data->options.link, error);
+}
+
+static enum freshet_status init_link(struct freshet_redis_data *data)
+{
+    struct fr_redis_link_options options = {
+        .config = &data->config,
+        .log = &data->options.log,
+        .name = "data link",
+        .greeting = {.name = "freshet-data", .select = true},
+        .limits = {.max_reply = data->options.max_reply_bytes},
+        .owner = {.user = data,
+                  .up = on_up,
+                  .down = on_down,
+                  .reply = on_reply,
+                  .ping = on_ping,
+                  .drained = on_drained},
+    };
+    fr_list_init(&data->waiting);
+    fr_list_init(&data->sent);
+    enum freshet_status status = fr_redis_loop_init(&data->loop, settle, data);
+    if (status != FRESHET_OK)
+        return status;
+    data->timer = evtimer_new(data->loop.base, on_timer, data);
+    return data->timer == NULL ? FRESHET_NO_MEMORY
+                               : fr_redis_link_init(&data->link, data->loop.base, &options);
+}
+
+static void discard(struct freshet_redis_data *data)
+{
+    fr_redis_link_deinit(&data->link);
+    if (data->timer != NULL)
+        event_free(data->timer);
+    fr_redis_loop_deinit(&data->loop);
+    fr_timers_deinit(&data->deadlines);
+    fr_redis_config_deinit(&data->config);
+    free(data);
+}
+
+static enum freshet_status start(struct freshet_redis_data *data)
+{
+    struct request *request = malloc(sizeof(*request));
+    if (request == NULL)
+        return FRESHET_NO_MEMORY;
+    *request = (struct request){.mail.deliver = deliver_start, .data = data};
+    fr_redis_loop_post(&data->loop, &request->mail);
+    enum freshet_status status = fr_redis_loop_start(&data->loop, "freshet-data");
+    if (status != FRESHET_OK)
+        free(request);
+    return status;
+}
+
+enum freshet_status freshet_redis_data_new(struct freshet_redis_data **out,
+                                           const struct freshet_redis_data_options *options,
+                                           struct freshet_error *error)
+{
+    *out = NULL;
+    struct freshet_redis_data *data = calloc(1, sizeof(*data));
+    if (data == NULL)
+        return fr_fail(error, FRESHET_NO_MEMORY, "out of memory");
+    enum freshet_status status = read_options(data, options, error);
+    if (status != FRESHET_OK) {
+        free(data);
+        return status;
+    }
+    status = init_link(data);
+    if (status == FRESHET_OK)
+        status = start(data);
+    if (status != FRESHET_OK) {
+        discard(data);
+        return fr_fail(error, status, "redis: %s", freshet_status_text(status));
+    }
+    *out = data;
+    return FRESHET_OK;
+}
+
+void freshet_redis_data_destroy(struct freshet_redis_data *data)
+{
+    if (data == NULL)
+        return;
+    struct request last = {.mail.deliver = deliver_stop, .data = data};
+    fr_redis_loop_close(&data->loop, &last.mail);
+    fr_redis_loop_join(&data->loop);
+    finish_all(&data->sent, FRESHET_CLOSED);
+    finish_all(&data->waiting, FRESHET_CLOSED);
+    discard(data);
+}
+
+/* These would change what the connection is, and with it whose answer is whose. */
+static bool is_barred(struct freshet_span verb)
+{
+    static const char *const barred[] = {"SUBSCRIBE",   "PSUBSCRIBE",   "SSUBSCRIBE",   "MONITOR",
+                                         "UNSUBSCRIBE", "PUNSUBSCRIBE", "SUNSUBSCRIBE", "HELLO",
+                                         "RESET",       "QUIT",         "SYNC",         "PSYNC"};
+    for (size_t i = 0; i < sizeof(barred) / sizeof(barred[0]); i++)
+        if (verb.len == strlen(barred[i]) && strncasecmp(verb.data, barred[i], verb.len) == 0)
+            return true;
+    return false;
+}
+
+static struct command *new_command(struct freshet_redis_data *data, const struct freshet_span *arguments,
+                                   size_t argument_count, uint32_t deadline_ms)
+{
+    size_t room = fr_redis_wire_room(arguments, argument_count);
+    struct command *command = malloc(sizeof(*command) + room);
+    if (command == NULL)
+        return NULL;
+    *command = (struct command){.mail.deliver = deliver_command, .data = data};
+    fr_list_init(&command->link);
+    command->bytes = sizeof(*command) + room;
+    command->wire_len =
+        (size_t)(fr_redis_wire_write(command->wire, arguments, argument_count) - command->wire);
+    int64_t wait_us = (int64_t)(deadline_ms == 0 ? DEFAULT_DEADLINE_MS : deadline_ms) * FR_US_PER_MS;
+    command->deadline.at_us = fr_clock_monotonic_us() + wait_us;
+    command->deadline.expire = expire;
+    return command;
+}
+
+static bool admit(struct freshet_redis_data *data, size_t bytes)
+{
+    uint64_t count = atomic_fetch_add_explicit(&data->count, 1, memory_order_relaxed);
+    uint64_t before = atomic_fetch_add_explicit(&data->bytes, bytes, memory_order_relaxed);
+    return count < data->options.max_queued_commands && before + bytes <= data->options.max_queued_bytes;
+}
+
+enum freshet_status freshet_redis_command(struct freshet_redis_data *data,
+                                          const struct freshet_span *arguments, size_t argument_count,
+                                          uint32_t deadline_ms, freshet_redis_reply_cb reply, void *user)
+{
+    if (argument_count == 0 || is_barred(arguments[0]))
+        return FRESHET_INVALID;
+    struct command *command = new_command(data, arguments, argument_count, deadline_ms);
+    if (command == NULL)
+        return FRESHET_NO_MEMORY;
+    command->reply = reply;
+    command->user = user;
+    size_t bytes = command->bytes;
+    bool admitted = admit(data, bytes);
+    if (admitted && fr_redis_loop_post(&data->loop, &command->mail))
+        return FRESHET_OK;
+    free(command);
+    atomic_fetch_sub_explicit(&data->count, 1, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&data->bytes, bytes, memory_order_relaxed);
+    return admitted ? FRESHET_CLOSED : FRESHET_FULL;
+}

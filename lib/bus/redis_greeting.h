@@ -1,0 +1,55 @@
+/* What a new connection says first, and whether the answers are good: AUTH, SELECT, CLIENT SETNAME, ROLE,
+ * PING, all sent at once. No socket. */
+#ifndef FR_REDIS_GREETING_H
+#define FR_REDIS_GREETING_H
+
+#include "bus/redis_config.h"
+#include "bus/redis_fault.h"
+#include <hiredis/hiredis.h>
+#include <stdbool.h>
+
+struct evbuffer;
+
+/* Why a link cannot go on; safe to log. */
+struct fr_redis_reason {
+    enum fr_redis_fault fault;
+    char text[200];
+};
+
+enum fr_redis_step {
+    FR_REDIS_STEP_AUTH,
+    FR_REDIS_STEP_SELECT,
+    FR_REDIS_STEP_NAME,
+    FR_REDIS_STEP_ROLE,
+    FR_REDIS_STEP_PING,
+    FR_REDIS_STEPS
+};
+
+struct fr_redis_greeting {
+    enum fr_redis_step steps[FR_REDIS_STEPS];
+    unsigned count, answered;
+};
+
+struct fr_redis_greeting_options {
+    const char *name;  /* the connection's, for CLIENT LIST */
+    bool select;       /* the URL's database */
+    bool needs_master; /* refuse a replica */
+};
+
+/* False: no memory. */
+bool fr_redis_greeting_send(struct fr_redis_greeting *greeting, struct evbuffer *output,
+                            const struct fr_redis_config *config,
+                            const struct fr_redis_greeting_options *options);
+
+enum fr_redis_greeting_verdict { FR_REDIS_GREETING_MORE, FR_REDIS_GREETING_DONE, FR_REDIS_GREETING_FAILED };
+/* The next answer; FAILED fills `reason`. */
+enum fr_redis_greeting_verdict fr_redis_greeting_answer(struct fr_redis_greeting *greeting,
+                                                        const redisReply *reply,
+                                                        struct fr_redis_reason *reason);
+
+/* Whether the answer to ROLE names a master. One that may not be asked counts as one; the probe will tell. */
+bool fr_redis_role_is_master(const redisReply *reply);
+/* Classifies an error and puts Redis's words, escaped, behind ours. */
+void fr_redis_reason_of(struct fr_redis_reason *reason, const redisReply *error);
+
+#endif

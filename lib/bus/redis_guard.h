@@ -1,0 +1,61 @@
+/* Looks at the bytes of Redis before redisReader gets them: checks the shape, checks every announced length
+ * before anybody allocates for it, and takes out what is too large while it streams in. Pure: no socket, no
+ * allocation.
+ *
+ * A message body over `max_body` reaches the reader as nil, which no real body is. With `max_reply` set, an
+ * element over what is left of the budget reaches it as the error FR_REDIS_GUARD_CUT. */
+#ifndef FR_REDIS_GUARD_H
+#define FR_REDIS_GUARD_H
+
+#include <freshet/span.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define FR_REDIS_GUARD_CUT          "FRESHETCUT reply over the limit"
+#define FR_REDIS_GUARD_DEPTH        7  /* of nested arrays: what the reader can do */
+#define FR_REDIS_GUARD_ELEMENT_COST 64 /* what an element costs beside its bytes */
+
+struct fr_redis_guard_limits {
+    size_t max_elements; /* of one array */
+    size_t max_bulk;     /* of a bulk string or a line that is no message body */
+    size_t max_body;
+    size_t max_reply; /* bytes of a whole reply; not 0: it rules instead of the other three */
+};
+
+struct fr_redis_guard_level {
+    uint64_t left; /* elements to come */
+    uint64_t index;
+    size_t kind_matched; /* bytes of the first element that match "message" */
+};
+
+struct fr_redis_guard {
+    struct fr_redis_guard_limits limits;
+    enum {
+        FR_REDIS_GUARD_HEADER = 0, /* at or in a line that says a length or a number */
+        FR_REDIS_GUARD_LINE,       /* in a status or an error */
+        FR_REDIS_GUARD_BULK,
+        FR_REDIS_GUARD_BULK_END, /* at the CR LF behind it */
+        FR_REDIS_GUARD_BROKEN
+    } state;
+    char header[32];
+    size_t header_len;
+    uint64_t left; /* of a bulk; of its end */
+    size_t line_len;
+    bool line_cr; /* the last byte of the line was CR */
+    struct fr_redis_guard_level levels[FR_REDIS_GUARD_DEPTH];
+    unsigned depth;
+    bool skipping; /* what comes does not reach the reader, up to the end of the item at ... */
+    unsigned skip_depth;
+    size_t spent;      /* of max_reply */
+    const char *error; /* in state BROKEN */
+};
+
+void fr_redis_guard_init(struct fr_redis_guard *guard, const struct fr_redis_guard_limits *limits);
+
+/* Takes the next bytes, cut anywhere, and hands to `pass` what the reader may have; pieces live until it
+ * returns. False: a protocol error, `error` says which; the guard stays broken. */
+bool fr_redis_guard_feed(struct fr_redis_guard *guard, struct freshet_span bytes,
+                         void (*pass)(void *user, struct freshet_span piece), void *user);
+
+#endif

@@ -1,0 +1,155 @@
+#include "bus/redis_loop.h"
+
+#include <event2/event.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#define MAIL_SLICE 4096 /* delivered in one turn, so that the sockets get theirs */
+
+static bool deliver(struct fr_redis_loop *loop)
+{
+    if (loop->taken == NULL) {
+        pthread_mutex_lock(&loop->lock);
+        loop->taken = loop->first;
+        loop->first = NULL;
+        loop->last = &loop->first;
+        pthread_mutex_unlock(&loop->lock);
+    }
+    for (int i = 0; i < MAIL_SLICE && loop->taken != NULL; i++) {
+        struct fr_mail *mail = loop->taken;
+        loop->taken = mail->next;
+        mail->deliver(mail);
+    }
+    if (loop->taken != NULL)
+        return true;
+    pthread_mutex_lock(&loop->lock);
+    bool more = loop->first != NULL;
+    pthread_mutex_unlock(&loop->lock);
+    return more;
+}
+
+static void on_wake(evutil_socket_t fd, short what, void *user)
+{
+    struct fr_redis_loop *loop = user;
+    eventfd_t count;
+    (void)what;
+    eventfd_read(fd, &count);
+    if (deliver(loop))
+        eventfd_write(fd, 1);
+    loop->settle(loop->user);
+}
+
+enum freshet_status fr_redis_loop_init(struct fr_redis_loop *loop, void (*settle)(void *user), void *user)
+{
+    *loop = (struct fr_redis_loop){0};
+    int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (fd < 0)
+        return FRESHET_SYSTEM;
+    *loop = (struct fr_redis_loop){.settle = settle, .user = user, .wake_fd = fd, .last = &loop->first};
+    struct event_config *config = event_config_new();
+    /* One thread only: others reach it through the eventfd. */
+    if (config != NULL && event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK) == 0)
+        loop->base = event_base_new_with_config(config);
+    if (config != NULL)
+        event_config_free(config);
+    if (loop->base != NULL)
+        loop->wake = event_new(loop->base, loop->wake_fd, EV_READ | EV_PERSIST, on_wake, loop);
+    pthread_mutex_init(&loop->lock, NULL);
+    if (loop->wake != NULL && event_add(loop->wake, NULL) == 0)
+        return FRESHET_OK;
+    fr_redis_loop_deinit(loop);
+    return FRESHET_NO_MEMORY;
+}
+
+static void *run(void *user)
+{
+    struct fr_redis_loop *loop = user;
+    event_base_dispatch(loop->base);
+    return NULL;
+}
+
+/* With all signals blocked: they are the program's, and SIGPIPE must not end it. */
+enum freshet_status fr_redis_loop_start(struct fr_redis_loop *loop, const char *name)
+{
+    sigset_t all, old;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    loop->running = pthread_create(&loop->thread, NULL, run, loop) == 0;
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    if (!loop->running)
+        return FRESHET_SYSTEM;
+    pthread_setname_np(loop->thread, name);
+    return FRESHET_OK;
+}
+
+/* Under the lock. */
+static bool append(struct fr_redis_loop *loop, struct fr_mail *mail)
+{
+    bool was_empty = loop->first == NULL;
+    mail->next = NULL;
+    *loop->last = mail;
+    loop->last = &mail->next;
+    return was_empty;
+}
+
+bool fr_redis_loop_post(struct fr_redis_loop *loop, struct fr_mail *mail)
+{
+    pthread_mutex_lock(&loop->lock);
+    bool open = !loop->closed, was_empty = open && append(loop, mail);
+    pthread_mutex_unlock(&loop->lock);
+    if (was_empty)
+        eventfd_write(loop->wake_fd, 1);
+    return open;
+}
+
+void fr_redis_loop_close(struct fr_redis_loop *loop, struct fr_mail *last)
+{
+    pthread_mutex_lock(&loop->lock);
+    loop->closed = true;
+    append(loop, last);
+    pthread_mutex_unlock(&loop->lock);
+    eventfd_write(loop->wake_fd, 1);
+}
+
+void fr_redis_loop_wake(struct fr_redis_loop *loop)
+{
+    eventfd_write(loop->wake_fd, 1);
+}
+
+void fr_redis_loop_break(struct fr_redis_loop *loop)
+{
+    event_base_loopbreak(loop->base);
+}
+
+void fr_redis_loop_join(struct fr_redis_loop *loop)
+{
+    if (loop->running)
+        pthread_join(loop->thread, NULL);
+    loop->running = false;
+    while (deliver(loop))
+        ;
+}
+
+void fr_redis_loop_deinit(struct fr_redis_loop *loop)
+{
+    if (loop->wake != NULL)
+        event_free(loop->wake);
+    if (loop->base != NULL)
+        event_base_free(loop->base);
+    if (loop->last != NULL) {
+        close(loop->wake_fd);
+        pthread_mutex_destroy(&loop->lock);
+    }
+    *loop = (struct fr_redis_loop){0};
+}
+
+bool fr_redis_loop_while_open(struct fr_redis_loop *loop, void (*act)(void *user), void *user)
+{
+    pthread_mutex_lock(&loop->lock);
+    bool open = !loop->closed;
+    if (open)
+        act(user);
+    pthread_mutex_unlock(&loop->lock);
+    return open;
+}

@@ -1,0 +1,42 @@
+#include "bus/redis_probe.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+void fr_redis_probe_init(struct fr_redis_probe *probe)
+{
+    *probe = (struct fr_redis_probe){.seen_us = -1};
+}
+
+bool fr_redis_probe_check(struct fr_redis_probe *probe)
+{
+    if (probe->sent == probe->seen) {
+        probe->missed = 0;
+        return true;
+    }
+    probe->missed++;
+    return false;
+}
+
+struct freshet_span fr_redis_probe_next(struct fr_redis_probe *probe)
+{
+    snprintf(probe->text, sizeof(probe->text), "%" PRIu64, ++probe->sent);
+    return freshet_span_text(probe->text);
+}
+
+void fr_redis_probe_forget(struct fr_redis_probe *probe)
+{
+    probe->seen = probe->sent;
+    probe->missed = 0;
+    probe->text[0] = '\0';
+}
+
+bool fr_redis_probe_take(struct fr_redis_probe *probe, struct freshet_span body, int64_t now_us)
+{
+    if (probe->sent == probe->seen || !freshet_span_equal(body, freshet_span_text(probe->text)))
+        return false;
+    probe->seen = probe->sent;
+    probe->missed = 0;
+    probe->seen_us = now_us;
+    return true;
+}

@@ -1,0 +1,60 @@
+/* Counters behind freshet/stats.h: one set for each worker, one for all other threads, added up when asked
+ * for. */
+#ifndef FR_COUNTERS_H
+#define FR_COUNTERS_H
+
+#include <freshet/stats.h>
+#include <stdatomic.h>
+#include <stdint.h>
+
+#define FR_COUNTERS(X)                                                                                       \
+    X(streams_opened)                                                                                        \
+    X(streams_refused)                                                                                       \
+    X(streams_denied)                                                                                        \
+    X(loads)                                                                                                 \
+    X(loads_failed)                                                                                          \
+    X(loads_timed_out)                                                                                       \
+    X(loads_overdue)                                                                                         \
+    X(loads_collapsed)                                                                                       \
+    X(loads_late)                                                                                            \
+    X(loop_holds)                                                                                            \
+    X(snapshots_pushed)                                                                                      \
+    X(snapshots_skipped)                                                                                     \
+    X(bytes_sent)                                                                                            \
+    X(publishes)                                                                                             \
+    X(publishes_accepted)                                                                                    \
+    X(publishes_refused)                                                                                     \
+    X(messages)                                                                                              \
+    X(messages_echo)                                                                                         \
+    X(messages_foreign)                                                                                      \
+    X(gaps)
+
+struct fr_histogram {
+    atomic_uint_fast64_t buckets[FRESHET_HISTOGRAM_BUCKETS], sum_us;
+};
+
+struct fr_counters {
+#define X(name) atomic_uint_fast64_t name;
+    FR_COUNTERS(X)
+#undef X
+    atomic_uint_fast64_t streams_closed[FRESHET_CLOSE_REASONS];
+    /* Gauges: what one thread adds another may take away, so single sets can be below zero. */
+    atomic_uint_fast64_t streams, topics, feeds, loads_running, loads_abandoned;
+    struct fr_histogram load_time, publish_to_push, write_time;
+};
+
+static inline void fr_count(atomic_uint_fast64_t *counter, uint64_t by)
+{
+    atomic_fetch_add_explicit(counter, by, memory_order_relaxed);
+}
+
+static inline void fr_count_down(atomic_uint_fast64_t *gauge)
+{
+    atomic_fetch_sub_explicit(gauge, 1, memory_order_relaxed);
+}
+
+void fr_histogram_add(struct fr_histogram *histogram, int64_t us);
+/* Adds `from` to `stats`. */
+void fr_counters_add(const struct fr_counters *from, struct freshet_stats *stats);
+
+#endif

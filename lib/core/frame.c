@@ -1,0 +1,183 @@
+#include "core/frame.h"
+
+#include "base/buffer.h"
+#include "base/utf8.h"
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+#define CRLF "\r\n"
+/* Hex digits of a size and CRLF. */
+#define CHUNK_HEAD_BYTES (2 * sizeof(size_t) + 2)
+
+/* Goes through bytes line by line. The next CR and the next LF are each looked for once, so that long lines
+ * cost two scans at memchr's speed however seldom the other one comes. */
+struct lines {
+    const char *at, *end, *cr, *lf;
+    bool more; /* a line begins at `at`, maybe an empty one */
+};
+
+static const char *find(const char *at, const char *end, char byte)
+{
+    const char *found = at == end ? NULL : memchr(at, byte, (size_t)(end - at));
+    return found == NULL ? end : found;
+}
+
+static struct lines lines_of(struct freshet_span bytes)
+{
+    const char *at = bytes.len == 0 ? "" : bytes.data, *end = at + bytes.len;
+    return (struct lines){at, end, find(at, end, '\r'), find(at, end, '\n'), true};
+}
+
+static struct freshet_span next_line(struct lines *lines)
+{
+    const char *start = lines->at, *stop = lines->cr < lines->lf ? lines->cr : lines->lf;
+    lines->more = stop != lines->end;
+    if (lines->more) {
+        bool both = *stop == '\r' && lines->lf == stop + 1 && lines->lf != lines->end;
+        lines->at = stop + (both ? 2 : 1);
+        if (lines->cr < lines->at)
+            lines->cr = find(lines->at, lines->end, '\r');
+        if (lines->lf < lines->at)
+            lines->lf = find(lines->at, lines->end, '\n');
+    }
+    return freshet_span(start, (size_t)(stop - start));
+}
+
+static char *put(char *to, struct freshet_span span)
+{
+    if (span.len != 0)
+        memcpy(to, span.data, span.len);
+    return to + span.len;
+}
+
+static char *put_text(char *to, const char *text)
+{
+    return put(to, freshet_span_text(text));
+}
+
+/* A chunk with room for `len` bytes of event, to be written at *event. */
+static struct fr_bytes *new_chunk(size_t len, char **event)
+{
+    char head[CHUNK_HEAD_BYTES + 1];
+    int head_len = snprintf(head, sizeof(head), "%zx" CRLF, len);
+    struct fr_bytes *frame = fr_bytes_new((size_t)head_len + len + strlen(CRLF));
+    if (frame == NULL)
+        return NULL;
+    *event = put(fr_bytes_room(frame), freshet_span(head, (size_t)head_len));
+    memcpy(*event + len, CRLF, strlen(CRLF));
+    return frame;
+}
+
+static size_t measure_lines(struct freshet_span bytes, size_t around)
+{
+    size_t len = 0;
+    for (struct lines lines = lines_of(bytes); lines.more;)
+        len += next_line(&lines).len + around;
+    return len;
+}
+
+static char *put_version(char *to, const struct fr_version *version)
+{
+    static const char digits[] = "0123456789abcdef";
+    for (size_t i = 0; i < sizeof(version->bytes); i++) {
+        *to++ = digits[version->bytes[i] >> 4];
+        *to++ = digits[version->bytes[i] & 15];
+    }
+    return to;
+}
+
+struct fr_bytes *fr_frame_snapshot(const struct fr_version *version, struct freshet_span bytes)
+{
+    /* Nothing but line ends makes seven bytes of each. */
+    if (bytes.len > SIZE_MAX / 16)
+        return NULL;
+    size_t around = strlen("data: \n");
+    size_t len = strlen("id: \n\n") + FR_VERSION_HEX + measure_lines(bytes, around);
+    char *to;
+    struct fr_bytes *frame = new_chunk(len, &to);
+    if (frame == NULL)
+        return NULL;
+    to = put_text(put_version(put_text(to, "id: "), version), "\n");
+    for (struct lines lines = lines_of(bytes); lines.more;)
+        to = put_text(put(put_text(to, "data: "), next_line(&lines)), "\n");
+    put_text(to, "\n");
+    return frame;
+}
+
+/* Appends `text` as a JSON string, its quotes included. */
+static void print_json(struct fr_buffer *buffer, struct freshet_span text)
+{
+    fr_buffer_append(buffer, freshet_span_text("\""));
+    for (size_t at = 0; at < text.len;) {
+        bool valid;
+        struct freshet_span rest = freshet_span(text.data + at, text.len - at);
+        rest.len = fr_utf8_next(rest, &valid);
+        unsigned char first = (unsigned char)rest.data[0];
+        if (!valid)
+            fr_buffer_append(buffer, freshet_span_text("\xef\xbf\xbd")); /* U+FFFD */
+        else if (first < 0x20)
+            fr_buffer_print(buffer, "\\u%04x", (unsigned)first);
+        else if (first == '"' || first == '\\')
+            fr_buffer_print(buffer, "\\%c", first);
+        else
+            fr_buffer_append(buffer, rest);
+        at += rest.len;
+    }
+    fr_buffer_append(buffer, freshet_span_text("\""));
+}
+
+/* The chunk around an event, which is given up; NULL: no memory, now or before. */
+static struct fr_bytes *wrap(struct fr_buffer *event)
+{
+    char *to;
+    struct fr_bytes *frame = event->failed ? NULL : new_chunk(event->len, &to);
+    if (frame != NULL)
+        put(to, freshet_span(event->data, event->len));
+    fr_buffer_deinit(event);
+    return frame;
+}
+
+struct fr_bytes *fr_frame_load_error(struct freshet_span code, struct freshet_span message)
+{
+    struct fr_buffer event = {0};
+    fr_buffer_print(&event, "event: load-error\ndata: {\"code\":");
+    print_json(&event, code);
+    fr_buffer_print(&event, ",\"message\":");
+    print_json(&event, message);
+    fr_buffer_print(&event, "}\n\n");
+    return wrap(&event);
+}
+
+struct fr_bytes *fr_frame_end(struct freshet_span code, int64_t retry_ms)
+{
+    struct fr_buffer event = {0};
+    fr_buffer_print(&event, "event: end\ndata: {\"code\":");
+    print_json(&event, code);
+    if (retry_ms < 0)
+        fr_buffer_print(&event, ",\"retry_ms\":null}\n\n");
+    else
+        fr_buffer_print(&event, ",\"retry_ms\":%lld}\n\n", (long long)retry_ms);
+    return wrap(&event);
+}
+
+struct fr_bytes *fr_frame_comment(struct freshet_span text)
+{
+    struct lines lines = lines_of(text);
+    next_line(&lines);
+    assert(!lines.more);
+    size_t len = strlen(": \n\n") + text.len;
+    char *to;
+    struct fr_bytes *frame = new_chunk(len, &to);
+    if (frame != NULL)
+        put_text(put(put_text(to, ": "), text), "\n\n");
+    return frame;
+}
+
+struct freshet_span fr_frame_body(struct freshet_span frame)
+{
+    const char *head_end = frame.len == 0 ? NULL : memchr(frame.data, '\n', frame.len);
+    assert(head_end != NULL && frame.len >= (size_t)(head_end + 1 - frame.data) + strlen(CRLF));
+    size_t head = (size_t)(head_end + 1 - frame.data);
+    return freshet_span(frame.data + head, frame.len - head - strlen(CRLF));
+}

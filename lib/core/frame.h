@@ -1,0 +1,41 @@
+/* Server-sent events as HTTP chunks, encoded once for all streams: `<hex>CRLF <event> CRLF`. Pure.
+ * Format: WHATWG HTML, "Server-sent events"; RFC 9112, 7.1. */
+#ifndef FR_FRAME_H
+#define FR_FRAME_H
+
+#include "base/bytes.h"
+#include <freshet/span.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Names a snapshot: the first 16 bytes of SHA-256 over loader name, topic and bytes, each of the first two
+ * with a NUL behind it. Equal on every instance for equal snapshots. When there is no memory to hash with, it
+ * is a random one: the snapshot then counts as unlike any other and is sent in full. */
+struct fr_version {
+    unsigned char bytes[16];
+};
+#define FR_VERSION_HEX 32
+struct fr_version fr_version_of(struct freshet_span loader, struct freshet_span topic,
+                                struct freshet_span bytes);
+bool fr_version_equal(const struct fr_version *a, const struct fr_version *b);
+/* From 32 lower-case hex digits; false: it is something else. */
+bool fr_version_parse(struct freshet_span text, struct fr_version *version);
+
+/* All give one reference, or NULL: no memory. */
+
+/* `id:` and one `data:` line for each line of the bytes; CR, LF and CRLF each end a line. */
+struct fr_bytes *fr_frame_snapshot(const struct fr_version *version, struct freshet_span bytes);
+/* Event `load-error`. Both texts go into JSON. */
+struct fr_bytes *fr_frame_load_error(struct freshet_span code, struct freshet_span message);
+/* Event `end`; retry_ms below 0: null, don't come back. */
+struct fr_bytes *fr_frame_end(struct freshet_span code, int64_t retry_ms);
+/* A comment line; `text` without line ends. */
+struct fr_bytes *fr_frame_comment(struct freshet_span text);
+
+/* The event without its chunk: for HTTP/1.0. Points into `frame`. */
+struct freshet_span fr_frame_body(struct freshet_span frame);
+
+/* The chunk that ends a chunked body. */
+#define FR_LAST_CHUNK "0\r\n\r\n"
+
+#endif

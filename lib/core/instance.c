@@ -1,0 +1,220 @@
+#include "core/instance.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/random.h"
+#include "core/load.h"
+#include "core/loader.h"
+#include "core/publish.h"
+#include "core/worker_internal.h"
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define DEFAULT_POOL_THREADS       4
+#define MAX_POOL_THREADS           1024
+#define DEFAULT_SNAPSHOT_BYTES     (1024 * 1024)
+#define DEFAULT_SUBSCRIBE_GRACE_MS 250
+#define DEFAULT_POLL_WHILE_DOWN_MS 5000
+#define DEFAULT_LINGER_MS          5000
+
+static int64_t read_clock(void *user)
+{
+    (void)user;
+    return fr_clock_monotonic_us();
+}
+
+int64_t fr_freshet_now_us(const struct freshet *freshet)
+{
+    return freshet->now_us(freshet->now_user);
+}
+
+void fr_freshet_set_clock(struct freshet *freshet, int64_t (*now_us)(void *user), void *user)
+{
+    freshet->now_us = now_us;
+    freshet->now_user = user;
+}
+
+const struct freshet_log *fr_freshet_log(const struct freshet *freshet)
+{
+    return &freshet->log;
+}
+
+struct fr_counters *fr_freshet_counters(struct freshet *freshet)
+{
+    struct fr_worker *worker = fr_worker_here(freshet);
+    return worker == NULL ? &freshet->counters : &worker->counters;
+}
+
+static void set_default(uint32_t *field, uint32_t value)
+{
+    if (*field == 0)
+        *field = value;
+}
+
+static enum freshet_status read_options(struct freshet *freshet, const struct freshet_options *options,
+                                        struct freshet_error *error)
+{
+    if (options != NULL && options->size != sizeof(*options))
+        return fr_fail(error, FRESHET_INVALID, "options: size must be sizeof(struct freshet_options)");
+    if (options != NULL)
+        freshet->options = *options;
+    freshet->log = freshet->options.log;
+    freshet->bus = freshet->options.bus;
+    if (freshet->options.pool_threads > MAX_POOL_THREADS)
+        return fr_fail(error, FRESHET_INVALID, "options: pool_threads is over %d", MAX_POOL_THREADS);
+    set_default(&freshet->options.pool_threads, DEFAULT_POOL_THREADS);
+    set_default(&freshet->options.max_message_bytes, FRESHET_DEFAULT_MESSAGE_BYTES);
+    set_default(&freshet->options.max_snapshot_bytes, DEFAULT_SNAPSHOT_BYTES);
+    set_default(&freshet->options.subscribe_grace_ms, DEFAULT_SUBSCRIBE_GRACE_MS);
+    set_default(&freshet->options.poll_while_down_ms, DEFAULT_POLL_WHILE_DOWN_MS);
+    set_default(&freshet->options.linger_ms, DEFAULT_LINGER_MS);
+    return FRESHET_OK;
+}
+
+/* ---- what the bus says ---- */
+
+static void on_message(void *context, struct freshet_span topic, struct freshet_span body, bool oversized)
+{
+    struct freshet *freshet = context;
+    struct fr_counters *counters = &freshet->counters;
+    struct freshet_message message = {.time_us = 0};
+    fr_count(&counters->messages, 1);
+    bool ours = !oversized && freshet_message_decode(body, &message) == FRESHET_OK;
+    if (!ours)
+        fr_count(&counters->messages_foreign, 1);
+    /* A publish marks the feeds of its own freshet before it is handed to the bus: its echo has no news. */
+    if (ours && freshet_span_equal(message.publisher, freshet_span_text(freshet->publisher))) {
+        fr_count(&counters->messages_echo, 1);
+        return;
+    }
+    fr_topics_mark(&freshet->topics, topic, ours ? body : freshet_span(NULL, 0), (int64_t)message.time_us);
+}
+
+static void on_subscribed(void *context, struct freshet_span topic, uint64_t subscription)
+{
+    struct freshet *freshet = context;
+    fr_topics_confirm(&freshet->topics, topic, subscription);
+}
+
+static void on_refused(void *context, struct freshet_span topic, uint64_t subscription,
+                       struct freshet_span reason)
+{
+    struct freshet *freshet = context;
+    fr_log(&freshet->log, FRESHET_LOG_ERROR, "topic %s may not be subscribed: %s", fr_escape(topic).text,
+           fr_escape(reason).text);
+    fr_topics_refuse(&freshet->topics, topic, subscription);
+}
+
+static void on_everything(void *context)
+{
+    struct freshet *freshet = context;
+    fr_count(&freshet->counters.gaps, 1);
+    fr_topics_all_marked(&freshet->topics);
+}
+
+static void on_state(void *context, enum freshet_bus_state state, struct freshet_span reason)
+{
+    struct freshet *freshet = context;
+    int before = atomic_exchange(&freshet->bus_state, (int)state);
+    (void)reason; /* the bus logs its own links */
+    if (state != FRESHET_BUS_DOWN || before == FRESHET_BUS_DOWN)
+        return;
+    fr_count(&freshet->counters.gaps, 1);
+    fr_topics_all_lost(&freshet->topics);
+}
+
+static enum freshet_status start_bus(struct freshet *freshet, struct freshet_error *error)
+{
+    struct freshet_bus_sink sink = {.context = freshet,
+                                    .log = freshet->log,
+                                    .message = on_message,
+                                    .subscribed = on_subscribed,
+                                    .refused = on_refused,
+                                    .everything = on_everything,
+                                    .state = on_state,
+                                    .published = fr_publish_ended};
+    freshet->topics.bus = freshet->bus;
+    return freshet->bus->ops->start(freshet->bus, &sink, error);
+}
+
+/* ---- life ---- */
+
+static void free_freshet(struct freshet *freshet)
+{
+    while (!fr_list_is_empty(&freshet->loaders))
+        fr_loader_release(FR_CONTAINER(fr_list_shift(&freshet->loaders), struct freshet_loader, link));
+    fr_pool_destroy(freshet->pool);
+    freshet_bus_destroy(freshet->bus);
+    fr_topics_deinit(&freshet->topics);
+    pthread_mutex_destroy(&freshet->lock);
+    free(freshet);
+}
+
+static struct freshet *new_freshet(void)
+{
+    struct freshet *freshet = calloc(1, sizeof(*freshet));
+    if (freshet == NULL)
+        return NULL;
+    fr_list_init(&freshet->workers);
+    fr_list_init(&freshet->loaders);
+    pthread_mutex_init(&freshet->lock, NULL);
+    atomic_init(&freshet->bus_state, FRESHET_BUS_DOWN);
+    freshet->now_us = read_clock;
+    snprintf(freshet->publisher, sizeof(freshet->publisher), "%016" PRIx64, fr_random());
+    return freshet;
+}
+
+enum freshet_status freshet_new(struct freshet **out, const struct freshet_options *options,
+                                struct freshet_error *error)
+{
+    struct freshet *freshet = new_freshet();
+    *out = NULL;
+    if (freshet == NULL) {
+        freshet_bus_destroy(options == NULL ? NULL : options->bus);
+        return fr_fail(error, FRESHET_NO_MEMORY, "out of memory");
+    }
+    if (error != NULL)
+        error->text[0] = '\0';
+    enum freshet_status status = read_options(freshet, options, error);
+    if (fr_topics_init(&freshet->topics, &freshet->workers, freshet->options.max_topics) != FRESHET_OK)
+        status = FRESHET_NO_MEMORY;
+    if (status == FRESHET_OK && freshet->bus == NULL)
+        status = freshet_memory_bus_new(&freshet->bus, NULL);
+    if (status == FRESHET_OK)
+        status = fr_pool_new(&freshet->pool, freshet->options.pool_threads);
+    if (status == FRESHET_OK)
+        status = start_bus(freshet, error);
+    if (status != FRESHET_OK) {
+        if (error != NULL && error->text[0] == '\0')
+            fr_fail(error, status, "%s", freshet_status_text(status));
+        free_freshet(freshet);
+        return status;
+    }
+    *out = freshet;
+    return FRESHET_OK;
+}
+
+void freshet_destroy(struct freshet *freshet, uint32_t deadline_ms)
+{
+    if (freshet == NULL)
+        return;
+    assert(fr_list_is_empty(&freshet->workers) && "every worker has left");
+    int64_t deadline_us = fr_clock_monotonic_us() + (int64_t)deadline_ms * FR_US_PER_MS;
+    atomic_store(&freshet->closing, true);
+    freshet->bus->ops->stop(freshet->bus, deadline_ms);
+    fr_pool_stop(freshet->pool, deadline_us);
+    fr_load_revoke_all(freshet);
+    free_freshet(freshet);
+}
+
+bool freshet_ready(struct freshet *freshet)
+{
+    return atomic_load(&freshet->bus_state) == FRESHET_BUS_PROVED;
+}
+
+size_t freshet_topic_streams(struct freshet *freshet, const struct freshet_topic *topic)
+{
+    return fr_topics_streams(&freshet->topics, freshet_span(topic->text, topic->len));
+}

@@ -1,0 +1,41 @@
+/* A freshet from inside. */
+#ifndef FR_INSTANCE_H
+#define FR_INSTANCE_H
+
+#include "base/list.h"
+#include "core/counters.h"
+#include "core/pool.h"
+#include "core/topics.h"
+#include <freshet/instance.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+
+struct freshet {
+    struct freshet_options options; /* defaults filled in */
+    struct freshet_log log;
+    struct freshet_bus *bus;
+    struct fr_pool *pool;
+    struct fr_topics topics;
+    struct fr_list workers; /* under topics.lock */
+    pthread_mutex_t lock;   /* loaders */
+    struct fr_list loaders;
+    char publisher[17]; /* 16 hex digits, new for each instance */
+    atomic_uint_fast64_t sequence;
+    atomic_size_t streams;
+    atomic_int bus_state;
+    atomic_bool closing;
+    struct fr_counters counters; /* of all threads without a worker */
+    struct freshet_stats left;   /* of workers that have left; under topics.lock */
+
+    int64_t (*now_us)(void *user); /* injected by tests */
+    void *now_user;
+};
+
+/* For tests: before the first worker. */
+void fr_freshet_set_clock(struct freshet *freshet, int64_t (*now_us)(void *user), void *user);
+int64_t fr_freshet_now_us(const struct freshet *freshet);
+/* Those of the calling thread's worker, or the freshet's. */
+struct fr_counters *fr_freshet_counters(struct freshet *freshet);
+
+#endif

@@ -1,0 +1,376 @@
+#include "core/load.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "core/feed.h"
+#include "core/instance.h"
+#include "core/loader.h"
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LOOP_HOLD_US (50 * FR_US_PER_MS)
+
+/* Handles outlive freshets, so their table belongs to the process. Generations never repeat; slots do.
+ * Whoever holds the lock and finds a load here knows that its freshet is alive. */
+static struct {
+    pthread_mutex_t lock;
+    struct fr_load **slots;
+    uint32_t capacity, used;
+    uint32_t next; /* where the search for a free slot begins */
+    uint64_t generation;
+} table = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static void release(struct fr_load *load)
+{
+    if (atomic_fetch_sub_explicit(&load->references, 1, memory_order_acq_rel) != 1)
+        return;
+    fr_bytes_release(load->message);
+    fr_bytes_release(load->bytes);
+    fr_address_release(load->address);
+    fr_worker_release(load->worker);
+    free(load);
+}
+
+static void acquire(struct fr_load *load)
+{
+    atomic_fetch_add_explicit(&load->references, 1, memory_order_relaxed);
+}
+
+static bool grow_table(void)
+{
+    uint32_t capacity = table.capacity == 0 ? 64 : table.capacity * 2;
+    struct fr_load **slots = realloc(table.slots, capacity * sizeof(struct fr_load *));
+    if (slots == NULL)
+        return false;
+    memset(slots + table.capacity, 0, (capacity - table.capacity) * sizeof(struct fr_load *));
+    table.next = table.capacity;
+    table.slots = slots;
+    table.capacity = capacity;
+    return true;
+}
+
+static bool hand_out(struct fr_load *load)
+{
+    pthread_mutex_lock(&table.lock);
+    bool room = table.used < table.capacity || grow_table();
+    if (room) {
+        while (table.slots[table.next] != NULL)
+            table.next = (table.next + 1) % table.capacity;
+        table.slots[table.next] = load;
+        table.used++;
+        load->handle = (struct freshet_load){.generation = ++table.generation, .slot = table.next};
+    }
+    pthread_mutex_unlock(&table.lock);
+    return room;
+}
+
+/* Under the table's lock. */
+static struct fr_load *look_up(struct freshet_load handle)
+{
+    if (handle.slot >= table.capacity)
+        return NULL;
+    struct fr_load *load = table.slots[handle.slot];
+    return load != NULL && load->handle.generation == handle.generation ? load : NULL;
+}
+
+static void take_back(struct fr_load *load)
+{
+    table.slots[load->handle.slot] = NULL;
+    table.next = load->handle.slot;
+    table.used--;
+}
+
+struct fr_load *fr_load_new(struct fr_worker *worker, struct fr_feed *feed, struct fr_address *address)
+{
+    struct fr_load *load = calloc(1, sizeof(*load));
+    if (load == NULL)
+        return NULL;
+    atomic_init(&load->references, 1);
+    atomic_init(&load->cancelled, false);
+    atomic_init(&load->abandoned, false);
+    fr_list_init(&load->place);
+    load->worker = fr_worker_acquire(worker);
+    load->address = fr_address_acquire(address);
+    load->feed = feed;
+    load->state = FR_LOAD_WAITING;
+    load->max_snapshot_bytes = worker->freshet->options.max_snapshot_bytes;
+    return load;
+}
+
+static struct fr_gate *gate(const struct fr_load *load)
+{
+    return &load->address->loader->gate;
+}
+
+bool fr_load_enter(struct fr_load *load)
+{
+    return fr_gate_enter(gate(load), &load->place, load->address->loader->options.shared);
+}
+
+static void deliver_grant(struct fr_mail *mail)
+{
+    struct fr_load *load = FR_CONTAINER(mail, struct fr_load, mail);
+    if (load->feed != NULL) {
+        fr_feed_granted(load->feed);
+        return;
+    }
+    fr_gate_leave(gate(load));
+    release(load);
+}
+
+void fr_load_grant(struct fr_list *place)
+{
+    struct fr_load *load = FR_CONTAINER(place, struct fr_load, place);
+    load->mail.deliver = deliver_grant;
+    bool posted = fr_mailbox_post(&load->worker->mailbox, &load->mail);
+    assert(posted && "a worker gives up what waits at gates before it closes its mailbox");
+    (void)posted;
+}
+
+static void call_loop(struct fr_load *load)
+{
+    const struct freshet_loader *loader = load->address->loader;
+    int64_t begin = fr_worker_now_us(load->worker);
+    loader->options.load(load->handle, &load->context, loader->options.user);
+    int64_t held = fr_worker_now_us(load->worker) - begin;
+    if (held <= LOOP_HOLD_US)
+        return;
+    fr_count(&load->worker->counters.loop_holds, 1);
+    fr_log(fr_freshet_log(load->worker->freshet), FRESHET_LOG_WARN, "loader %s held its loop for %lld ms",
+           loader->name, (long long)(held / FR_US_PER_MS));
+}
+
+static void call_pool(struct fr_job *job, bool abandoned)
+{
+    struct fr_load *load = FR_CONTAINER(job, struct fr_load, job);
+    const struct freshet_loader_options *options = &load->address->loader->options;
+    if (abandoned)
+        freshet_load_fail(load->handle, "closed", NULL);
+    else
+        options->load(load->handle, &load->context, options->user);
+    release(load);
+}
+
+static void describe(struct fr_load *load, enum freshet_load_cause cause, uint64_t publishes,
+                     struct fr_bytes *body)
+{
+    const struct freshet_loader *loader = load->address->loader;
+    load->message = body;
+    load->context = (struct freshet_load_context){.loader = load->address->name,
+                                                  .topic = load->address->topic,
+                                                  .cause = cause,
+                                                  .publishes = publishes,
+                                                  .deadline_us = INT64_MAX,
+                                                  .internal = load};
+    if (loader->options.timeout_ms != 0)
+        load->context.deadline_us = load->began_us + (int64_t)loader->options.timeout_ms * FR_US_PER_MS;
+    /* What is not in our format is a signal: the message stays empty. */
+    if (body != NULL)
+        freshet_message_decode(body->span, &load->context.message);
+}
+
+bool fr_load_start(struct fr_load *load, enum freshet_load_cause cause, uint64_t publishes,
+                   struct fr_bytes *body)
+{
+    load->began_us = fr_worker_now_us(load->worker);
+    describe(load, cause, publishes, body);
+    if (!hand_out(load)) {
+        fr_bytes_release(body);
+        load->message = NULL;
+        return false;
+    }
+    load->state = FR_LOAD_RUNNING;
+    acquire(load); /* the application's: until it answers */
+    acquire(load); /* the call's: it may look at the context after its answer */
+    fr_count(&load->worker->counters.loads, 1);
+    fr_count(&load->worker->counters.loads_running, 1);
+    if (load->address->loader->options.on_loop) {
+        call_loop(load);
+        release(load);
+    } else {
+        load->job.run = call_pool;
+        fr_pool_run(load->worker->freshet->pool, &load->job);
+    }
+    return true;
+}
+
+void fr_load_withdraw(struct fr_load *load)
+{
+    fr_gate_leave(gate(load));
+    release(load);
+}
+
+void fr_load_abandon(struct fr_load *load)
+{
+    atomic_store(&load->abandoned, true);
+    atomic_store_explicit(&load->cancelled, true, memory_order_relaxed);
+    fr_count(&load->worker->counters.loads_abandoned, 1);
+}
+
+void fr_load_drop(struct fr_load *load)
+{
+    load->feed = NULL;
+    atomic_store_explicit(&load->cancelled, true, memory_order_relaxed);
+    if (load->state == FR_LOAD_WAITING) {
+        /* Once it was let in, its grant is in the mail and frees it. */
+        if (fr_gate_cancel(gate(load), &load->place))
+            release(load);
+    } else if (!atomic_load(&load->abandoned)) {
+        fr_load_abandon(load);
+    }
+}
+
+void fr_load_done(struct fr_load *load)
+{
+    release(load);
+}
+
+static void deliver_answer(struct fr_mail *mail)
+{
+    struct fr_load *load = FR_CONTAINER(mail, struct fr_load, mail);
+    struct fr_counters *counters = &load->worker->counters;
+    fr_count_down(&counters->loads_running);
+    fr_histogram_add(&counters->load_time, fr_worker_now_us(load->worker) - load->began_us);
+    if (!atomic_load(&load->abandoned)) {
+        fr_feed_answered(load->feed, load);
+        return;
+    }
+    fr_count(&counters->loads_late, 1);
+    fr_count_down(&counters->loads_abandoned);
+    if (load->feed != NULL)
+        fr_feed_abandoned_ended(load->feed);
+    release(load);
+}
+
+/* Its worker has left: nobody waits for it. Under the table's lock, so the freshet is alive. */
+static void end_without_worker(struct fr_load *load)
+{
+    struct fr_counters *counters = fr_freshet_counters(load->worker->freshet);
+    fr_count_down(&counters->loads_running);
+    fr_count_down(&counters->loads_abandoned);
+    fr_count(&counters->loads_late, 1);
+}
+
+struct answer {
+    enum freshet_status status; /* FRESHET_OK: bytes; FRESHET_STALE: unchanged; else failed */
+    struct fr_bytes *bytes;
+    const char *code, *text;
+};
+
+static enum freshet_status write_answer(struct fr_load *load, const struct answer *answer)
+{
+    load->answer = answer->status;
+    load->bytes = answer->bytes;
+    snprintf(load->code, sizeof(load->code), "%s", answer->code == NULL ? "" : answer->code);
+    snprintf(load->text, sizeof(load->text), "%s", answer->text == NULL ? "" : answer->text);
+    if (answer->bytes != NULL && answer->bytes->span.len > load->max_snapshot_bytes)
+        load->answer = FRESHET_TOO_LARGE;
+    return load->answer == FRESHET_STALE ? FRESHET_OK : load->answer;
+}
+
+/* Takes a reference to the bytes over. */
+static enum freshet_status finish(struct freshet_load handle, const struct answer *answer)
+{
+    enum freshet_status status = FRESHET_STALE;
+    bool refused = false, written = false;
+    pthread_mutex_lock(&table.lock);
+    struct fr_load *load = look_up(handle);
+    if (load != NULL) {
+        take_back(load);
+        status = write_answer(load, answer);
+        written = true;
+        if (atomic_load(&load->abandoned))
+            status = FRESHET_STALE;
+        fr_gate_leave(gate(load));
+        load->mail.deliver = deliver_answer;
+        refused = !fr_mailbox_post(&load->worker->mailbox, &load->mail);
+        if (refused)
+            end_without_worker(load);
+    }
+    pthread_mutex_unlock(&table.lock);
+    if (!written)
+        fr_bytes_release(answer->bytes);
+    if (refused)
+        release(load); /* what the feed's side would have released */
+    if (load != NULL)
+        release(load);
+    return status;
+}
+
+static enum freshet_status finish_with(struct freshet_load handle, struct fr_bytes *bytes)
+{
+    if (bytes != NULL)
+        return finish(handle, &(struct answer){.status = FRESHET_OK, .bytes = bytes});
+    enum freshet_status status =
+        finish(handle, &(struct answer){.status = FRESHET_NO_MEMORY, .code = "no-memory"});
+    return status == FRESHET_OK ? FRESHET_NO_MEMORY : status;
+}
+
+enum freshet_status freshet_load_answer(struct freshet_load handle, struct freshet_span bytes)
+{
+    return finish_with(handle, fr_bytes_copy(bytes));
+}
+
+enum freshet_status freshet_load_give(struct freshet_load handle, struct freshet_span bytes,
+                                      freshet_release_cb free_bytes, void *user)
+{
+    return finish_with(handle, fr_bytes_give(bytes, free_bytes, user));
+}
+
+enum freshet_status freshet_load_unchanged(struct freshet_load handle)
+{
+    return finish(handle, &(struct answer){.status = FRESHET_STALE});
+}
+
+static bool is_code(const char *code)
+{
+    size_t len = code == NULL ? 0 : strlen(code);
+    return len > 0 && len < sizeof(((struct fr_load *)0)->code) &&
+           strspn(code, "abcdefghijklmnopqrstuvwxyz0123456789-") == len;
+}
+
+enum freshet_status freshet_load_fail(struct freshet_load handle, const char *code, const char *message)
+{
+    struct answer answer = {
+        .status = FRESHET_REFUSED, .code = is_code(code) ? code : "load-failed", .text = message};
+    enum freshet_status status = finish(handle, &answer);
+    return status == FRESHET_REFUSED ? FRESHET_OK : status;
+}
+
+bool freshet_load_cancelled(struct freshet_load handle)
+{
+    pthread_mutex_lock(&table.lock);
+    struct fr_load *load = look_up(handle);
+    bool cancelled = load == NULL || atomic_load_explicit(&load->cancelled, memory_order_relaxed);
+    pthread_mutex_unlock(&table.lock);
+    return cancelled;
+}
+
+enum freshet_status freshet_load_param(const struct freshet_load_context *context, const char *name,
+                                       size_t index, struct freshet_span *value)
+{
+    const struct fr_load *load = context->internal;
+    return fr_param_find(load->address->params, load->address->loader->route, name, index, value);
+}
+
+void fr_load_revoke_all(const struct freshet *freshet)
+{
+    pthread_mutex_lock(&table.lock);
+    for (uint32_t i = 0; i < table.capacity; i++) {
+        struct fr_load *load = table.slots[i];
+        if (load == NULL || load->worker->freshet != freshet)
+            continue;
+        atomic_store_explicit(&load->cancelled, true, memory_order_relaxed);
+        take_back(load);
+        release(load); /* the application's */
+        release(load); /* the feed's: every worker has left */
+    }
+    if (table.used == 0) {
+        free(table.slots);
+        table.slots = NULL;
+        table.capacity = 0;
+    }
+    pthread_mutex_unlock(&table.lock);
+}

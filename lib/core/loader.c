@@ -1,0 +1,233 @@
+#include "core/loader.h"
+
+#include "base/log.h"
+#include "core/instance.h"
+#include "core/load.h"
+#include "core/view.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DEFAULT_LOOP_LOADS 64
+
+struct freshet_loader *fr_loader_acquire(struct freshet_loader *loader)
+{
+    atomic_fetch_add_explicit(&loader->references, 1, memory_order_relaxed);
+    return loader;
+}
+
+void fr_loader_release(struct freshet_loader *loader)
+{
+    if (loader == NULL || atomic_fetch_sub_explicit(&loader->references, 1, memory_order_acq_rel) != 1)
+        return;
+    fr_gate_deinit(&loader->gate);
+    fr_pattern_destroy(loader->route);
+    fr_pattern_destroy(loader->channel);
+    free(loader->name);
+    free(loader);
+}
+
+static bool is_name(const char *name)
+{
+    static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-";
+    return name != NULL && name[0] != '\0' && strspn(name, allowed) == strlen(name);
+}
+
+static enum freshet_status check(const struct freshet_loader_options *options, struct freshet_error *error)
+{
+    if (options->size != sizeof(*options))
+        return fr_fail(error, FRESHET_INVALID,
+                       "loader options: size must be sizeof(struct freshet_loader_options)");
+    if (!is_name(options->name))
+        return fr_fail(error, FRESHET_INVALID,
+                       "loader name: at least one of A-Z a-z 0-9 _ . - and nothing else");
+    if (options->route == NULL)
+        return fr_fail(error, FRESHET_INVALID, "loader %s: route is missing", options->name);
+    if (options->load == NULL)
+        return fr_fail(error, FRESHET_INVALID, "loader %s: load is missing", options->name);
+    if ((options->channel == NULL) == (options->topic == NULL))
+        return fr_fail(error, FRESHET_INVALID, "loader %s: set one of channel and topic", options->name);
+    return FRESHET_OK;
+}
+
+static unsigned limit_loads(const struct freshet *freshet, const struct freshet_loader_options *options)
+{
+    if (options->on_loop)
+        return options->max_concurrent_loads != 0 ? options->max_concurrent_loads : DEFAULT_LOOP_LOADS;
+    /* One loader never holds all of the pool. */
+    unsigned most = freshet->options.pool_threads > 1 ? freshet->options.pool_threads - 1 : 1;
+    unsigned wanted = options->max_concurrent_loads;
+    return wanted != 0 && wanted < most ? wanted : most;
+}
+
+static enum freshet_status make(const struct freshet *freshet, const struct freshet_loader_options *options,
+                                struct freshet_loader **out, struct freshet_error *error)
+{
+    struct freshet_loader *loader = calloc(1, sizeof(*loader));
+    if (loader == NULL)
+        return FRESHET_NO_MEMORY;
+    atomic_init(&loader->references, 1);
+    fr_gate_init(&loader->gate, limit_loads(freshet, options), fr_load_grant);
+    loader->options = *options;
+    enum freshet_status status = fr_pattern_new(&loader->route, options->route, error);
+    if (status == FRESHET_OK && options->channel != NULL)
+        status = fr_pattern_new(&loader->channel, freshet_channel_name(options->channel), error);
+    loader->name = strdup(options->name);
+    if (status == FRESHET_OK && loader->name == NULL)
+        status = FRESHET_NO_MEMORY;
+    if (status != FRESHET_OK) {
+        fr_loader_release(loader);
+        return status;
+    }
+    *out = loader;
+    return FRESHET_OK;
+}
+
+/* Under the freshet's lock. */
+static enum freshet_status add(struct freshet *freshet, struct freshet_loader *loader,
+                               struct freshet_error *error)
+{
+    for (struct fr_list *link = freshet->loaders.next; link != &freshet->loaders; link = link->next) {
+        const struct freshet_loader *other = FR_CONTAINER(link, struct freshet_loader, link);
+        if (strcmp(other->name, loader->name) == 0)
+            return fr_fail(error, FRESHET_CONFLICT, "loader %s: the name is taken", loader->name);
+        if (fr_pattern_overlap(other->route, loader->route) &&
+            fr_pattern_compare(other->route, loader->route) == 0)
+            return fr_fail(error, FRESHET_CONFLICT,
+                           "loader %s: route %s matches the same paths as route %s of %s", loader->name,
+                           fr_pattern_text(loader->route), fr_pattern_text(other->route), other->name);
+    }
+    fr_list_append(&freshet->loaders, &loader->link);
+    return FRESHET_OK;
+}
+
+enum freshet_status freshet_loader_new(struct freshet *freshet, const struct freshet_loader_options *options,
+                                       struct freshet_loader **out, struct freshet_error *error)
+{
+    struct freshet_loader *loader = NULL, *ignored;
+    if (out == NULL)
+        out = &ignored;
+    *out = NULL;
+    enum freshet_status status = check(options, error);
+    if (status == FRESHET_OK)
+        status = make(freshet, options, &loader, error);
+    if (status != FRESHET_OK)
+        return status;
+    pthread_mutex_lock(&freshet->lock);
+    status = add(freshet, loader, error);
+    pthread_mutex_unlock(&freshet->lock);
+    if (status != FRESHET_OK) {
+        fr_loader_release(loader);
+        return status;
+    }
+    *out = loader;
+    return FRESHET_OK;
+}
+
+/* The better of two matches; a bad path is bad for every route. */
+static enum freshet_status try_route(struct freshet_loader *candidate, struct freshet_span raw_path,
+                                     struct freshet_loader **best, struct fr_params **params)
+{
+    struct fr_params *matched;
+    enum freshet_status status = fr_pattern_match(candidate->route, raw_path, &matched);
+    if (status == FRESHET_NOT_FOUND)
+        return FRESHET_OK;
+    if (status != FRESHET_OK)
+        return status;
+    if (*best != NULL && fr_pattern_compare((*best)->route, candidate->route) < 0) {
+        fr_params_destroy(matched);
+        return FRESHET_OK;
+    }
+    fr_params_destroy(*params);
+    *params = matched;
+    *best = candidate;
+    return FRESHET_OK;
+}
+
+enum freshet_status fr_route_find(struct freshet *freshet, struct freshet_span raw_path,
+                                  struct freshet_loader **loader, struct fr_params **params)
+{
+    enum freshet_status status = FRESHET_OK;
+    *loader = NULL;
+    *params = NULL;
+    pthread_mutex_lock(&freshet->lock);
+    struct fr_list *all = &freshet->loaders;
+    for (struct fr_list *link = all->next; link != all && status == FRESHET_OK; link = link->next)
+        status = try_route(FR_CONTAINER(link, struct freshet_loader, link), raw_path, loader, params);
+    pthread_mutex_unlock(&freshet->lock);
+    if (status == FRESHET_OK && *loader == NULL)
+        return FRESHET_NOT_FOUND;
+    if (status != FRESHET_OK) {
+        fr_params_destroy(*params);
+        *params = NULL;
+    }
+    return status;
+}
+
+static enum freshet_status refuse(struct freshet_refusal *refusal, int http_status, const char *code)
+{
+    refusal->status = http_status;
+    snprintf(refusal->code, sizeof(refusal->code), "%s", code);
+    return FRESHET_REFUSED;
+}
+
+/* The route's parameters that the channel knows. */
+static enum freshet_status fill_channel(const struct freshet_loader *loader, const struct fr_params *params,
+                                        struct freshet_topic *topic)
+{
+    struct freshet_param chosen[FRESHET_MAX_TOPIC_BYTES / 2]; /* each takes a byte and a '/' at least */
+    size_t count = 0;
+    for (size_t i = 0; i < params->count; i++) {
+        if (!fr_pattern_has(loader->channel, freshet_span_text(params->items[i].name)))
+            continue;
+        if (count == sizeof(chosen) / sizeof(chosen[0]))
+            return FRESHET_TOO_LARGE;
+        chosen[count++] = params->items[i];
+    }
+    return fr_pattern_fill(loader->channel, chosen, count, topic, NULL);
+}
+
+enum freshet_status fr_loader_topic(const struct freshet_loader *loader,
+                                    const struct freshet_request *request, struct freshet_topic *topic,
+                                    struct freshet_refusal *refusal)
+{
+    *refusal = (struct freshet_refusal){0};
+    if (loader->channel != NULL) {
+        if (fill_channel(loader, request->params, topic) == FRESHET_OK)
+            return FRESHET_OK;
+        return refuse(refusal, 400, "bad-topic");
+    }
+    *topic = (struct freshet_topic){0};
+    if (loader->options.topic(request, topic, refusal, loader->options.user) == FRESHET_OK) {
+        if (topic->len > 0 && topic->len <= FRESHET_MAX_TOPIC_BYTES && topic->text[0] != '/')
+            return FRESHET_OK;
+        return refuse(refusal, 400, "bad-topic");
+    }
+    bool final = refusal->status >= 400 && refusal->status <= 499;
+    char code[sizeof(refusal->code)];
+    memcpy(code, refusal->code, sizeof(code));
+    code[sizeof(code) - 1] = '\0';
+    return refuse(refusal, final ? refusal->status : 403, code[0] == '\0' ? "refused" : code);
+}
+
+enum freshet_status fr_param_find(const struct fr_params *params, const struct fr_pattern *route,
+                                  const char *name, size_t index, struct freshet_span *value)
+{
+    *value = freshet_span(NULL, 0);
+    if (!fr_pattern_has(route, freshet_span_text(name)))
+        return FRESHET_NOT_FOUND;
+    if (fr_params_get(params, freshet_span_text(name), index, value))
+        return FRESHET_OK;
+    return index == 0 ? FRESHET_OK : FRESHET_NOT_FOUND;
+}
+
+enum freshet_status freshet_request_param(const struct freshet_request *request, const char *name,
+                                          size_t index, struct freshet_span *value)
+{
+    return fr_param_find(request->params, request->route, name, index, value);
+}
+
+struct freshet_span freshet_request_peer(const struct freshet_request *request)
+{
+    return request->peer;
+}

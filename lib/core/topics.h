@@ -1,0 +1,102 @@
+/* The topics that this freshet knows, shared by its workers: which are subscribed, which worker is the home
+ * of their shared feeds, and which workers want to hear of their publishes. */
+#ifndef FR_TOPICS_H
+#define FR_TOPICS_H
+
+#include "base/bytes.h"
+#include "base/list.h"
+#include "base/mailbox.h"
+#include "base/map.h"
+#include <freshet/bus.h>
+#include <freshet/span.h>
+#include <freshet/status.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct fr_worker;
+
+enum fr_topic_state {
+    FR_TOPIC_WAITING = 0, /* no acknowledgement yet, or the link was lost since */
+    FR_TOPIC_CONFIRMED,   /* every publish from here on is delivered */
+    FR_TOPIC_REFUSED      /* the bus may not subscribe it; it goes on trying */
+};
+
+struct fr_topics {
+    /* `order` is held around a change of what is wanted and the bus call that follows, so that these reach
+     * the bus in one order; `lock` guards the rest and is never held while the bus or the application is
+     * called. */
+    pthread_mutex_t order;
+    pthread_mutex_t lock;
+    struct fr_map map;
+    struct freshet_bus *bus;
+    uint64_t subscriptions; /* numbers given out */
+    unsigned limit;
+    struct fr_list *workers; /* the freshet's, under `lock` */
+};
+
+struct fr_topic {
+    struct fr_map_node node;
+    struct fr_list seats;
+    struct fr_worker *home; /* NULL: to be chosen */
+    unsigned references;    /* seats and fans */
+    uint64_t subscription;  /* 0: not wanted on the bus */
+    enum fr_topic_state state;
+    atomic_size_t streams;
+    char name[];
+};
+
+/* What happened at a topic since its seat last heard of it. */
+struct fr_event {
+    uint64_t publishes;
+    struct fr_bytes *body; /* of the newest publish */
+    int64_t published_us;  /* wall clock of the oldest one; 0: unknown */
+    bool gap;              /* publishes may have been lost */
+    bool state_changed;
+};
+
+/* One worker's place at a topic. Embedded in what the worker keeps for the topic. */
+struct fr_seat {
+    struct fr_mail mail; /* posted when `event` is no longer empty; deliver with fr_seat_take() */
+    struct fr_list link;
+    struct fr_topic *topic;
+    struct fr_worker *worker;
+    struct fr_event event; /* under the lock */
+    bool posted;           /* under the lock */
+};
+
+enum freshet_status fr_topics_init(struct fr_topics *topics, struct fr_list *workers, unsigned limit);
+void fr_topics_deinit(struct fr_topics *topics);
+
+/* A reference to a topic, new or known. FRESHET_FULL, FRESHET_NO_MEMORY. Any thread. */
+enum freshet_status fr_topics_acquire(struct fr_topics *topics, struct freshet_span name,
+                                      struct fr_topic **out);
+void fr_topics_release(struct fr_topics *topics, struct fr_topic *topic);
+struct freshet_span fr_topic_name(const struct fr_topic *topic);
+
+/* Where the topic's shared feeds live: chosen on the first call, and again after that worker has left. With a
+ * reference to the worker. NULL: no worker is left. */
+struct fr_worker *fr_topics_home(struct fr_topics *topics, struct fr_topic *topic);
+
+/* Takes a place; the first one subscribes. `seat` has worker and mail.deliver set. The topic's state is
+ * returned now and later changes are told. The reference to the topic is the caller's. */
+enum freshet_status fr_seat_take_place(struct fr_topics *topics, struct fr_seat *seat, struct fr_topic *topic,
+                                       enum fr_topic_state *state);
+/* Gives it up; the last one unsubscribes. True: its mail is still in the mailbox, the seat must stay until
+ * then. */
+bool fr_seat_leave(struct fr_topics *topics, struct fr_seat *seat);
+/* In the delivery of its mail: the event, whose body is the caller's now, and the topic's state. */
+struct fr_event fr_seat_read(struct fr_topics *topics, struct fr_seat *seat, enum fr_topic_state *state);
+
+/* News of the bus or of this freshet's own publishes; any thread. */
+void fr_topics_mark(struct fr_topics *topics, struct freshet_span name, struct freshet_span body,
+                    int64_t published_us);
+void fr_topics_confirm(struct fr_topics *topics, struct freshet_span name, uint64_t subscription);
+void fr_topics_refuse(struct fr_topics *topics, struct freshet_span name, uint64_t subscription);
+void fr_topics_all_lost(struct fr_topics *topics);   /* no subscription is in force */
+void fr_topics_all_marked(struct fr_topics *topics); /* any of them may have missed publishes */
+size_t fr_topics_streams(struct fr_topics *topics, struct freshet_span name);
+size_t fr_topics_count(struct fr_topics *topics);
+
+#endif

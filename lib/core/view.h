@@ -1,0 +1,69 @@
+/* A stream's hold on a feed. It owns no bytes: it remembers what it took last and takes the newest when it
+ * can write, so a slow stream costs no memory and skips what it missed. On the worker's thread. */
+#ifndef FR_VIEW_H
+#define FR_VIEW_H
+
+#include "base/bytes.h"
+#include "base/list.h"
+#include "core/frame.h"
+#include "core/pattern.h"
+#include "core/worker.h"
+#include <freshet/loader.h>
+#include <freshet/span.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct fr_fan;
+
+/* Embedded in a stream; zeroed before it is opened. */
+struct fr_view {
+    struct fr_list link;     /* in its fan: among those behind, or those that have all */
+    struct fr_fan *fan;      /* NULL: closed */
+    uint32_t snapshot_seen;  /* number of the snapshot taken last; 0: none yet */
+    uint32_t error_seen;     /* the same of load-errors */
+    struct fr_version *held; /* what the client says it has; forgotten with the first news */
+    bool joining;            /* waits for the feed's word on what is current */
+};
+
+/* Which loader answers a path: FRESHET_OK with *loader and *params (the caller's), FRESHET_NOT_FOUND,
+ * FRESHET_INVALID or FRESHET_NO_MEMORY, as fr_pattern_match(). Any thread. */
+enum freshet_status fr_route_find(struct freshet *freshet, struct freshet_span raw_path,
+                                  struct freshet_loader **loader, struct fr_params **params);
+
+struct fr_view_request {
+    struct freshet_loader *loader;
+    struct fr_params *params; /* taken over, also on failure */
+    struct freshet_span peer;
+    const struct fr_version *held; /* Last-Event-ID; NULL: none */
+};
+
+/* Asks the loader for the topic and opens the view on its feed; the first view_ready() comes from a later
+ * turn. FRESHET_OK. FRESHET_REFUSED: for good, *refusal says why. FRESHET_FULL, FRESHET_NO_MEMORY,
+ * FRESHET_CLOSED: come back later, refusal->code says why. */
+enum freshet_status fr_view_open(struct fr_worker *worker, struct fr_view *view,
+                                 const struct fr_view_request *request, struct freshet_refusal *refusal);
+/* Closed ones are fine. */
+void fr_view_close(struct fr_view *view);
+
+enum fr_view_news {
+    FR_NEWS_NONE = 0,
+    FR_NEWS_SNAPSHOT,  /* *frame is the snapshot */
+    FR_NEWS_UNCHANGED, /* the client holds it already: a comment will do; *frame is one */
+    FR_NEWS_ERROR      /* *frame is a load-error */
+};
+
+/* The newest that this view has not taken, which then counts as taken; *frame is one reference for the
+ * caller. FR_NEWS_NONE: it has everything, and view_ready() will come. */
+enum fr_view_news fr_view_take(struct fr_view *view, struct fr_bytes **frame);
+
+/* The topic of an open view. */
+struct freshet_span fr_view_topic(const struct fr_view *view);
+
+/* Room for one more stream under max_streams; counts it as open. FRESHET_FULL. Any thread. */
+enum freshet_status fr_stream_begin(struct fr_worker *worker);
+/* Takes that back: the stream was refused after all, and was never open. */
+void fr_stream_cancel(struct fr_worker *worker);
+/* Counts it as closed. */
+void fr_stream_end(struct fr_worker *worker, enum freshet_close_reason reason);
+
+#endif

@@ -1,0 +1,125 @@
+#include "core/feed.h"
+
+#include "base/clock.h"
+#include "core/fan.h"
+#include "core/instance.h"
+#include "core/watch.h"
+#include <stdlib.h>
+
+static struct fr_topics *topics_of(const struct fr_watch *watch)
+{
+    return &watch->worker->freshet->topics;
+}
+
+static void free_watch(struct fr_watch *watch)
+{
+    fr_topics_release(topics_of(watch), watch->topic);
+    free(watch);
+}
+
+/* Everything that the feeds of a topic wait for passes here. */
+static void deliver_seat(struct fr_mail *mail)
+{
+    struct fr_watch *watch = FR_CONTAINER(mail, struct fr_watch, seat.mail);
+    if (watch->left) {
+        free_watch(watch);
+        return;
+    }
+    enum fr_topic_state before = watch->state;
+    struct fr_event event = fr_seat_read(topics_of(watch), &watch->seat, &watch->state);
+    if (before == FR_TOPIC_CONFIRMED && watch->state != FR_TOPIC_CONFIRMED)
+        watch->unconfirmed_us = fr_worker_now_us(watch->worker);
+    if (event.state_changed && watch->state == FR_TOPIC_CONFIRMED)
+        event.gap = true; /* what was published before the acknowledgement did not come */
+    for (struct fr_list *link = watch->feeds.next, *next; link != &watch->feeds; link = next) {
+        next = link->next;
+        fr_feed_event(FR_CONTAINER(link, struct fr_feed, in_watch), &event);
+    }
+    fr_bytes_release(event.body);
+}
+
+static void end_watch(struct fr_watch *watch)
+{
+    struct fr_worker *worker = watch->worker;
+    while (!fr_list_is_empty(&watch->feeds))
+        fr_feed_destroy(FR_CONTAINER(watch->feeds.next, struct fr_feed, in_watch));
+    fr_timers_cancel(&worker->timers, &watch->linger);
+    fr_timers_unreserve(&worker->timers);
+    fr_map_remove(&worker->watches, &watch->node);
+    watch->left = true;
+    if (!fr_seat_leave(topics_of(watch), &watch->seat))
+        free_watch(watch);
+}
+
+static void linger_over(struct fr_timer *timer)
+{
+    end_watch(FR_CONTAINER(timer, struct fr_watch, linger));
+}
+
+static enum freshet_status new_watch(struct fr_worker *worker, struct fr_topic *topic, struct fr_watch **out)
+{
+    struct fr_topics *topics = &worker->freshet->topics;
+    struct fr_watch *watch = calloc(1, sizeof(*watch));
+    enum freshet_status status = FRESHET_NO_MEMORY;
+    if (watch == NULL)
+        return status;
+    fr_list_init(&watch->feeds);
+    watch->worker = worker;
+    watch->seat.worker = worker;
+    watch->seat.mail.deliver = deliver_seat;
+    watch->linger.expire = linger_over;
+    watch->unconfirmed_us = fr_worker_now_us(worker);
+    if (!fr_timers_reserve(&worker->timers))
+        goto fail;
+    status = fr_topics_acquire(topics, fr_topic_name(topic), &watch->topic);
+    if (status == FRESHET_OK)
+        status = fr_seat_take_place(topics, &watch->seat, watch->topic, &watch->state);
+    if (status != FRESHET_OK) {
+        fr_timers_unreserve(&worker->timers);
+        goto fail;
+    }
+    fr_map_put(&worker->watches, fr_topic_name(watch->topic), &watch->node);
+    *out = watch;
+    return FRESHET_OK;
+
+fail:
+    if (watch->topic != NULL)
+        fr_topics_release(topics, watch->topic);
+    free(watch);
+    return status;
+}
+
+enum freshet_status fr_watch_get(struct fr_worker *worker, struct fr_topic *topic, struct fr_watch **out)
+{
+    struct fr_map_node *node = fr_map_get(&worker->watches, fr_topic_name(topic));
+    if (node == NULL)
+        return new_watch(worker, topic, out);
+    *out = FR_CONTAINER(node, struct fr_watch, node);
+    return FRESHET_OK;
+}
+
+void fr_watch_gain(struct fr_watch *watch)
+{
+    watch->audience++;
+    fr_timers_cancel(&watch->worker->timers, &watch->linger);
+}
+
+void fr_watch_lose(struct fr_watch *watch)
+{
+    if (--watch->audience == 0)
+        fr_watch_linger(watch);
+}
+
+void fr_watch_linger(struct fr_watch *watch)
+{
+    struct fr_worker *worker = watch->worker;
+    uint32_t linger_ms = worker->freshet->options.linger_ms;
+    int64_t linger_us = linger_ms == FRESHET_NEVER ? 0 : (int64_t)linger_ms * FR_US_PER_MS;
+    fr_timers_set(&worker->timers, &watch->linger, fr_worker_now_us(worker) + linger_us);
+}
+
+void fr_watch_end_all(struct fr_worker *worker)
+{
+    for (struct fr_map_node *node; (node = fr_map_next(&worker->watches, NULL)) != NULL;)
+        end_watch(FR_CONTAINER(node, struct fr_watch, node));
+}

@@ -1,0 +1,159 @@
+#include "core/worker.h"
+
+#include "core/fan.h"
+#include "core/instance.h"
+#include "core/watch.h"
+#include <assert.h>
+#include <stdlib.h>
+
+/* How much of each kind of work one turn does before the loop sees to its sockets. */
+#define TURN_MAIL   256
+#define TURN_TIMERS 256
+#define TURN_VIEWS  256
+
+static _Thread_local struct fr_worker *workers_here;
+
+struct fr_worker *fr_worker_acquire(struct fr_worker *worker)
+{
+    atomic_fetch_add_explicit(&worker->references, 1, memory_order_relaxed);
+    return worker;
+}
+
+void fr_worker_release(struct fr_worker *worker)
+{
+    if (atomic_fetch_sub_explicit(&worker->references, 1, memory_order_acq_rel) != 1)
+        return;
+    fr_mailbox_deinit(&worker->mailbox);
+    fr_map_deinit(&worker->watches);
+    fr_map_deinit(&worker->feeds);
+    fr_map_deinit(&worker->fans);
+    fr_timers_deinit(&worker->timers);
+    free(worker);
+}
+
+struct fr_worker *fr_worker_here(const struct freshet *freshet)
+{
+    struct fr_worker *worker = workers_here;
+    while (worker != NULL && worker->freshet != freshet)
+        worker = worker->here;
+    return worker;
+}
+
+static void wake_host(void *user)
+{
+    struct fr_worker *worker = user;
+    worker->host.wake(worker->host.user);
+}
+
+enum freshet_status fr_worker_new(struct fr_worker **out, struct freshet *freshet,
+                                  const struct fr_worker_host *host)
+{
+    *out = NULL;
+    if (atomic_load(&freshet->closing))
+        return FRESHET_CLOSED;
+    struct fr_worker *worker = calloc(1, sizeof(*worker));
+    if (worker == NULL)
+        return FRESHET_NO_MEMORY;
+    worker->freshet = freshet;
+    worker->host = *host;
+    atomic_init(&worker->references, 1);
+    fr_mailbox_init(&worker->mailbox, wake_host, worker);
+    fr_list_init(&worker->sweeping);
+    if (!fr_map_init(&worker->watches) || !fr_map_init(&worker->feeds) || !fr_map_init(&worker->fans)) {
+        fr_worker_release(worker);
+        return FRESHET_NO_MEMORY;
+    }
+    worker->here = workers_here;
+    workers_here = worker;
+    pthread_mutex_lock(&freshet->topics.lock);
+    fr_list_append(&freshet->workers, &worker->link);
+    pthread_mutex_unlock(&freshet->topics.lock);
+    *out = worker;
+    return FRESHET_OK;
+}
+
+int64_t fr_worker_turn(struct fr_worker *worker)
+{
+    bool more = fr_mailbox_deliver(&worker->mailbox, TURN_MAIL);
+    fr_timers_run(&worker->timers, fr_worker_now_us(worker), TURN_TIMERS);
+    fr_fan_sweep(worker, TURN_VIEWS);
+    return more ? INT64_MIN : fr_worker_next(worker);
+}
+
+int64_t fr_worker_next(const struct fr_worker *worker)
+{
+    if (worker->mailbox.taken != NULL || !fr_list_is_empty(&worker->sweeping))
+        return INT64_MIN;
+    return fr_timers_next(&worker->timers);
+}
+
+static void leave_thread(struct fr_worker *worker)
+{
+    struct fr_worker **link = &workers_here;
+    while (*link != worker)
+        link = &(*link)->here;
+    *link = worker->here;
+}
+
+/* From here on nothing chooses this worker as a home, and its counters are kept by the freshet. */
+static void leave_freshet(struct fr_worker *worker)
+{
+    struct freshet *freshet = worker->freshet;
+    pthread_mutex_lock(&freshet->topics.lock);
+    fr_list_remove(&worker->link);
+    for (struct fr_map_node *node = NULL; (node = fr_map_next(&freshet->topics.map, node)) != NULL;) {
+        struct fr_topic *topic = FR_CONTAINER(node, struct fr_topic, node);
+        if (topic->home == worker)
+            topic->home = NULL;
+    }
+    pthread_mutex_unlock(&freshet->topics.lock);
+}
+
+static void keep_counters(struct fr_worker *worker)
+{
+    struct freshet *freshet = worker->freshet;
+    pthread_mutex_lock(&freshet->topics.lock);
+    fr_counters_add(&worker->counters, &freshet->left);
+    pthread_mutex_unlock(&freshet->topics.lock);
+}
+
+void fr_worker_leave(struct fr_worker *worker)
+{
+    if (worker == NULL)
+        return;
+    assert(worker->views == 0 && "drain comes first");
+    worker->leaving = true;
+    leave_freshet(worker);
+    fr_watch_end_all(worker);
+    fr_mailbox_close(&worker->mailbox);
+    while (fr_mailbox_deliver(&worker->mailbox, SIZE_MAX))
+        ;
+    leave_thread(worker);
+    keep_counters(worker);
+    fr_worker_release(worker);
+}
+
+int64_t fr_worker_now_us(const struct fr_worker *worker)
+{
+    return fr_freshet_now_us(worker->freshet);
+}
+
+struct freshet *fr_worker_freshet(const struct fr_worker *worker)
+{
+    return worker->freshet;
+}
+
+struct fr_timers *fr_worker_timers(struct fr_worker *worker)
+{
+    return &worker->timers;
+}
+
+struct fr_counters *fr_worker_counters(struct fr_worker *worker)
+{
+    return &worker->counters;
+}
+
+void *fr_worker_user(const struct fr_worker *worker)
+{
+    return worker->host.user;
+}

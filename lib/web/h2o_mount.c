@@ -1,0 +1,274 @@
+/* The handler: which requests are streams, and which are refused. */
+#include "base/log.h"
+#include "web/h2o_web.h"
+#include <stdlib.h>
+#include <string.h>
+
+#define DEFAULT_HEARTBEAT_MS     15000
+#define DEFAULT_RETRY_MIN_MS     500
+#define DEFAULT_RETRY_MAX_MS     3000
+#define DEFAULT_WRITE_TIMEOUT_MS 30000
+#define DEFAULT_MAX_UNSENT_BYTES 16384
+
+static int on_req(h2o_handler_t *self, h2o_req_t *req);
+
+struct fr_h2o_mount *fr_h2o_mount_of(h2o_handler_t *handler)
+{
+    return handler->on_req == on_req ? (struct fr_h2o_mount *)handler : NULL;
+}
+
+void fr_h2o_mount_add_headers(const struct fr_h2o_mount *mount, h2o_req_t *req)
+{
+    for (size_t i = 0; i < mount->options.header_count; i++) {
+        const struct freshet_h2o_header *header = &mount->options.headers[i];
+        h2o_add_header_by_str(&req->pool, &req->res.headers, header->name, strlen(header->name), 1, NULL,
+                              header->value, strlen(header->value));
+    }
+}
+
+/* The raw path behind the mount's own. h2o compared decoded paths, where /live%2Fx is under /live. */
+static bool path_below(const struct fr_h2o_mount *mount, const h2o_req_t *req, struct freshet_span *below)
+{
+    const h2o_iovec_t *path = &req->input.path;
+    const char *query = memchr(path->base, '?', path->len);
+    size_t len = query == NULL ? path->len : (size_t)(query - path->base);
+    size_t prefix_len = strlen(mount->prefix);
+    if (len < prefix_len || memcmp(path->base, mount->prefix, prefix_len) != 0)
+        return false;
+    *below = freshet_span(path->base + prefix_len, len - prefix_len);
+    return below->len == 0 || below->data[0] == '/';
+}
+
+/* The length of a '.', raw or encoded, that `text` begins with; 0: none. */
+static size_t dot_len(struct freshet_span text)
+{
+    if (text.len >= 1 && text.data[0] == '.')
+        return 1;
+    bool encoded = text.len >= 3 && text.data[0] == '%' && text.data[1] == '2' && (text.data[2] | 32) == 'e';
+    return encoded ? 3 : 0;
+}
+
+static bool is_dots(struct freshet_span segment)
+{
+    size_t first = dot_len(segment);
+    size_t second = dot_len(freshet_span(segment.data + first, segment.len - first));
+    return first > 0 && first + second == segment.len;
+}
+
+static bool has_dots(struct freshet_span path)
+{
+    size_t start = 0;
+    for (size_t i = 0; i <= path.len; i++) {
+        if (i < path.len && path.data[i] != '/')
+            continue;
+        if (is_dots(freshet_span(path.data + start, i - start)))
+            return true;
+        start = i + 1;
+    }
+    return false;
+}
+
+static bool is_get(const h2o_req_t *req)
+{
+    return h2o_memis(req->input.method.base, req->input.method.len, H2O_STRLIT("GET"));
+}
+
+/* Whether the request can have a stream; else it is answered. */
+static bool is_streamable(const struct fr_h2o_mount *mount, h2o_req_t *req)
+{
+    if (req->version >= 0x200) {
+        fr_h2o_refuse(mount, req, 505, "http-version");
+    } else if (!is_get(req)) {
+        h2o_add_header_by_str(&req->pool, &req->res.headers, H2O_STRLIT("allow"), 0, NULL, H2O_STRLIT("GET"));
+        fr_h2o_refuse(mount, req, 405, "method-not-allowed");
+    } else if (!fr_h2o_accepts_events(req)) {
+        fr_h2o_refuse(mount, req, 406, "not-acceptable");
+    } else if (req->entity.len > 0) {
+        fr_h2o_refuse(mount, req, 400, "request-body");
+    } else {
+        return true;
+    }
+    return false;
+}
+
+/* The worker that serves this request, or NULL and the client is told to come back. */
+static struct fr_h2o_site *find_site(struct fr_h2o_mount *mount, h2o_req_t *req)
+{
+    struct fr_h2o_site *site = h2o_context_get_handler_context(req->conn->ctx, &mount->super);
+    if (site == NULL) {
+        if (!atomic_flag_test_and_set(&mount->warned))
+            fr_log(fr_freshet_log(mount->freshet), FRESHET_LOG_ERROR,
+                   "a stream was asked for on an h2o context that has not joined; it is refused");
+        fr_h2o_refuse_for_now(mount, req, "not-ready");
+    } else if (site->worker->state != FR_H2O_SERVING) {
+        fr_h2o_refuse_for_now(mount, req, "going-away");
+        site = NULL;
+    }
+    return site;
+}
+
+static void serve(struct fr_h2o_mount *mount, h2o_req_t *req, struct freshet_loader *loader,
+                  struct fr_params *params)
+{
+    struct fr_h2o_site *site = is_streamable(mount, req) ? find_site(mount, req) : NULL;
+    if (site == NULL)
+        fr_params_destroy(params);
+    else
+        fr_h2o_stream_open(site, req, loader, params);
+}
+
+static int on_req(h2o_handler_t *self, h2o_req_t *req)
+{
+    struct fr_h2o_mount *mount = (struct fr_h2o_mount *)self;
+    struct freshet_span path;
+    if (!path_below(mount, req, &path) || has_dots(path)) {
+        fr_h2o_refuse(mount, req, 404, "not-found");
+        return 0;
+    }
+    struct freshet_loader *loader;
+    struct fr_params *params;
+    switch (fr_route_find(mount->freshet, path, &loader, &params)) {
+    case FRESHET_OK:
+        serve(mount, req, loader, params);
+        return 0;
+    case FRESHET_NOT_FOUND:
+        return -1;
+    case FRESHET_INVALID:
+        fr_h2o_refuse(mount, req, 400, "bad-path");
+        return 0;
+    default:
+        fr_h2o_refuse_for_now(mount, req, "no-memory");
+        return 0;
+    }
+}
+
+static void release(struct fr_h2o_mount *mount)
+{
+    fr_bytes_release(mount->heartbeat);
+    free(mount->prefix);
+    free(mount->texts);
+}
+
+static void dispose(h2o_handler_t *self)
+{
+    release((struct fr_h2o_mount *)self);
+}
+
+static bool is_header_name(const char *name)
+{
+    if (name == NULL || name[0] == '\0')
+        return false;
+    return strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-_") == strlen(name);
+}
+
+static bool is_header_value(const char *value)
+{
+    if (value == NULL)
+        return false;
+    for (; *value != '\0'; value++)
+        if ((unsigned char)*value < ' ' && *value != '\t')
+            return false;
+    return true;
+}
+
+/* Those that the stream sends itself, or that would change its framing. */
+static bool is_own_header(const char *name)
+{
+    static const char *const own[] = {"content-type", "transfer-encoding", "content-length", "connection",
+                                      "upgrade"};
+    for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)
+        if (strcmp(name, own[i]) == 0)
+            return true;
+    return false;
+}
+
+static void default_to(uint32_t *field, uint32_t value)
+{
+    if (*field == 0)
+        *field = value;
+}
+
+static enum freshet_status fill_options(struct freshet_h2o_mount_options *into,
+                                        const struct freshet_h2o_mount_options *from,
+                                        struct freshet_error *error)
+{
+    if (from->size != sizeof(*from))
+        return fr_fail(error, FRESHET_INVALID, "size: must be sizeof(struct freshet_h2o_mount_options)");
+    *into = *from;
+    default_to(&into->heartbeat_ms, DEFAULT_HEARTBEAT_MS);
+    default_to(&into->retry_min_ms, DEFAULT_RETRY_MIN_MS);
+    default_to(&into->retry_max_ms,
+               into->retry_min_ms > DEFAULT_RETRY_MAX_MS ? into->retry_min_ms : DEFAULT_RETRY_MAX_MS);
+    default_to(&into->write_timeout_ms, DEFAULT_WRITE_TIMEOUT_MS);
+    default_to(&into->max_unsent_bytes, DEFAULT_MAX_UNSENT_BYTES);
+    if (into->retry_max_ms < into->retry_min_ms)
+        return fr_fail(error, FRESHET_INVALID, "retry_max_ms: must not be below retry_min_ms");
+    for (size_t i = 0; i < into->header_count; i++) {
+        const struct freshet_h2o_header *header = &into->headers[i];
+        if (!is_header_name(header->name) || is_own_header(header->name) || !is_header_value(header->value))
+            return fr_fail(error, FRESHET_INVALID,
+                           "headers[%zu]: a lower-case name that streams do not set themselves, and a value "
+                           "without line ends",
+                           i);
+    }
+    return FRESHET_OK;
+}
+
+static const char *copy_text(char **room, const char *text)
+{
+    size_t size = strlen(text) + 1;
+    char *copy = memcpy(*room, text, size);
+    *room += size;
+    return copy;
+}
+
+/* Moves the headers into memory of the mount's own. */
+static bool copy_headers(struct fr_h2o_mount *mount)
+{
+    const struct freshet_h2o_header *from = mount->options.headers;
+    size_t count = mount->options.header_count, size = count * sizeof(*from);
+    for (size_t i = 0; i < count; i++)
+        size += strlen(from[i].name) + strlen(from[i].value) + 2;
+    mount->texts = malloc(size + 1);
+    if (mount->texts == NULL)
+        return false;
+    struct freshet_h2o_header *headers = (struct freshet_h2o_header *)(void *)mount->texts;
+    char *room = (char *)(headers + count);
+    for (size_t i = 0; i < count; i++) {
+        headers[i].name = copy_text(&room, from[i].name);
+        headers[i].value = copy_text(&room, from[i].value);
+    }
+    mount->options.headers = headers;
+    return true;
+}
+
+static bool fill_mount(struct fr_h2o_mount *mount, const h2o_pathconf_t *path)
+{
+    size_t len = path->path.len;
+    while (len > 0 && path->path.base[len - 1] == '/')
+        len--;
+    mount->prefix = strndup(len == 0 ? "" : path->path.base, len);
+    mount->heartbeat = fr_frame_comment(freshet_span_text(""));
+    return mount->prefix != NULL && mount->heartbeat != NULL && copy_headers(mount);
+}
+
+enum freshet_status freshet_h2o_mount(struct freshet *freshet, struct st_h2o_pathconf_t *path,
+                                      const struct freshet_h2o_mount_options *options,
+                                      struct freshet_error *error)
+{
+    struct fr_h2o_mount made = {.freshet = freshet};
+    enum freshet_status status = fill_options(&made.options, options, error);
+    if (status != FRESHET_OK)
+        return status;
+    if (!fill_mount(&made, path)) {
+        release(&made);
+        return fr_fail(error, FRESHET_NO_MEMORY, "no memory");
+    }
+    struct fr_h2o_mount *mount = (struct fr_h2o_mount *)h2o_create_handler(path, sizeof(*mount));
+    made.super = mount->super;
+    made.super.on_req = on_req;
+    made.super.dispose = dispose;
+    *mount = made;
+    path->global->http1.upgrade_to_http2 = 0;
+    return FRESHET_OK;
+}

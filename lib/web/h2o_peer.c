@@ -1,0 +1,36 @@
+#include "web/h2o_socket.h"
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+void fr_h2o_peer_read(struct fr_h2o_peer *peer, int fd)
+{
+    struct sockaddr_storage address;
+    socklen_t len = sizeof(address);
+    if (getpeername(fd, (struct sockaddr *)&address, &len) != 0)
+        return;
+    peer->family = address.ss_family;
+    if (address.ss_family == AF_INET) {
+        struct sockaddr_in *in = (struct sockaddr_in *)&address;
+        peer->port = ntohs(in->sin_port);
+        memcpy(peer->address, &in->sin_addr, sizeof(in->sin_addr));
+    } else if (address.ss_family == AF_INET6) {
+        struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&address;
+        peer->port = ntohs(in6->sin6_port);
+        memcpy(peer->address, &in6->sin6_addr, sizeof(in6->sin6_addr));
+    }
+}
+
+struct freshet_span fr_h2o_peer_print(const struct fr_h2o_peer *peer, char text[FR_H2O_PEER_TEXT_BYTES])
+{
+    char address[INET6_ADDRSTRLEN];
+    if (peer->family == AF_UNIX)
+        return freshet_span_text("unix");
+    if (inet_ntop(peer->family, peer->address, address, sizeof(address)) == NULL)
+        return freshet_span(NULL, 0);
+    const char *format = peer->family == AF_INET6 ? "[%s]:%u" : "%s:%u";
+    int len = snprintf(text, FR_H2O_PEER_TEXT_BYTES, format, address, (unsigned)peer->port);
+    return freshet_span(text, (size_t)len);
+}

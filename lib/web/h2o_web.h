@@ -1,0 +1,91 @@
+/* What the files of the h2o side share. Everything happens on the loop's thread. */
+#ifndef FR_H2O_WEB_H
+#define FR_H2O_WEB_H
+
+#include "core/view.h"
+#include "core/worker.h"
+#include "web/stream.h"
+#include <freshet/h2o.h>
+#include <h2o.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#if H2O_USE_LIBUV
+#error "libh2o-evloop needs H2O_USE_LIBUV=0; its pkg-config file does not say so"
+#endif
+
+/* The handler of one path. h2o owns it. */
+struct fr_h2o_mount {
+    h2o_handler_t super;
+    struct freshet *freshet;
+    struct freshet_h2o_mount_options options; /* defaults filled in; `headers` points into `texts` */
+    char *prefix;                             /* raw path without a '/' at its end */
+    char *texts;
+    struct fr_bytes *heartbeat;
+    atomic_flag warned; /* of a context that has not joined */
+};
+
+/* A mount on a worker: what a request finds through its context. */
+struct fr_h2o_site {
+    struct fr_h2o_site *next; /* of the worker */
+    struct freshet_h2o_worker *worker;
+    struct fr_h2o_mount *mount;
+    struct fr_stream_kind kind;
+};
+
+enum fr_h2o_worker_state { FR_H2O_SERVING, FR_H2O_DRAINING, FR_H2O_DRAINED };
+
+struct freshet_h2o_worker {
+    /* Read by any thread. */
+    pthread_t thread;
+    int event_fd;
+    atomic_bool woken; /* event_fd has been written to */
+
+    /* The loop's thread only. */
+    struct fr_worker *core;
+    h2o_context_t *context;
+    h2o_socket_t *event, *timer;
+    h2o_timeout_entry_t soon; /* a turn at the end of this round of the loop */
+    int64_t now_us;
+    int64_t armed_us; /* what the timer is set to; INT64_MAX: not set */
+    bool in_turn, again;
+    struct fr_stream_group group;
+    struct fr_h2o_site *sites;
+    size_t upgrading; /* requests whose socket h2o still has */
+    enum fr_h2o_worker_state state;
+    int64_t deadline_us;
+    freshet_h2o_drained_cb drained;
+    void *user;
+};
+
+/* Around every callback of h2o that touches streams: reads the clock; has the next turn come in time. */
+void fr_h2o_worker_tick(struct freshet_h2o_worker *worker);
+void fr_h2o_worker_rearm(struct freshet_h2o_worker *worker);
+
+/* What the loop and the core call; set up when a worker joins. */
+void fr_h2o_worker_on_event(h2o_socket_t *sock, const char *error);
+void fr_h2o_worker_on_timer(h2o_socket_t *sock, const char *error);
+void fr_h2o_worker_on_soon(h2o_timeout_entry_t *entry);
+extern const struct fr_worker_host fr_h2o_worker_host; /* without `user` */
+
+/* The mount behind a handler, or NULL when it is another's. */
+struct fr_h2o_mount *fr_h2o_mount_of(h2o_handler_t *handler);
+/* Adds the mount's own headers. */
+void fr_h2o_mount_add_headers(const struct fr_h2o_mount *mount, h2o_req_t *req);
+
+/* Whether the request's Accept headers leave room for an event stream. */
+bool fr_h2o_accepts_events(const h2o_req_t *req);
+
+/* Answers for good, with {"code":…}. */
+void fr_h2o_refuse(const struct fr_h2o_mount *mount, h2o_req_t *req, int status, const char *code);
+/* Answers so that the client comes back. */
+void fr_h2o_refuse_for_now(const struct fr_h2o_mount *mount, h2o_req_t *req, const char *code);
+
+/* Answers with a stream or a refusal. Takes `params` over. */
+void fr_h2o_stream_open(struct fr_h2o_site *site, h2o_req_t *req, struct freshet_loader *loader,
+                        struct fr_params *params);
+extern const struct fr_stream_ops fr_h2o_stream_ops;
+
+#endif

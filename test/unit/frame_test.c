@@ -1,0 +1,301 @@
+#include <criterion/criterion.h>
+
+#include "failing_memory.h"
+
+#include "base/buffer.c"
+#include "base/bytes.c"
+
+#include <openssl/evp.h>
+#define EVP_MD_CTX_new() (may_allocate() ? EVP_MD_CTX_new() : NULL)
+#include "core/frame_version.c"
+
+#include <stdio.h>
+
+#define SPAN(text)   freshet_span((text), sizeof(text) - 1)
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+/* An event stream read as the WHATWG algorithm says, byte by byte, apart from the code under test. */
+struct reader {
+    char data[4096], event[64], id[64], line[4096];
+    size_t data_len, line_len, dispatched;
+    bool after_cr;
+    char last_data[4096], last_event[64];
+    size_t last_len;
+};
+
+static void set_text(char *to, size_t size, const char *text)
+{
+    snprintf(to, size, "%s", text);
+}
+
+static void dispatch(struct reader *reader)
+{
+    if (reader->data_len != 0) {
+        reader->last_len = reader->data_len - 1;
+        memcpy(reader->last_data, reader->data, reader->last_len);
+        set_text(reader->last_event, sizeof(reader->last_event), reader->event);
+        reader->dispatched++;
+    }
+    reader->data_len = 0;
+    reader->event[0] = '\0';
+}
+
+static void read_line(struct reader *reader)
+{
+    char *line = reader->line, *colon = memchr(line, ':', reader->line_len);
+    line[reader->line_len] = '\0';
+    if (reader->line_len == 0)
+        dispatch(reader);
+    if (reader->line_len == 0 || colon == line)
+        return;
+    char *value = colon == NULL ? line + reader->line_len : colon + 1;
+    if (colon != NULL)
+        *colon = '\0';
+    if (*value == ' ')
+        value++;
+    if (strcmp(line, "event") == 0)
+        set_text(reader->event, sizeof(reader->event), value);
+    if (strcmp(line, "id") == 0)
+        set_text(reader->id, sizeof(reader->id), value);
+    if (strcmp(line, "data") != 0)
+        return;
+    size_t len = (size_t)(line + reader->line_len - value);
+    memcpy(reader->data + reader->data_len, value, len);
+    reader->data[reader->data_len + len] = '\n';
+    reader->data_len += len + 1;
+}
+
+static void feed(struct reader *reader, struct freshet_span bytes)
+{
+    for (size_t i = 0; i < bytes.len; i++) {
+        char byte = bytes.data[i];
+        bool second = reader->after_cr && byte == '\n';
+        reader->after_cr = byte == '\r';
+        if (second)
+            continue;
+        if (byte != '\r' && byte != '\n') {
+            reader->line[reader->line_len++] = byte;
+            continue;
+        }
+        read_line(reader);
+        reader->line_len = 0;
+    }
+}
+
+/* The event inside of a chunk; checks the chunk. */
+static struct freshet_span unchunk(const struct fr_bytes *frame)
+{
+    cr_assert_not_null(frame);
+    char *end;
+    size_t len = strtoul(frame->span.data, &end, 16);
+    cr_assert(end[0] == '\r' && end[1] == '\n');
+    struct freshet_span body = freshet_span(end + 2, len);
+    cr_assert_eq((size_t)(end - frame->span.data) + 2 + len + 2, frame->span.len);
+    cr_assert_eq(memcmp(body.data + len, "\r\n", 2), 0);
+    struct freshet_span same = fr_frame_body(frame->span);
+    cr_assert(same.data == body.data && same.len == body.len);
+    return body;
+}
+
+static void expect_frame(struct fr_bytes *frame, const char *text)
+{
+    cr_assert_not_null(frame);
+    cr_expect(freshet_span_equal(frame->span, freshet_span_text(text)), "%.*s instead of %s",
+              (int)frame->span.len, frame->span.data, text);
+    unchunk(frame);
+    fr_bytes_release(frame);
+}
+
+static const struct fr_version version = {{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0xaa, 0xbb, 0xcc, 0xdd, 0xee, 0xff}};
+#define ID "id: 00010203040506070809aabbccddeeff\n"
+
+/* contract 5.3 */
+Test(frame, a_snapshot_is_an_id_and_a_data_line_for_each_line)
+{
+    expect_frame(fr_frame_snapshot(&version, SPAN("42")), "2f\r\n" ID "data: 42\n\n\r\n");
+    expect_frame(fr_frame_snapshot(&version, SPAN("a\nb\rc\r\nd")),
+                 "46\r\n" ID "data: a\ndata: b\ndata: c\ndata: d\n\n\r\n");
+    expect_frame(fr_frame_snapshot(&version, SPAN("")), "2d\r\n" ID "data: \n\n\r\n");
+    expect_frame(fr_frame_snapshot(&version, freshet_span(NULL, 0)), "2d\r\n" ID "data: \n\n\r\n");
+    expect_frame(fr_frame_snapshot(&version, SPAN("\n")), "34\r\n" ID "data: \ndata: \n\n\r\n");
+    expect_frame(fr_frame_snapshot(&version, SPAN(" x")), "2f\r\n" ID "data:  x\n\n\r\n");
+}
+
+/* contract 5.5 */
+Test(frame, events_have_codes_in_json)
+{
+    expect_frame(
+        fr_frame_load_error(SPAN("bus-down"), SPAN("The bus is down.")),
+        "4a\r\nevent: load-error\ndata: {\"code\":\"bus-down\",\"message\":\"The bus is down.\"}\n\n\r\n");
+    expect_frame(fr_frame_end(SPAN("going-away"), 1500),
+                 "38\r\nevent: end\ndata: {\"code\":\"going-away\",\"retry_ms\":1500}\n\n\r\n");
+    expect_frame(fr_frame_end(SPAN("refused"), -1),
+                 "35\r\nevent: end\ndata: {\"code\":\"refused\",\"retry_ms\":null}\n\n\r\n");
+    expect_frame(fr_frame_end(SPAN("x"), 0),
+                 "2c\r\nevent: end\ndata: {\"code\":\"x\",\"retry_ms\":0}\n\n\r\n");
+}
+
+Test(frame, json_is_escaped)
+{
+    static const struct {
+        struct freshet_span text;
+        const char *json;
+    } cases[] = {
+        {{"", 0}, "\"\""},
+        {{"\"\\/", 3}, "\"\\\"\\\\/\""},
+        {{"\0\n\r\t\x1f\x7f", 6}, "\"\\u0000\\u000a\\u000d\\u0009\\u001f\x7f\""},
+        {{"\xc3\xa4\xe2\x82\xac\xf0\x9f\x8c\x8a", 9}, "\"\xc3\xa4\xe2\x82\xac\xf0\x9f\x8c\x8a\""},
+        {{"a\xff"
+          "b",
+          3},
+         "\"a\xef\xbf\xbd"
+         "b\""},
+        {{"\xc0\xaf", 2}, "\"\xef\xbf\xbd\xef\xbf\xbd\""},
+        {{"\xf0\x9f\x8c", 3}, "\"\xef\xbf\xbd\""},
+        {{"\xf0\x9f\x8c"
+          "a",
+          4},
+         "\"\xef\xbf\xbd"
+         "a\""},
+        {{"\xed\xa0\x80", 3}, "\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\""},
+        {{"\xe2\x82\"", 3}, "\"\xef\xbf\xbd\\\"\""},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        char expected[128];
+        snprintf(expected, sizeof(expected), "event: load-error\ndata: {\"code\":\"c\",\"message\":%s}\n\n",
+                 cases[i].json);
+        struct fr_bytes *frame = fr_frame_load_error(SPAN("c"), cases[i].text);
+        struct freshet_span body = unchunk(frame);
+        cr_expect(freshet_span_equal(body, freshet_span_text(expected)), "case %zu: %.*s", i, (int)body.len,
+                  body.data);
+        fr_bytes_release(frame);
+    }
+}
+
+/* contract 5.1 */
+Test(frame, a_comment_is_no_event)
+{
+    expect_frame(fr_frame_comment(SPAN("freshet 1 heartbeat=15000")),
+                 "1d\r\n: freshet 1 heartbeat=15000\n\n\r\n");
+    expect_frame(fr_frame_comment(SPAN("")), "4\r\n: \n\n\r\n");
+}
+
+/* The text with each of its line ends turned into one LF. */
+static size_t normalise(struct freshet_span text, char *to)
+{
+    size_t len = 0;
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.data[i] == '\n' && i > 0 && text.data[i - 1] == '\r')
+            continue;
+        to[len++] = text.data[i] == '\r' ? '\n' : text.data[i];
+    }
+    return len;
+}
+
+/* contract 5.3: every text of up to six bytes of a small alphabet. */
+Test(frame, a_client_gets_the_snapshot_back)
+{
+    static const char alphabet[] = "a: \r\n";
+    static struct reader reader;
+    size_t count = 0;
+    for (size_t number = 0; number < 6 * 6 * 6 * 6 * 6 * 6; number++) {
+        char text[6], expected[6];
+        struct freshet_span span = freshet_span(text, 0);
+        for (size_t rest = number; rest % 6 != 0; rest /= 6)
+            text[span.len++] = alphabet[rest % 6 - 1];
+        struct fr_bytes *frame = fr_frame_snapshot(&version, span);
+        size_t expected_len = normalise(span, expected);
+        feed(&reader, unchunk(frame));
+        fr_bytes_release(frame);
+        cr_assert_eq(reader.dispatched, ++count);
+        cr_assert_eq(reader.last_len, expected_len, "number %zu", number);
+        cr_assert_eq(memcmp(reader.last_data, expected, expected_len), 0, "number %zu", number);
+        cr_assert_str_eq(reader.last_event, "");
+        cr_assert_str_eq(reader.id, "00010203040506070809aabbccddeeff");
+    }
+}
+
+/* contract 5.5 */
+Test(frame, a_client_gets_named_events_and_keeps_its_id)
+{
+    static struct reader reader;
+    struct fr_bytes *frames[] = {
+        fr_frame_comment(SPAN("hello")),
+        fr_frame_snapshot(&version, SPAN("1")),
+        fr_frame_load_error(SPAN("c"), SPAN("a\nb")),
+        fr_frame_end(SPAN("max-age"), 7),
+    };
+    for (size_t i = 0; i < COUNT(frames); i++) {
+        feed(&reader, unchunk(frames[i]));
+        fr_bytes_release(frames[i]);
+        cr_assert_eq(reader.dispatched, i);
+    }
+    cr_assert_str_eq(reader.last_event, "end");
+    cr_assert_str_eq(reader.id, "00010203040506070809aabbccddeeff");
+}
+
+/* contract 5.3; the sum by sha256sum over "counter\0counter\0" "42" */
+Test(frame, versions_are_the_start_of_a_sha256)
+{
+    struct fr_version of = fr_version_of(SPAN("counter"), SPAN("counter"), SPAN("42")), read;
+    cr_assert(fr_version_parse(SPAN("c52c4c0b9e314b813e20fca70f70e718"), &read));
+    cr_assert(fr_version_equal(&of, &read));
+    struct fr_version others[] = {
+        fr_version_of(SPAN("counter"), SPAN("counter"), SPAN("43")),
+        fr_version_of(SPAN("counter"), SPAN("counte"), SPAN("r42")),
+        fr_version_of(SPAN("counte"), SPAN("rcounter"), SPAN("42")),
+        fr_version_of(SPAN("counter"), SPAN("counter"), freshet_span(NULL, 0)),
+        fr_version_of(SPAN(""), SPAN(""), SPAN("")),
+    };
+    for (size_t i = 0; i < COUNT(others); i++)
+        for (size_t j = 0; j < i; j++)
+            cr_expect_not(fr_version_equal(&others[i], &others[j]) || fr_version_equal(&of, &others[i]));
+}
+
+/* What a client sends as Last-Event-ID. */
+Test(frame, versions_are_read_strictly)
+{
+    struct fr_version read = version;
+    cr_assert(fr_version_parse(SPAN("00010203040506070809aabbccddeeff"), &read));
+    cr_assert(fr_version_equal(&read, &version));
+    static const struct freshet_span wrong[] = {
+        {NULL, 0},
+        {"00010203040506070809aabbccddeef", 31},
+        {"00010203040506070809aabbccddeeff0", 33},
+        {"00010203040506070809AABBCCDDEEFF", 32},
+        {"00010203040506070809aabbccddeefg", 32},
+        {" 0010203040506070809aabbccddeeff", 32},
+    };
+    for (size_t i = 0; i < COUNT(wrong); i++) {
+        cr_expect_not(fr_version_parse(wrong[i], &read));
+        cr_expect(fr_version_equal(&read, &version));
+    }
+}
+
+Test(frame, no_memory_gives_no_frame)
+{
+    allocations_left = 0;
+    cr_expect_null(fr_frame_snapshot(&version, SPAN("42")));
+    cr_expect_null(fr_frame_comment(SPAN("x")));
+    for (int left = 0; left < 2; left++) {
+        allocations_left = left;
+        cr_expect_null(fr_frame_end(SPAN("x"), 1), "%d left", left);
+        allocations_left = left;
+        cr_expect_null(fr_frame_load_error(SPAN("x"), SPAN("y")), "%d left", left);
+    }
+    cr_expect_null(fr_frame_snapshot(&version, freshet_span("", SIZE_MAX / 2)));
+}
+
+/* A snapshot whose version is not known must not pass for one that a client holds. */
+Test(frame, without_memory_each_version_is_unlike_any_other)
+{
+    struct fr_version before = fr_version_of(SPAN("l"), SPAN("t"), SPAN("42"));
+    allocations_left = 0;
+    struct fr_version one = fr_version_of(SPAN("l"), SPAN("t"), SPAN("42"));
+    struct fr_version other = fr_version_of(SPAN("l"), SPAN("t"), SPAN("42"));
+    allocations_left = -1;
+    struct fr_version after = fr_version_of(SPAN("l"), SPAN("t"), SPAN("42"));
+    cr_expect(fr_version_equal(&before, &after));
+    cr_expect_not(fr_version_equal(&one, &other));
+    cr_expect_not(fr_version_equal(&one, &before) || fr_version_equal(&other, &before));
+}

@@ -1,0 +1,206 @@
+/* A freshet on real threads, without sockets: the pool, the callback thread, the end. */
+#include "core/instance.h"
+#include "core/view.h"
+#include "core/worker.h"
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <freshet/freshet.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <time.h>
+
+enum { DEADLINE_S = 10 };
+
+static sem_t begun, may_end, answered, taken;
+static pthread_t caller;
+static struct freshet_load held;
+static enum freshet_status late_status;
+
+static bool wait_for(sem_t *semaphore)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += DEADLINE_S;
+    int result;
+    while ((result = sem_timedwait(semaphore, &until)) != 0 && errno == EINTR)
+        ;
+    return result == 0;
+}
+
+static void init(void)
+{
+    sem_init(&begun, 0, 0);
+    sem_init(&may_end, 0, 0);
+    sem_init(&answered, 0, 0);
+    sem_init(&taken, 0, 0);
+}
+
+static void blocking_load(struct freshet_load load, const struct freshet_load_context *context, void *user)
+{
+    struct freshet_span id;
+    (void)user;
+    held = load;
+    caller = pthread_self();
+    sem_post(&begun);
+    wait_for(&may_end);
+    /* What the context holds outlives even the freshet. */
+    bool intact = freshet_load_param(context, "id", 0, &id) == FRESHET_OK &&
+                  freshet_span_equal(id, freshet_span_text("b1")) &&
+                  freshet_span_equal(context->topic, freshet_span_text("board/b1"));
+    late_status = freshet_load_answer(load, freshet_span_text(intact ? "one" : "broken"));
+    sem_post(&answered);
+}
+
+static struct freshet *new_freshet(void)
+{
+    struct freshet *freshet;
+    struct freshet_channel *channel;
+    cr_assert_eq(freshet_new(&freshet, NULL, NULL), FRESHET_OK);
+    cr_assert_eq(freshet_channel_new(&channel, "board/:id", NULL), FRESHET_OK);
+    struct freshet_loader_options options = {.size = sizeof(options),
+                                             .name = "board",
+                                             .route = "board/:id",
+                                             .channel = channel,
+                                             .load = blocking_load};
+    cr_assert_eq(freshet_loader_new(freshet, &options, NULL, NULL), FRESHET_OK);
+    freshet_channel_destroy(channel);
+    return freshet;
+}
+
+static sem_t woken;
+
+static void wake(void *user)
+{
+    (void)user;
+    sem_post(&woken);
+}
+
+static void take(struct fr_view *view)
+{
+    struct fr_bytes *frame;
+    while (fr_view_take(view, &frame) != FR_NEWS_NONE) {
+        if (memmem(frame->span.data, frame->span.len, "data: one\n", 10) != NULL)
+            sem_post(&taken);
+        fr_bytes_release(frame);
+    }
+}
+
+static void ignore_lost(struct fr_view *view, enum freshet_close_reason reason)
+{
+    (void)view;
+    (void)reason;
+}
+
+static struct fr_worker *open_stream(struct freshet *freshet, struct fr_view *view)
+{
+    const struct fr_worker_host host = {.wake = wake, .view_ready = take, .view_lost = ignore_lost};
+    struct fr_view_request request = {0};
+    struct freshet_refusal refusal;
+    struct fr_worker *worker;
+    sem_init(&woken, 0, 0);
+    cr_assert_eq(fr_worker_new(&worker, freshet, &host), FRESHET_OK);
+    cr_assert_eq(fr_route_find(freshet, freshet_span_text("board/b1"), &request.loader, &request.params),
+                 FRESHET_OK);
+    cr_assert_eq(fr_view_open(worker, view, &request, &refusal), FRESHET_OK);
+    while (sem_trywait(&begun) != 0) {
+        fr_worker_turn(worker);
+        sched_yield();
+    }
+    return worker;
+}
+
+/* contract 4.4: a load runs on the blocking pool unless it says otherwise */
+Test(instance, load_runs_on_the_pool_and_its_answer_reaches_the_stream)
+{
+    struct fr_view view = {0};
+    init();
+    struct freshet *freshet = new_freshet();
+    struct fr_worker *worker = open_stream(freshet, &view);
+    cr_assert(!pthread_equal(caller, pthread_self()));
+    sem_post(&may_end);
+    for (fr_worker_turn(worker); sem_trywait(&taken) != 0; fr_worker_turn(worker))
+        if (fr_worker_next(worker) > fr_worker_now_us(worker))
+            cr_assert(wait_for(&woken), "nothing woke the worker");
+    cr_assert_eq(late_status, FRESHET_OK);
+    fr_view_close(&view);
+    fr_worker_leave(worker);
+    freshet_destroy(freshet, 1000);
+}
+
+/* contract 6.4: destroying waits at most its deadline; late answers stay safe */
+Test(instance, destroy_leaves_a_stuck_load_alone_and_its_answer_is_stale)
+{
+    struct fr_view view = {0};
+    init();
+    struct freshet *freshet = new_freshet();
+    struct fr_worker *worker = open_stream(freshet, &view);
+    fr_view_close(&view);
+    fr_worker_leave(worker);
+    freshet_destroy(freshet, 50);
+    cr_assert(freshet_load_cancelled(held));
+    sem_post(&may_end);
+    cr_assert(wait_for(&answered));
+    cr_assert_eq(late_status, FRESHET_STALE);
+}
+
+/* contract 6.4 */
+Test(instance, destroy_waits_for_a_load_that_ends_in_time)
+{
+    struct fr_view view = {0};
+    init();
+    struct freshet *freshet = new_freshet();
+    struct fr_worker *worker = open_stream(freshet, &view);
+    fr_view_close(&view);
+    fr_worker_leave(worker);
+    sem_post(&may_end);
+    freshet_destroy(freshet, DEADLINE_S * 1000);
+    cr_assert_eq(sem_trywait(&answered), 0);
+}
+
+static pthread_t result_thread;
+static unsigned results;
+
+static void note_result(enum freshet_status status, int64_t receivers, void *user)
+{
+    (void)user;
+    (void)receivers;
+    cr_assert_eq(status, FRESHET_OK);
+    result_thread = pthread_self();
+    results++;
+    sem_post(&answered);
+}
+
+/* contract 3.2 */
+Test(instance, result_of_a_thread_without_a_worker_runs_on_the_callback_thread)
+{
+    init();
+    struct freshet *freshet = new_freshet();
+    struct freshet_topic topic = {.len = 8, .text = "board/b1"};
+    for (int i = 0; i < 100; i++)
+        cr_assert_eq(freshet_publish(freshet, &topic, freshet_span(NULL, 0), note_result, NULL), FRESHET_OK);
+    for (int i = 0; i < 100; i++)
+        cr_assert(wait_for(&answered));
+    cr_assert(!pthread_equal(result_thread, pthread_self()));
+    freshet_destroy(freshet, 1000);
+    cr_assert_eq(results, 100);
+}
+
+Test(instance, wrong_options_are_named)
+{
+    struct freshet_error error;
+    struct freshet *freshet = (void *)1;
+    struct freshet_options options = {.size = 1};
+    cr_assert_eq(freshet_new(&freshet, &options, &error), FRESHET_INVALID);
+    cr_assert_null(freshet);
+    cr_assert_not_null(strstr(error.text, "size"));
+    options = (struct freshet_options){.size = sizeof(options), .pool_threads = 100000};
+    cr_assert_eq(freshet_new(&freshet, &options, &error), FRESHET_INVALID);
+    cr_assert_not_null(strstr(error.text, "pool_threads"));
+}
+
+Test(instance, memory_bus_is_proved_at_once)
+{
+    struct freshet *freshet = new_freshet();
+    cr_assert(freshet_ready(freshet));
+    freshet_destroy(freshet, 1000);
+}

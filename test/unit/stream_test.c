@@ -1,0 +1,570 @@
+/* One stream with a scripted view, transport and clock: the core and h2o are not there. */
+#include "base/buffer.h"
+#include "base/bytes.h"
+#include "web/stream.h"
+#include <criterion/criterion.h>
+#include <freshet/instance.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The core's part of the seam. */
+
+struct fr_worker {
+    struct fr_counters counters;
+};
+struct fr_fan {
+    struct fr_bytes *newest, *error;
+    unsigned skipped;
+};
+
+static struct fr_worker worker;
+static struct fr_fan fan;
+static unsigned ends[FRESHET_CLOSE_REASONS];
+
+struct fr_counters *fr_worker_counters(struct fr_worker *of)
+{
+    return &of->counters;
+}
+
+void fr_histogram_add(struct fr_histogram *histogram, int64_t us)
+{
+    histogram->buckets[0]++;
+    histogram->sum_us += (uint64_t)us;
+}
+
+void fr_stream_end(struct fr_worker *of, enum freshet_close_reason reason)
+{
+    (void)of;
+    ends[reason]++;
+}
+
+void fr_view_close(struct fr_view *view)
+{
+    view->fan = NULL;
+}
+
+static struct fr_bytes *take(struct fr_bytes **slot)
+{
+    struct fr_bytes *taken = *slot;
+    *slot = NULL;
+    return taken;
+}
+
+enum fr_view_news fr_view_take(struct fr_view *view, struct fr_bytes **frame)
+{
+    if (view->fan == NULL)
+        return FR_NEWS_NONE;
+    if ((*frame = take(&view->fan->newest)) != NULL)
+        return FR_NEWS_SNAPSHOT;
+    return (*frame = take(&view->fan->error)) != NULL ? FR_NEWS_ERROR : FR_NEWS_NONE;
+}
+
+static struct fr_bytes *chunk(const char *event)
+{
+    char text[256];
+    snprintf(text, sizeof(text), "%zx\r\n%s\r\n", strlen(event), event);
+    return fr_bytes_copy(freshet_span_text(text));
+}
+
+struct fr_bytes *fr_frame_end(struct freshet_span code, int64_t retry_ms)
+{
+    char event[128];
+    snprintf(event, sizeof(event), "end %.*s %d\n\n", (int)code.len, code.data, retry_ms >= 0);
+    return chunk(event);
+}
+
+struct freshet_span fr_frame_body(struct freshet_span frame)
+{
+    const char *body = strchr(frame.data, '\n') + 1;
+    return freshet_span(body, frame.len - (size_t)(body - frame.data) - 2);
+}
+
+/* The transport: takes `room` bytes, then is full. */
+
+static struct {
+    struct fr_buffer out;
+    size_t room;
+    bool broken, waits, finished, closed;
+    unsigned ended;
+    enum freshet_close_reason reason;
+} wire;
+
+static ssize_t wire_send(struct fr_stream *stream, struct freshet_span bytes)
+{
+    (void)stream;
+    cr_assert(!wire.waits && !wire.finished && !wire.closed, "nothing is sent while the connection is full");
+    if (wire.broken)
+        return -1;
+    size_t taken = bytes.len < wire.room ? bytes.len : wire.room;
+    wire.room -= taken;
+    wire.waits = taken < bytes.len;
+    fr_buffer_append(&wire.out, freshet_span(bytes.data, taken));
+    return (ssize_t)taken;
+}
+
+static void wire_finish(struct fr_stream *stream)
+{
+    (void)stream;
+    wire.finished = true;
+}
+
+static void wire_ended(struct fr_stream *stream, enum freshet_close_reason reason)
+{
+    (void)stream;
+    wire.ended++;
+    wire.reason = reason;
+}
+
+static void wire_close(struct fr_stream *stream)
+{
+    (void)stream;
+    wire.closed = true;
+}
+
+static const struct fr_stream_ops ops = {
+    .send = wire_send, .finish = wire_finish, .ended = wire_ended, .close = wire_close};
+
+#define HEARTBEAT     "3\r\n:\n\n\r\n"
+#define EVENT(letter) "3\r\n" letter "\n\n\r\n"
+
+static struct fr_stream_group group;
+static struct fr_stream_kind kind;
+static struct fr_stream *stream;
+
+static void open_stream(bool chunked)
+{
+    group.worker = &worker;
+    group.now_ms = UINT32_MAX - 100; /* the clock's end comes in the middle of the tests */
+    fr_wheel_init(&group.wheel, group.now_ms);
+    kind = (struct fr_stream_kind){.group = &group,
+                                   .ops = &ops,
+                                   .heartbeat = chunk(":\n\n"),
+                                   .heartbeat_ms = 1000,
+                                   .write_timeout_ms = 300,
+                                   .retry_min_ms = 10,
+                                   .retry_max_ms = 20};
+    wire.room = SIZE_MAX;
+    stream = calloc(1, sizeof(*stream));
+    fr_stream_init(stream, &kind, chunked);
+    stream->view.fan = &fan;
+    fr_stream_opened(stream, 0);
+}
+
+static void show(const char *event)
+{
+    fan.skipped += fan.newest != NULL;
+    fr_bytes_release(fan.newest);
+    fan.newest = chunk(event);
+    fr_stream_ready(stream);
+}
+
+static void make_room(size_t room)
+{
+    wire.room = room;
+    wire.waits = false;
+    fr_stream_writable(stream, 0);
+}
+
+/* Lets time pass in steps of a millisecond, as a loop would that is never late. */
+static void pass(uint32_t ms)
+{
+    for (uint32_t i = 0; i < ms; i++) {
+        group.now_ms++;
+        for (struct fr_list *link; (link = fr_wheel_shift(&group.wheel, group.now_ms)) != NULL;)
+            fr_stream_check(FR_CONTAINER(link, struct fr_stream, link));
+    }
+}
+
+static void expect_out(const char *text)
+{
+    cr_assert_eq(wire.out.len, strlen(text), "%zu bytes: %.*s", wire.out.len, (int)wire.out.len,
+                 wire.out.data);
+    cr_assert(wire.out.len == 0 || memcmp(wire.out.data, text, wire.out.len) == 0, "%.*s", (int)wire.out.len,
+              wire.out.data);
+    wire.out.len = 0;
+}
+
+static void expect_over(enum freshet_close_reason reason)
+{
+    cr_assert_eq(wire.ended, 1);
+    cr_assert_eq(wire.reason, reason);
+    cr_assert_eq(ends[reason], 1);
+    cr_assert_null(stream->view.fan);
+    cr_assert_null(stream->frame);
+    cr_assert_null(stream->end);
+}
+
+static void expect_closed(enum freshet_close_reason reason)
+{
+    expect_over(reason);
+    cr_assert(wire.closed);
+    cr_assert_eq(group.count, 0);
+    cr_assert_eq(group.wheel.count, 0);
+}
+
+Test(stream, sends_news_byte_for_byte_and_counts_them)
+{
+    open_stream(true);
+    show("a\n\n");
+    show("b\n\n");
+    expect_out(EVENT("a") EVENT("b"));
+    cr_assert_eq(stream->bytes, 2 * strlen(EVENT("a")));
+    cr_assert_eq(atomic_load(&worker.counters.bytes_sent), 2 * strlen(EVENT("a")));
+    cr_assert_eq(worker.counters.write_time.buckets[0], 0);
+}
+
+/* contract 5.6 */
+Test(stream, sends_http_1_0_the_event_without_its_chunk)
+{
+    open_stream(false);
+    show("a\n\n");
+    fr_stream_lost(stream, FRESHET_CLOSE_TOPIC);
+    expect_out("a\n\nend topic-moved 1\n\n");
+}
+
+Test(stream, sends_nothing_before_the_head_has_left)
+{
+    open_stream(true);
+    struct fr_stream other = {0};
+    fr_stream_init(&other, &kind, true);
+    other.view.fan = &fan;
+    fan.newest = chunk("a\n\n");
+    fr_stream_ready(&other);
+    expect_out("");
+    fr_stream_opened(&other, 7);
+    expect_out(EVENT("a"));
+    cr_assert_eq(other.bytes, 7 + strlen(EVENT("a")));
+}
+
+Test(stream, goes_on_where_the_connection_was_full)
+{
+    open_stream(true);
+    wire.room = 2;
+    show("a\n\n");
+    expect_out("3\r");
+    make_room(3);
+    expect_out("\na\n");
+    pass(7);
+    make_room(SIZE_MAX);
+    expect_out("\n\r\n");
+    cr_assert_eq(worker.counters.write_time.buckets[0], 1);
+    cr_assert_eq(worker.counters.write_time.sum_us, 7000);
+}
+
+Test(stream, counts_what_the_transport_took_behind_its_back)
+{
+    open_stream(true);
+    wire.room = 0;
+    show("a\n\n");
+    fan.newest = chunk("b\n\n");
+    wire.waits = false;
+    wire.room = SIZE_MAX;
+    fr_stream_writable(stream, strlen(EVENT("a")));
+    expect_out(EVENT("b"));
+    cr_assert_eq(stream->bytes, 2 * strlen(EVENT("a")));
+}
+
+/* contract 6.1 */
+Test(stream, completes_the_running_frame_and_sends_only_the_newest_of_those_that_waited)
+{
+    open_stream(true);
+    wire.room = 4;
+    show("a\n\n");
+    show("b\n\n");
+    show("c\n\n");
+    make_room(SIZE_MAX);
+    expect_out(EVENT("a") EVENT("c"));
+    cr_assert_eq(fan.skipped, 1);
+}
+
+Test(stream, sends_an_error_behind_the_snapshot)
+{
+    open_stream(true);
+    fan.error = chunk("e\n\n");
+    show("a\n\n");
+    expect_out(EVENT("a") EVENT("e"));
+}
+
+/* contract 6.4 */
+Test(stream, ends_after_the_running_frame_and_before_news)
+{
+    open_stream(true);
+    wire.room = 4;
+    show("a\n\n");
+    show("b\n\n");
+    fr_stream_lost(stream, FRESHET_CLOSE_TOPIC);
+    make_room(SIZE_MAX);
+    expect_out(EVENT("a") "13\r\nend topic-moved 1\n\n\r\n0\r\n\r\n");
+    expect_over(FRESHET_CLOSE_TOPIC);
+    cr_assert(wire.finished && !wire.closed);
+}
+
+/* contract 6.4 */
+Test(stream, drain_ends_idle_blocked_and_opening_streams)
+{
+    open_stream(true);
+    struct fr_stream opening = {0};
+    fr_stream_init(&opening, &kind, true);
+    wire.room = 4;
+    show("a\n\n");
+    fr_stream_group_drain(&group, 50);
+    pass(10);
+    expect_out("3\r\na");
+    make_room(SIZE_MAX);
+    expect_out("\n\n\r\n12\r\nend going-away 1\n\n\r\n0\r\n\r\n");
+    expect_over(FRESHET_CLOSE_DRAIN);
+    wire.finished = false;
+    fr_stream_opened(&opening, 0);
+    expect_out("12\r\nend going-away 1\n\n\r\n0\r\n\r\n");
+    cr_assert_eq(ends[FRESHET_CLOSE_DRAIN], 2);
+    cr_assert_eq(group.count, 2);
+    pass(FR_STREAM_LINGER_MS + 8);
+    cr_assert_eq(group.count, 0);
+}
+
+Test(stream, lingers_until_the_client_closes)
+{
+    open_stream(true);
+    fr_stream_lost(stream, FRESHET_CLOSE_TOPIC);
+    cr_assert(wire.finished && !wire.closed);
+    pass(FR_STREAM_LINGER_MS - 10);
+    cr_assert(!wire.closed);
+    fr_stream_client_gone(stream);
+    expect_closed(FRESHET_CLOSE_TOPIC);
+}
+
+Test(stream, lingers_a_bounded_time)
+{
+    open_stream(true);
+    fr_stream_lost(stream, FRESHET_CLOSE_TOPIC);
+    pass(FR_STREAM_LINGER_MS + 8);
+    expect_closed(FRESHET_CLOSE_TOPIC);
+}
+
+Test(stream, cut_closes_at_once_and_at_most_as_many_as_asked)
+{
+    open_stream(true);
+    struct fr_stream other = {0};
+    fr_stream_init(&other, &kind, true);
+    cr_assert(fr_stream_group_cut(&group, 1));
+    cr_assert_eq(group.count, 1);
+    cr_assert(!fr_stream_group_cut(&group, 2));
+    cr_assert_eq(group.count, 0);
+    cr_assert_eq(ends[FRESHET_CLOSE_DRAIN_CUT], 2);
+}
+
+/* contract 5.4 */
+Test(stream, sends_a_heartbeat_when_nothing_else_was_sent)
+{
+    open_stream(true);
+    pass(990);
+    show("a\n\n");
+    expect_out(EVENT("a"));
+    pass(990);
+    expect_out("");
+    pass(20);
+    expect_out(HEARTBEAT);
+    pass(3020);
+    expect_out(HEARTBEAT HEARTBEAT HEARTBEAT);
+}
+
+/* contract 5.4 */
+Test(stream, short_heartbeats_come_in_time)
+{
+    open_stream(true);
+    kind.heartbeat_ms = 20;
+    pass(1000); /* the first still follows the old time */
+    wire.out.len = 0;
+    pass(1000);
+    size_t count = wire.out.len / strlen(HEARTBEAT);
+    cr_assert(count >= 41 && count <= 50, "%zu", count);
+}
+
+Test(stream, long_heartbeats_are_neither_early_nor_late)
+{
+    open_stream(true);
+    kind.heartbeat_ms = 60000;
+    show("a\n\n");
+    wire.out.len = 0;
+    pass(59999);
+    expect_out("");
+    pass(5);
+    expect_out(HEARTBEAT);
+}
+
+Test(stream, heartbeat_and_write_timeout_can_be_off)
+{
+    open_stream(true);
+    kind.heartbeat_ms = kind.write_timeout_ms = FRESHET_NEVER;
+    show("a\n\n");
+    wire.out.len = 0;
+    pass(20000);
+    expect_out("");
+    wire.room = 1;
+    show("b\n\n");
+    pass(20000);
+    cr_assert(!wire.closed);
+    make_room(SIZE_MAX);
+    expect_out(EVENT("b"));
+}
+
+/* contract 6.2 */
+Test(stream, closes_when_a_frame_trickles_past_its_deadline)
+{
+    open_stream(true);
+    wire.room = 1;
+    show("a\n\n");
+    for (int i = 0; i < 5; i++) {
+        pass(50);
+        make_room(1);
+    }
+    cr_assert(!wire.closed);
+    pass(60);
+    expect_closed(FRESHET_CLOSE_WRITE_TIMEOUT);
+    expect_out("3\r\na\n\n");
+}
+
+/* contract 6.2 */
+Test(stream, gives_large_frames_more_time)
+{
+    open_stream(true);
+    char *event = malloc(3 * 65536 + 3);
+    memset(event, 'x', 3 * 65536);
+    memcpy(event + 3 * 65536, "\n\n", 3);
+    wire.room = 1;
+    fan.newest = fr_bytes_copy(freshet_span_text(event));
+    free(event);
+    fr_stream_ready(stream);
+    pass(4 * 300 - 10);
+    cr_assert(!wire.closed);
+    pass(20);
+    expect_closed(FRESHET_CLOSE_WRITE_TIMEOUT);
+}
+
+/* contract 6.2: `end` has a deadline of its own */
+Test(stream, closes_when_the_end_is_not_taken)
+{
+    open_stream(true);
+    wire.room = 3;
+    fr_stream_lost(stream, FRESHET_CLOSE_TOPIC);
+    pass(310);
+    expect_closed(FRESHET_CLOSE_WRITE_TIMEOUT);
+}
+
+Test(stream, closes_when_the_head_is_not_taken)
+{
+    open_stream(true);
+    struct fr_stream opening = {0};
+    fr_stream_init(&opening, &kind, true);
+    pass(310);
+    cr_assert_eq(ends[FRESHET_CLOSE_WRITE_TIMEOUT], 1);
+    cr_assert_eq(opening.state, FR_STREAM_CLOSED);
+}
+
+Test(stream, closes_when_a_write_fails)
+{
+    open_stream(true);
+    wire.broken = true;
+    show("a\n\n");
+    expect_closed(FRESHET_CLOSE_WRITE_ERROR);
+}
+
+/* contract 6.3 */
+Test(stream, closes_when_the_client_sends_too_much)
+{
+    open_stream(true);
+    cr_assert(fr_stream_received(stream, FR_STREAM_MAX_CLIENT_BYTES - 1));
+    cr_assert(fr_stream_received(stream, 1));
+    cr_assert(!fr_stream_received(stream, 1));
+    expect_closed(FRESHET_CLOSE_FLOOD);
+}
+
+/* contract 6.3 */
+Test(stream, client_that_leaves_in_the_middle_of_a_frame_frees_it)
+{
+    open_stream(true);
+    wire.room = 1;
+    show("a\n\n");
+    fr_stream_client_gone(stream);
+    expect_closed(FRESHET_CLOSE_CLIENT);
+}
+
+Test(stream, is_told_once_that_its_view_is_lost)
+{
+    open_stream(true);
+    wire.room = 1;
+    show("a\n\n");
+    fr_stream_lost(stream, FRESHET_CLOSE_NO_MEMORY);
+    fr_stream_lost(stream, FRESHET_CLOSE_TOPIC);
+    make_room(SIZE_MAX);
+    expect_out(EVENT("a") "11\r\nend no-memory 1\n\n\r\n0\r\n\r\n");
+    expect_over(FRESHET_CLOSE_NO_MEMORY);
+}
+
+Test(stream, refused_one_leaves_no_trace)
+{
+    open_stream(true);
+    struct fr_stream other = {0};
+    fr_stream_init(&other, &kind, true);
+    fr_stream_deinit(&other);
+    cr_assert_eq(group.count, 1);
+    cr_assert_eq(group.wheel.count, 1);
+    cr_assert_eq(wire.ended, 0);
+}
+
+/* contract 6.1 */
+Test(stream, is_small)
+{
+    cr_assert_leq(sizeof(struct fr_stream), 160);
+}
+
+static struct fr_wheel wheel;
+
+Test(stream_wheel, gives_each_out_once_and_never_early)
+{
+    struct fr_list nodes[500];
+    uint32_t due[500], now = UINT32_MAX - 700;
+    fr_wheel_init(&wheel, now);
+    for (unsigned i = 0; i < 500; i++) {
+        fr_list_init(&nodes[i]);
+        due[i] = now + i * 7 % 2003;
+        fr_wheel_put(&wheel, &nodes[i], due[i], now);
+    }
+    unsigned out = 0;
+    for (int ms = 0; ms < 2100; ms++, now++)
+        for (struct fr_list *node; (node = fr_wheel_shift(&wheel, now)) != NULL; out++) {
+            int32_t late = (int32_t)(now - due[node - nodes]);
+            cr_assert(late >= 0 && late <= 8, "%d ms", late);
+        }
+    cr_assert_eq(out, 500);
+    cr_assert_eq(wheel.count, 0);
+    cr_assert_eq(fr_wheel_wait(&wheel, now), INT32_MAX);
+}
+
+Test(stream_wheel, says_how_long_nothing_is_due)
+{
+    struct fr_list early, late;
+    fr_list_init(&early);
+    fr_list_init(&late);
+    fr_wheel_init(&wheel, 1000);
+    fr_wheel_put(&wheel, &late, 3000, 1000);
+    fr_wheel_put(&wheel, &early, 1400, 1000);
+    cr_assert_eq(fr_wheel_wait(&wheel, 1000), 400);
+    fr_wheel_remove(&wheel, &early);
+    cr_assert_eq(fr_wheel_wait(&wheel, 1000), 2000);
+    cr_assert_eq(fr_wheel_any(&wheel), &late);
+}
+
+Test(stream_wheel, gives_all_out_after_a_long_pause)
+{
+    struct fr_list nodes[100];
+    fr_wheel_init(&wheel, 5);
+    for (unsigned i = 0; i < 100; i++) {
+        fr_list_init(&nodes[i]);
+        fr_wheel_put(&wheel, &nodes[i], 5 + i * 30, 5);
+    }
+    for (int i = 0; i < 100; i++)
+        cr_assert_not_null(fr_wheel_shift(&wheel, 1000000));
+    cr_assert_null(fr_wheel_shift(&wheel, 1000000));
+}
