@@ -52,7 +52,8 @@ typedef void (*freshet_published_cb)(enum freshet_status status, int64_t receive
 
 /* Says that the state behind `topic` changed: call it after the commit. Any thread; never blocks. The feeds
  * of this freshet are marked at once, bus up or down. `payload` is one msgpack value, or empty for a signal;
- * copied. `published` may be NULL; if given it runs exactly once whatever this returns. FRESHET_OK: the bus
+ * copied. `published` may be NULL; if given it runs exactly once, but never when this returns
+ * FRESHET_NO_MEMORY. FRESHET_OK: the bus
  * has it and will send it, after a broken link again if need be. Otherwise as above; the feeds of this
  * freshet are marked all the same, unless the topic or the payload is not valid. */
 enum freshet_status freshet_publish(struct freshet *freshet, const struct freshet_topic *topic,

@@ -174,12 +174,16 @@ static void schedule_sweep(struct fr_fan *fan)
         fr_list_append(&fan->worker->sweeping, &fan->sweep);
 }
 
-/* Those not reached yet stay first, so nobody is ever more than two sweeps behind. */
+/* Those not reached yet stay first, so nobody is ever more than two sweeps behind. What is shown again only
+ * for those who join costs the others nothing. */
 static void take_show(struct fr_fan *fan, struct fr_show *show, bool answers)
 {
+    bool news =
+        show->snapshot_number != fan->show.snapshot_number || show->error_number != fan->show.error_number;
     release_show(&fan->show);
     fan->show = *show;
-    fr_list_splice(&fan->behind, &fan->told);
+    if (news)
+        fr_list_splice(&fan->behind, &fan->told);
     for (struct fr_list *link; answers && (link = fr_list_shift(&fan->joining)) != NULL;) {
         FR_CONTAINER(link, struct fr_view, link)->joining = false;
         fr_list_append(&fan->behind, link);
@@ -203,11 +207,11 @@ static void find_another_feed(struct fr_fan *fan)
     ask(fan);
 }
 
-/* The views stay until their streams close them, so that these can still say which topic they showed. */
+/* The views stay until their streams close them, so that these can still say which topic they showed. The
+ * home stays too: it may have served a later ask, and then has to hear that the last view has left. */
 static void end_views(struct fr_fan *fan, enum freshet_close_reason reason)
 {
     struct fr_list lost;
-    set_home(fan, NULL);
     fr_list_init(&lost);
     fr_list_splice(&lost, &fan->joining);
     fr_list_splice(&lost, &fan->behind);

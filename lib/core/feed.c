@@ -99,6 +99,27 @@ static void raise_error(struct fr_feed *feed, const char *code, const char *text
         feed->error_number++;
 }
 
+/* Until when a missing acknowledgement is waited for. */
+static int64_t grace_end_us(const struct fr_feed *feed)
+{
+    uint32_t grace_ms = feed->worker->freshet->options.subscribe_grace_ms;
+    return grace_ms == FRESHET_NEVER ? INT64_MAX
+                                     : feed->watch->unconfirmed_us + (int64_t)grace_ms * FR_US_PER_MS;
+}
+
+static bool is_in_grace(const struct fr_feed *feed)
+{
+    return feed->watch->state == FR_TOPIC_WAITING && now_us(feed) < grace_end_us(feed);
+}
+
+static int64_t next_poll_us(const struct fr_feed *feed)
+{
+    uint32_t poll_ms = feed->worker->freshet->options.poll_while_down_ms;
+    return poll_ms == FRESHET_NEVER
+               ? INT64_MAX
+               : now_us(feed) + (int64_t)fr_random_jitter((uint64_t)poll_ms * FR_US_PER_MS);
+}
+
 static void raise_bus_error(struct fr_feed *feed, bool again)
 {
     if (feed->watch->state == FR_TOPIC_REFUSED)
@@ -106,9 +127,7 @@ static void raise_bus_error(struct fr_feed *feed, bool again)
     else
         raise_error(feed, "bus-down", "changes may arrive late", again);
     feed->bus_error = true;
-    feed->poll_us =
-        now_us(feed) +
-        (int64_t)fr_random_jitter((uint64_t)feed->worker->freshet->options.poll_while_down_ms * FR_US_PER_MS);
+    feed->poll_us = next_poll_us(feed);
 }
 
 /* ---- results ---- */
@@ -160,7 +179,7 @@ static void succeed(struct fr_feed *feed, struct fr_bytes *bytes)
     if (push)
         note_push(feed);
     feed->failures = 0;
-    if (is_confirmed(feed))
+    if (is_confirmed(feed) || (!feed->bus_error && is_in_grace(feed)))
         clear_error(feed);
     else
         raise_bus_error(feed, push);
@@ -195,11 +214,6 @@ void fr_feed_answered(struct fr_feed *feed, struct fr_load *load)
     feed->timed_out = false;
     fr_load_done(load);
     decide(feed);
-}
-
-void fr_feed_abandoned_ended(struct fr_feed *feed)
-{
-    feed->abandoned = NULL;
 }
 
 /* ---- loading ---- */
@@ -278,17 +292,13 @@ void fr_feed_granted(struct fr_feed *feed)
 /* The earliest time for the next load; INT64_MAX: none is wanted. */
 static int64_t due_us(struct fr_feed *feed)
 {
-    int64_t grace = feed->watch->unconfirmed_us +
-                    (int64_t)feed->worker->freshet->options.subscribe_grace_ms * FR_US_PER_MS;
+    if (feed->marks == 0 && is_confirmed(feed))
+        return INT64_MAX;
     /* After a refusal there is nothing to wait for. */
-    bool waits = feed->watch->state == FR_TOPIC_WAITING;
-    if (feed->marks == 0) {
-        if (is_confirmed(feed))
-            return INT64_MAX;
-        return feed->bus_error ? feed->poll_us : waits ? grace : INT64_MIN;
-    }
-    int64_t at = waits ? grace : INT64_MIN;
-    if (feed->failures > 0) {
+    int64_t at = feed->watch->state == FR_TOPIC_WAITING ? grace_end_us(feed) : INT64_MIN;
+    if (feed->marks == 0 && feed->bus_error)
+        at = feed->poll_us;
+    if (feed->marks != 0 && feed->failures > 0) {
         int64_t next = feed->publishes > 0 ? feed->failed_us + RETRY_FIRST_US : feed->retry_us;
         at = next > at ? next : at;
     }
@@ -306,13 +316,15 @@ static void rest(struct fr_feed *feed)
         atomic_store_explicit(&feed->load->cancelled, true, memory_order_relaxed);
         return;
     }
-    fr_timers_cancel(&feed->worker->timers, &feed->timer);
+    clear_marks(feed);
+    if (feed->state == FR_FEED_LINGERING)
+        return;
     if (feed->state == FR_FEED_QUEUED) {
         fr_load_drop(feed->load);
         feed->load = NULL;
     }
-    feed->state = FR_FEED_IDLE;
-    clear_marks(feed);
+    feed->state = FR_FEED_LINGERING;
+    fr_timers_set(&feed->worker->timers, &feed->timer, fr_watch_linger_end_us(feed->watch));
 }
 
 /* The one place that chooses what a feed does next. */
@@ -338,11 +350,29 @@ static void decide(struct fr_feed *feed)
     }
 }
 
+/* Goes on without the running load. */
+static void give_up(struct fr_feed *feed)
+{
+    feed->abandoned = feed->load;
+    feed->load = NULL;
+    feed->timed_out = false;
+    feed->state = FR_FEED_IDLE;
+    fr_load_abandon(feed->abandoned);
+    fail(feed, "timeout", "the data took too long to load");
+    decide(feed);
+}
+
+void fr_feed_abandoned_ended(struct fr_feed *feed)
+{
+    feed->abandoned = NULL;
+    if (feed->timed_out)
+        give_up(feed);
+}
+
 static void time_out(struct fr_feed *feed)
 {
-    struct fr_load *load = feed->load;
     fr_count(&feed->worker->counters.loads_timed_out, 1);
-    atomic_store_explicit(&load->cancelled, true, memory_order_relaxed);
+    atomic_store_explicit(&feed->load->cancelled, true, memory_order_relaxed);
     if (feed->abandoned != NULL) {
         /* A second call is not given up: the feed goes on when one of the two comes back. */
         feed->timed_out = true;
@@ -351,12 +381,7 @@ static void time_out(struct fr_feed *feed)
         set_load_timer(feed);
         return;
     }
-    feed->abandoned = load;
-    feed->load = NULL;
-    feed->state = FR_FEED_IDLE;
-    fr_load_abandon(load);
-    fail(feed, "timeout", "the data took too long to load");
-    decide(feed);
+    give_up(feed);
 }
 
 static void watch_load(struct fr_feed *feed)
@@ -381,6 +406,8 @@ static void expire(struct fr_timer *timer)
     struct fr_feed *feed = FR_CONTAINER(timer, struct fr_feed, timer);
     if (feed->state == FR_FEED_LOADING)
         watch_load(feed);
+    else if (feed->state == FR_FEED_LINGERING)
+        fr_feed_destroy(feed);
     else
         decide(feed);
 }
@@ -411,6 +438,10 @@ void fr_feed_ask(struct fr_feed *feed, struct fr_fan *fan)
             fr_watch_gain(feed->watch);
         fan->feed = feed;
         fr_list_append(&feed->fans, &fan->in_feed);
+    }
+    if (feed->state == FR_FEED_LINGERING) {
+        fr_timers_cancel(&feed->worker->timers, &feed->timer);
+        feed->state = FR_FEED_IDLE;
     }
     fan->waits = true;
     if (feed->current || (feed->failures > 0 && feed->error != NULL))

@@ -56,12 +56,13 @@ static void set_default(uint32_t *field, uint32_t value)
 static enum freshet_status read_options(struct freshet *freshet, const struct freshet_options *options,
                                         struct freshet_error *error)
 {
+    if (options != NULL && options->size >= offsetof(struct freshet_options, log))
+        freshet->bus = options->bus;
     if (options != NULL && options->size != sizeof(*options))
         return fr_fail(error, FRESHET_INVALID, "options: size must be sizeof(struct freshet_options)");
     if (options != NULL)
         freshet->options = *options;
     freshet->log = freshet->options.log;
-    freshet->bus = freshet->options.bus;
     if (freshet->options.pool_threads > MAX_POOL_THREADS)
         return fr_fail(error, FRESHET_INVALID, "options: pool_threads is over %d", MAX_POOL_THREADS);
     set_default(&freshet->options.pool_threads, DEFAULT_POOL_THREADS);
@@ -89,7 +90,8 @@ static void on_message(void *context, struct freshet_span topic, struct freshet_
         fr_count(&counters->messages_echo, 1);
         return;
     }
-    fr_topics_mark(&freshet->topics, topic, ours ? body : freshet_span(NULL, 0), (int64_t)message.time_us);
+    int64_t published_us = message.time_us > INT64_MAX ? 0 : (int64_t)message.time_us;
+    fr_topics_mark(&freshet->topics, topic, ours ? body : freshet_span(NULL, 0), published_us);
 }
 
 static void on_subscribed(void *context, struct freshet_span topic, uint64_t subscription)

@@ -69,6 +69,11 @@ static enum freshet_status make(const struct freshet *freshet, const struct fres
     atomic_init(&loader->references, 1);
     fr_gate_init(&loader->gate, limit_loads(freshet, options), fr_load_grant);
     loader->options = *options;
+    /* Both default to none. */
+    if (options->timeout_ms == FRESHET_NEVER)
+        loader->options.timeout_ms = 0;
+    if (options->min_interval_ms == FRESHET_NEVER)
+        loader->options.min_interval_ms = 0;
     enum freshet_status status = fr_pattern_new(&loader->route, options->route, error);
     if (status == FRESHET_OK && options->channel != NULL)
         status = fr_pattern_new(&loader->channel, freshet_channel_name(options->channel), error);

@@ -13,6 +13,7 @@ struct fr_pool {
     struct fr_job *first, **last;
     unsigned running; /* threads of the pool that have not ended */
     bool stopping;
+    bool late; /* past the deadline of fr_pool_stop */
     bool stopped;
     atomic_uint references; /* the owner's and one for each thread */
 
@@ -51,6 +52,7 @@ static void leave(struct fr_pool *pool)
     pthread_mutex_lock(&pool->lock);
     pool->running--;
     pthread_cond_signal(&pool->exited);
+    pthread_cond_signal(&pool->mail);
     pthread_mutex_unlock(&pool->lock);
     release(pool);
 }
@@ -74,7 +76,8 @@ static void *call_back(void *argument)
 {
     struct fr_pool *pool = argument;
     pthread_mutex_lock(&pool->lock);
-    while (!pool->stopping || pool->has_mail) {
+    /* Jobs that still run may publish. */
+    while (!pool->stopping || pool->has_mail || (pool->running > 1 && !pool->late)) {
         if (!pool->has_mail) {
             pthread_cond_wait(&pool->mail, &pool->lock);
             continue;
@@ -172,7 +175,6 @@ void fr_pool_stop(struct fr_pool *pool, int64_t deadline_us)
     if (pool->stopped)
         return;
     pool->stopped = true;
-    fr_mailbox_close(&pool->callbacks);
     struct timespec until = {deadline_us / FR_US_PER_S, deadline_us % FR_US_PER_S * 1000};
     pthread_mutex_lock(&pool->lock);
     pool->stopping = true;
@@ -180,6 +182,11 @@ void fr_pool_stop(struct fr_pool *pool, int64_t deadline_us)
     pthread_cond_broadcast(&pool->mail);
     while (pool->running > 0 && pthread_cond_timedwait(&pool->exited, &pool->lock, &until) == 0)
         ;
+    pthread_mutex_unlock(&pool->lock);
+    fr_mailbox_close(&pool->callbacks); /* not under the lock, which `wake` takes */
+    pthread_mutex_lock(&pool->lock);
+    pool->late = true;
+    pthread_cond_signal(&pool->mail);
     pthread_mutex_unlock(&pool->lock);
 }
 

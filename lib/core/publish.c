@@ -41,6 +41,13 @@ static struct result *new_result(const struct freshet *freshet, freshet_publishe
     return result;
 }
 
+static void drop_result(struct result *result)
+{
+    if (result != NULL && result->worker != NULL)
+        fr_worker_release(result->worker);
+    free(result);
+}
+
 void fr_publish_ended(void *context, void *token, enum freshet_status status, int64_t receivers)
 {
     struct freshet *freshet = context;
@@ -53,8 +60,10 @@ void fr_publish_ended(void *context, void *token, enum freshet_status status, in
     result->receivers = receivers;
     if (result->worker != NULL && fr_mailbox_post(&result->worker->mailbox, &result->mail))
         return;
-    /* Its worker has left. The callback thread stops after the bus does, so it is there. */
-    fr_pool_call_back(freshet->pool, &result->mail);
+    /* Its worker has left. The callback thread stops after the bus and the loads do; past the deadline of the
+     * destroy nobody is told any more. */
+    if (!fr_pool_call_back(freshet->pool, &result->mail))
+        drop_result(result);
 }
 
 static enum freshet_status check(const struct freshet *freshet, const struct freshet_topic *topic,
@@ -67,6 +76,12 @@ static enum freshet_status check(const struct freshet *freshet, const struct fre
     if (payload.len != 0 && fr_msgpack_check(payload, FR_MSGPACK_MAX_DEPTH) != payload.len)
         return FRESHET_INVALID;
     return FRESHET_OK;
+}
+
+/* What cannot be sent has changed all the same. */
+static void mark_only(struct freshet *freshet, struct freshet_span topic)
+{
+    fr_topics_mark(&freshet->topics, topic, freshet_span(NULL, 0), fr_clock_wall_us());
 }
 
 static enum freshet_status hand_on(struct freshet *freshet, struct freshet_span topic,
@@ -95,8 +110,10 @@ static enum freshet_status encode_and_hand_on(struct freshet *freshet, struct fr
     if (status == FRESHET_TOO_LARGE) {
         capacity = len;
         room = malloc(capacity);
-        if (room == NULL)
+        if (room == NULL) {
+            mark_only(freshet, topic);
             return FRESHET_NO_MEMORY;
+        }
         status = freshet_message_encode(&message, room, capacity, &len);
     }
     if (status == FRESHET_OK)
@@ -109,16 +126,21 @@ static enum freshet_status encode_and_hand_on(struct freshet *freshet, struct fr
 enum freshet_status freshet_publish(struct freshet *freshet, const struct freshet_topic *topic,
                                     struct freshet_span payload, freshet_published_cb published, void *user)
 {
-    struct result *result = NULL;
-    fr_count(&fr_freshet_counters(freshet)->publishes, 1);
-    if (published != NULL) {
-        result = new_result(freshet, published, user);
-        if (result == NULL)
-            return FRESHET_NO_MEMORY;
-    }
+    struct freshet_span name = freshet_span(topic->text, topic->len);
     enum freshet_status status = check(freshet, topic, payload);
+    bool valid = status != FRESHET_INVALID;
+    struct result *result = published == NULL ? NULL : new_result(freshet, published, user);
+    fr_count(&fr_freshet_counters(freshet)->publishes, 1);
+    if (published != NULL && result == NULL)
+        status = FRESHET_NO_MEMORY;
     if (status == FRESHET_OK)
-        status = encode_and_hand_on(freshet, freshet_span(topic->text, topic->len), payload, result);
+        status = encode_and_hand_on(freshet, name, payload, result);
+    else if (valid)
+        mark_only(freshet, name);
+    if (status == FRESHET_NO_MEMORY) { /* without memory for the result nobody can be told: so none is */
+        drop_result(result);
+        result = NULL;
+    }
     if (status != FRESHET_OK)
         fr_publish_ended(freshet, result, status, -1);
     return status;

@@ -84,7 +84,7 @@ static struct fr_worker *choose_home(struct fr_topics *topics)
     struct fr_worker *best = NULL;
     for (struct fr_list *link = topics->workers->next; link != topics->workers; link = link->next) {
         struct fr_worker *worker = FR_CONTAINER(link, struct fr_worker, link);
-        if (best == NULL || worker->homes < best->homes)
+        if (!worker->leaving && (best == NULL || worker->homes < best->homes))
             best = worker;
     }
     return best;
@@ -129,6 +129,8 @@ enum freshet_status fr_seat_take_place(struct fr_topics *topics, struct fr_seat 
     if (status != FRESHET_OK) {
         fr_list_remove(&seat->link);
         topic->subscription = 0;
+        fr_bytes_release(seat->event.body);
+        seat->event = (struct fr_event){0};
     }
     *state = topic->state;
     seat->event.state_changed = false;

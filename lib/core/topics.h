@@ -80,7 +80,8 @@ struct freshet_span fr_topic_name(const struct fr_topic *topic);
 struct fr_worker *fr_topics_home(struct fr_topics *topics, struct fr_topic *topic);
 
 /* Takes a place; the first one subscribes. `seat` has worker and mail.deliver set. The topic's state is
- * returned now and later changes are told. The reference to the topic is the caller's. */
+ * returned now and later changes are told. The reference to the topic is the caller's. On failure it has no
+ * place, but with `posted` its mail is in the mailbox all the same: it must stay until then. */
 enum freshet_status fr_seat_take_place(struct fr_topics *topics, struct fr_seat *seat, struct fr_topic *topic,
                                        enum fr_topic_state *state);
 /* Gives it up; the last one unsubscribes. True: its mail is still in the mailbox, the seat must stay until

@@ -76,6 +76,9 @@ static enum freshet_status new_watch(struct fr_worker *worker, struct fr_topic *
         status = fr_seat_take_place(topics, &watch->seat, watch->topic, &watch->state);
     if (status != FRESHET_OK) {
         fr_timers_unreserve(&worker->timers);
+        watch->left = true;
+        if (watch->seat.posted) /* somebody published meanwhile */
+            return status;
         goto fail;
     }
     fr_map_put(&worker->watches, fr_topic_name(watch->topic), &watch->node);
@@ -110,16 +113,22 @@ void fr_watch_lose(struct fr_watch *watch)
         fr_watch_linger(watch);
 }
 
+int64_t fr_watch_linger_end_us(const struct fr_watch *watch)
+{
+    uint32_t linger_ms = watch->worker->freshet->options.linger_ms;
+    int64_t linger_us = linger_ms == FRESHET_NEVER ? 0 : (int64_t)linger_ms * FR_US_PER_MS;
+    return fr_worker_now_us(watch->worker) + linger_us;
+}
+
 void fr_watch_linger(struct fr_watch *watch)
 {
-    struct fr_worker *worker = watch->worker;
-    uint32_t linger_ms = worker->freshet->options.linger_ms;
-    int64_t linger_us = linger_ms == FRESHET_NEVER ? 0 : (int64_t)linger_ms * FR_US_PER_MS;
-    fr_timers_set(&worker->timers, &watch->linger, fr_worker_now_us(worker) + linger_us);
+    fr_timers_set(&watch->worker->timers, &watch->linger, fr_watch_linger_end_us(watch));
 }
 
 void fr_watch_end_all(struct fr_worker *worker)
 {
-    for (struct fr_map_node *node; (node = fr_map_next(&worker->watches, NULL)) != NULL;)
+    for (struct fr_map_node *node = fr_map_next(&worker->watches, NULL), *next; node != NULL; node = next) {
+        next = fr_map_next(&worker->watches, node);
         end_watch(FR_CONTAINER(node, struct fr_watch, node));
+    }
 }

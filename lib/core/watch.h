@@ -30,6 +30,8 @@ void fr_watch_gain(struct fr_watch *watch);
 void fr_watch_lose(struct fr_watch *watch);
 /* Begins to linger: it was got, but nothing came of it. */
 void fr_watch_linger(struct fr_watch *watch);
+/* Until when what loses its last stream now is kept. */
+int64_t fr_watch_linger_end_us(const struct fr_watch *watch);
 /* Ends all watches with their feeds: the worker leaves. */
 void fr_watch_end_all(struct fr_worker *worker);
 

@@ -95,12 +95,12 @@ static void leave_thread(struct fr_worker *worker)
     *link = worker->here;
 }
 
-/* From here on nothing chooses this worker as a home, and its counters are kept by the freshet. */
+/* From here on nothing chooses this worker as a home. */
 static void leave_freshet(struct fr_worker *worker)
 {
     struct freshet *freshet = worker->freshet;
     pthread_mutex_lock(&freshet->topics.lock);
-    fr_list_remove(&worker->link);
+    worker->leaving = true;
     for (struct fr_map_node *node = NULL; (node = fr_map_next(&freshet->topics.map, node)) != NULL;) {
         struct fr_topic *topic = FR_CONTAINER(node, struct fr_topic, node);
         if (topic->home == worker)
@@ -109,10 +109,12 @@ static void leave_freshet(struct fr_worker *worker)
     pthread_mutex_unlock(&freshet->topics.lock);
 }
 
-static void keep_counters(struct fr_worker *worker)
+/* In one step, so that no counter ever goes back. */
+static void leave_counters(struct fr_worker *worker)
 {
     struct freshet *freshet = worker->freshet;
     pthread_mutex_lock(&freshet->topics.lock);
+    fr_list_remove(&worker->link);
     fr_counters_add(&worker->counters, &freshet->left);
     pthread_mutex_unlock(&freshet->topics.lock);
 }
@@ -122,14 +124,13 @@ void fr_worker_leave(struct fr_worker *worker)
     if (worker == NULL)
         return;
     assert(worker->views == 0 && "drain comes first");
-    worker->leaving = true;
     leave_freshet(worker);
     fr_watch_end_all(worker);
     fr_mailbox_close(&worker->mailbox);
     while (fr_mailbox_deliver(&worker->mailbox, SIZE_MAX))
         ;
     leave_thread(worker);
-    keep_counters(worker);
+    leave_counters(worker);
     fr_worker_release(worker);
 }
 

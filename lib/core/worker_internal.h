@@ -28,7 +28,7 @@ struct fr_worker {
     struct fr_map fans;      /* of shared feeds that have streams here, by address */
     struct fr_list sweeping; /* fans with views that have not been told of the newest */
     size_t views;
-    bool leaving;
+    bool leaving; /* written under the lock of the topics */
     struct fr_counters counters;
 };
 

@@ -31,6 +31,7 @@ struct rig_load {
     enum freshet_load_cause cause;
     uint64_t publishes;
     struct freshet_message message;
+    int64_t deadline_us;
     char topic[64];
 };
 
@@ -216,6 +217,7 @@ static void rig_load(struct freshet_load load, const struct freshet_load_context
     (void)user;
     *held = (struct rig_load){.handle = load, .cause = context->cause, .publishes = context->publishes};
     held->message = context->message;
+    held->deadline_us = context->deadline_us;
     snprintf(held->topic, sizeof(held->topic), "%.*s", (int)context->topic.len, context->topic.data);
 }
 

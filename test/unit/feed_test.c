@@ -724,3 +724,177 @@ Test(feed, load_sees_the_newest_message)
     rig_answer("two");
     end_with_client();
 }
+
+/* contract 4.1, 7.4: also when a load is under way; the error is for what takes longer than the grace */
+Test(feed, blip_within_the_grace_is_not_told_though_a_load_ends_in_it)
+{
+    begin_with_snapshot((struct freshet_options){0}, &shared);
+    rig_publish("board/b1");
+    rig_bus_state(FRESHET_BUS_DOWN);
+    rig_run();
+    rig_pass_ms(100);
+    rig_answer("two");
+    cr_assert_str_eq(client.order, "ss");
+    rig_bus_state(FRESHET_BUS_UP);
+    rig_acknowledge();
+    rig_run();
+    rig_answer("two");
+    cr_assert_str_eq(client.order, "ss");
+    end_with_client();
+}
+
+/* contract 4.1: the other half: it is told once the grace is over */
+Test(feed, loss_of_the_bus_during_a_load_is_told_after_the_grace)
+{
+    begin_with_snapshot((struct freshet_options){0}, &shared);
+    rig_publish("board/b1");
+    rig_bus_state(FRESHET_BUS_DOWN);
+    rig_run();
+    rig_answer("two");
+    rig_pass_ms(250);
+    cr_assert_eq(rig.load_count, 3);
+    rig_answer("two");
+    cr_assert_str_eq(client.order, "sse");
+    cr_assert(client_has_error(&client, "bus-down"));
+    end_with_client();
+}
+
+/* contract 4.7: at most one run in this time, whatever the cause */
+Test(feed, polling_while_the_bus_is_down_keeps_to_min_interval)
+{
+    begin_with_snapshot((struct freshet_options){.poll_while_down_ms = 1000},
+                        &(struct freshet_loader_options){.shared = true, .min_interval_ms = 20000});
+    rig_bus_state(FRESHET_BUS_DOWN);
+    rig_run();
+    rig_pass_ms(19999);
+    cr_assert_eq(rig.load_count, 1);
+    rig_pass_ms(1);
+    cr_assert_eq(rig.load_count, 2);
+    rig_answer("two");
+    rig_pass_ms(19999);
+    cr_assert_eq(rig.load_count, 2);
+    end_with_client();
+}
+
+/* FRESHET_NEVER: the time is switched off */
+Test(feed, never_switches_off_the_times_of_a_loader)
+{
+    begin_with_snapshot((struct freshet_options){0},
+                        &(struct freshet_loader_options){
+                            .shared = true, .min_interval_ms = FRESHET_NEVER, .timeout_ms = FRESHET_NEVER});
+    rig_publish("board/b1");
+    cr_assert_eq(rig.load_count, 2);
+    cr_assert_eq(rig_last_load()->deadline_us, INT64_MAX);
+    rig_answer("two");
+    cr_assert(client_has(&client, "two"));
+    end_with_client();
+}
+
+/* FRESHET_NEVER */
+Test(feed, never_switches_off_polling_and_the_grace)
+{
+    const int64_t days_50_us = INT64_C(50) * 24 * 3600 * 1000000;
+    rig_begin((struct freshet_options){.subscribe_grace_ms = FRESHET_NEVER}, 1);
+    rig_add_loader(&shared);
+    client_open(&client, 0, "board/b1");
+    rig.now_us += days_50_us;
+    rig_run();
+    cr_assert_eq(rig.load_count, 0);
+    end_with_client();
+    begin_with_snapshot((struct freshet_options){.poll_while_down_ms = FRESHET_NEVER}, &shared);
+    rig_bus_state(FRESHET_BUS_DOWN);
+    rig_run();
+    rig_pass_ms(250);
+    rig_answer("two");
+    rig.now_us += 2 * days_50_us;
+    rig_run();
+    cr_assert_eq(rig.load_count, 2);
+    end_with_client();
+}
+
+/* contract 4.6: one abandoned call at a time, so the next one can be abandoned when that has come back */
+Test(feed, second_call_over_its_time_is_abandoned_when_the_first_comes_back)
+{
+    begin_with_snapshot((struct freshet_options){0},
+                        &(struct freshet_loader_options){.shared = true, .timeout_ms = 100});
+    rig_publish("board/b1");
+    rig_pass_ms(100 + 313 + 100);
+    cr_assert_eq(rig.load_count, 3);
+    cr_assert_eq(rig_stats().loads_timed_out, 2);
+    cr_assert_eq(freshet_load_answer(rig.loads[1].handle, freshet_span_text("late")), FRESHET_STALE);
+    rig_run();
+    cr_assert_eq(rig_stats().loads_abandoned, 1);
+    for (int ms = 0; ms < 625 && rig.load_count == 3; ms++)
+        rig_pass_ms(1);
+    cr_assert_eq(rig.load_count, 4);
+    cr_assert_eq(freshet_load_answer(rig.loads[2].handle, freshet_span_text("late")), FRESHET_STALE);
+    rig_answer("two");
+    cr_assert(client_has(&client, "two"));
+    cr_assert_eq(rig_stats().loads_abandoned, 0);
+    cr_assert_eq(rig_stats().loads_running, 0);
+    end_with_client();
+}
+
+static enum freshet_status one_topic(const struct freshet_request *request, struct freshet_topic *topic,
+                                     struct freshet_refusal *refusal, void *user)
+{
+    (void)request;
+    (void)refusal;
+    (void)user;
+    *topic = rig_topic("all");
+    return FRESHET_OK;
+}
+
+/* contract 6.3, 4.11: clients choose the parameters, so feeds that nobody looks at must not pile up on a
+ * topic that somebody always looks at */
+Test(feed, shared_feed_without_streams_goes_while_its_topic_stays)
+{
+    static struct client other;
+    rig_begin((struct freshet_options){.linger_ms = 1000}, 1);
+    rig_add_loader(&(struct freshet_loader_options){.shared = true, .topic = one_topic});
+    client_open(&client, 0, "board/kept");
+    rig_acknowledge();
+    rig_run();
+    rig_answer("kept");
+    for (int i = 0; i < 20; i++) {
+        char path[16];
+        snprintf(path, sizeof(path), "board/b%d", i);
+        client_open(&other, 0, path);
+        rig_answer("other");
+        client_close(&other);
+    }
+    cr_assert_eq(rig_stats().feeds, 21);
+    rig_pass_ms(500);
+    rig_publish("all"); /* does not keep them any longer */
+    rig_answer("kept");
+    client_open(&other, 0, "board/b0"); /* this does */
+    rig_answer("other");
+    rig_pass_ms(500);
+    cr_assert_eq(rig_stats().feeds, 2);
+    cr_assert_eq(rig.bus->unsubscribes, 0);
+    client_close(&other);
+    rig_pass_ms(1000);
+    cr_assert_eq(rig_stats().feeds, 1);
+    rig_publish("all");
+    rig_answer("again");
+    cr_assert(client_has(&client, "again"));
+    end_with_client();
+}
+
+/* contract 2.2: a time that no clock shows is no time */
+Test(feed, impossible_time_of_a_foreign_publish_is_not_measured)
+{
+    char body[64];
+    size_t len;
+    struct freshet_message message = {
+        .publisher = freshet_span_text("other"), .sequence = 1, .time_us = UINT64_C(1) << 63};
+    begin_with_snapshot((struct freshet_options){0}, &shared);
+    cr_assert_eq(freshet_message_encode(&message, body, sizeof(body), &len), FRESHET_OK);
+    rig.bus->sink.message(rig.bus->sink.context, freshet_span_text("board/b1"), freshet_span(body, len),
+                          false);
+    rig_run();
+    rig_answer("two");
+    cr_assert(client_has(&client, "two"));
+    cr_assert_eq(rig_stats().publish_to_push.count, 0);
+    end_with_client();
+}

@@ -204,3 +204,25 @@ Test(instance, memory_bus_is_proved_at_once)
     cr_assert(freshet_ready(freshet));
     freshet_destroy(freshet, 1000);
 }
+
+static unsigned buses_destroyed;
+
+static void count_destroy(struct freshet_bus *bus)
+{
+    (void)bus;
+    buses_destroyed++;
+}
+
+/* The bus is taken over also on failure. */
+Test(instance, bus_is_destroyed_when_an_option_is_wrong)
+{
+    static const struct freshet_bus_ops ops = {.destroy = count_destroy};
+    struct freshet_bus bus = {.ops = &ops};
+    struct freshet *freshet;
+    struct freshet_options options = {.size = sizeof(options) - 1, .bus = &bus};
+    cr_assert_eq(freshet_new(&freshet, &options, NULL), FRESHET_INVALID);
+    cr_assert_eq(buses_destroyed, 1);
+    options = (struct freshet_options){.size = sizeof(options), .bus = &bus, .pool_threads = 100000};
+    cr_assert_eq(freshet_new(&freshet, &options, NULL), FRESHET_INVALID);
+    cr_assert_eq(buses_destroyed, 2);
+}

@@ -170,6 +170,102 @@ Test(workers, refused_subscribe_ends_the_streams_of_the_topic)
     end(2);
 }
 
+static enum freshet_status publish_and_refuse(struct freshet_bus *bus, struct freshet_span topic,
+                                              uint64_t number)
+{
+    (void)number;
+    struct rig_bus *scripted = (struct rig_bus *)bus;
+    scripted->sink.message(scripted->sink.context, topic, freshet_span("body", 4), false);
+    return FRESHET_NO_MEMORY;
+}
+
+/* The mail of a publish that falls into a subscribe that fails must not outlive the seat it is for. */
+Test(workers, publish_while_a_subscribe_fails_is_harmless)
+{
+    begin(1);
+    struct freshet_bus_ops ops = rig_bus_ops;
+    ops.subscribe = publish_and_refuse;
+    rig.bus->base.ops = &ops;
+    client_open(&clients[0], 0, "board/b1");
+    cr_assert(clients[0].lost);
+    client_close(&clients[0]);
+    cr_assert_eq(rig_stats().topics, 0);
+    rig.bus->base.ops = &rig_bus_ops;
+    client_open(&clients[0], 0, "board/b1");
+    rig_acknowledge();
+    rig_run();
+    rig_answer("one");
+    cr_assert(client_has(&clients[0], "one"));
+    end(1);
+}
+
+/* The bad news of one ask must not hide from the home that the streams of a later one have left. */
+Test(workers, feed_served_after_a_failed_ask_is_given_back)
+{
+    struct freshet_refusal refusal;
+    begin(2);
+    rig.bus->refuse_subscribe = true;
+    cr_assert_eq(client_try(&clients[0], 1, "board/b1", NULL, &refusal), FRESHET_OK);
+    fr_worker_turn(rig.workers[0]); /* the home: fails */
+    rig.bus->refuse_subscribe = false;
+    cr_assert_eq(client_try(&clients[1], 1, "board/b1", NULL, &refusal), FRESHET_OK);
+    fr_worker_turn(rig.workers[0]); /* serves */
+    rig_run();
+    cr_assert(clients[0].lost);
+    client_close(&clients[0]);
+    client_close(&clients[1]);
+    rig_pass_ms(5000);
+    cr_assert_eq(rig_stats().feeds, 0);
+    cr_assert_eq(rig_stats().topics, 0);
+    cr_assert_eq(rig.bus->unsubscribes, 1);
+    end(0);
+}
+
+static unsigned ready_calls;
+
+static void count_ready(struct fr_view *view)
+{
+    ready_calls++;
+    rig_view_ready(view);
+}
+
+/* contract 4.3: N streams that join one after another must not cost N * N */
+Test(workers, stream_that_joins_does_not_disturb_the_others)
+{
+    begin(2);
+    rig.workers[0]->host.view_ready = rig.workers[1]->host.view_ready = count_ready;
+    for (unsigned i = 0; i < 6; i++)
+        client_open(&clients[i], i % 2, "board/b1");
+    rig_acknowledge();
+    rig_run();
+    rig_answer("one");
+    cr_assert_eq(ready_calls, 6);
+    client_open(&clients[6], 0, "board/b1");
+    cr_assert(client_has(&clients[6], "one"));
+    cr_assert_eq(ready_calls, 7);
+    end(7);
+}
+
+static void read_publishes(enum freshet_status status, int64_t receivers, void *user)
+{
+    (void)status;
+    (void)receivers;
+    *(uint64_t *)user = rig_stats().publishes;
+}
+
+/* contract 8.1: a counter never goes back, also while a worker leaves */
+Test(workers, counters_stay_while_a_worker_leaves)
+{
+    uint64_t seen = 0;
+    begin(1);
+    struct freshet_topic topic = rig_topic("board/b1");
+    freshet_publish(rig.freshet, &topic, freshet_span(NULL, 0), read_publishes, &seen);
+    rig_leave(0);
+    cr_assert_eq(seen, 1);
+    cr_assert_eq(rig_stats().publishes, 1);
+    end(0);
+}
+
 static struct client *self_closing;
 
 static void close_in_ready(struct fr_view *view)
@@ -305,6 +401,26 @@ Test(publish, marks_own_feeds_while_the_bus_is_down)
     rig_pass_ms(250);
     rig_answer("one");
     rig_publish("board/b1");
+    cr_assert_eq(rig_last_load()->cause, FRESHET_CAUSE_PUBLISH);
+    rig_answer("two");
+    cr_assert(client_has(&clients[0], "two"));
+    end(1);
+}
+
+/* contract 3.3: the state has changed, whatever becomes of the message */
+Test(publish, too_large_a_payload_marks_own_feeds)
+{
+    static char large[70000] = "\xc6\x00\x01\x11\x6b";
+    begin(1);
+    client_open(&clients[0], 0, "board/b1");
+    rig_acknowledge();
+    rig_run();
+    rig_answer("one");
+    struct freshet_topic topic = rig_topic("board/b1");
+    cr_assert_eq(freshet_publish(rig.freshet, &topic, freshet_span(large, sizeof(large)), NULL, NULL),
+                 FRESHET_TOO_LARGE);
+    rig_run();
+    cr_assert_eq(rig.load_count, 2);
     cr_assert_eq(rig_last_load()->cause, FRESHET_CAUSE_PUBLISH);
     rig_answer("two");
     cr_assert(client_has(&clients[0], "two"));

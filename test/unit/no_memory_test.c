@@ -1,0 +1,231 @@
+/* Each allocation of a freshet's life fails once: the first, the second and so on, until a life has no
+ * further one to fail. The linker leads malloc and its kin of the whole program through here
+ * (test/CMakeLists.txt). */
+#include "core_rig.h"
+#include <sched.h>
+#include <stdatomic.h>
+#include <time.h>
+
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t count, size_t size);
+void *__real_realloc(void *old, size_t size);
+char *__real_strdup(const char *text);
+void __real_free(void *memory);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+void *__wrap_realloc(void *old, size_t size);
+char *__wrap_strdup(const char *text);
+void __wrap_free(void *memory);
+
+/* Of this thread: the pool's do not disturb the count. */
+static _Thread_local long until_failure; /* 0: none fails */
+static atomic_long live;
+
+static bool may_allocate(void)
+{
+    return until_failure == 0 || --until_failure > 0;
+}
+
+static void *count(void *memory)
+{
+    atomic_fetch_add(&live, memory != NULL);
+    return memory;
+}
+
+void *__wrap_malloc(size_t size)
+{
+    return may_allocate() ? count(__real_malloc(size)) : NULL;
+}
+
+void *__wrap_calloc(size_t items, size_t size)
+{
+    return may_allocate() ? count(__real_calloc(items, size)) : NULL;
+}
+
+void *__wrap_realloc(void *old, size_t size)
+{
+    if (!may_allocate())
+        return NULL;
+    return old == NULL ? count(__real_realloc(NULL, size)) : __real_realloc(old, size);
+}
+
+char *__wrap_strdup(const char *text)
+{
+    return may_allocate() ? count(__real_strdup(text)) : NULL;
+}
+
+void __wrap_free(void *memory)
+{
+    atomic_fetch_sub(&live, memory != NULL);
+    __real_free(memory);
+}
+
+enum { CLIENTS = 5, TOPICS = 3 };
+
+static const char *const paths[CLIENTS] = {"shared/a", "shared/a", "single/b", "single/c", "single/b"};
+static const char *const topics[TOPICS] = {"shared/a", "single/b", "single/c"};
+static struct client clients[CLIENTS];
+static unsigned states[TOPICS]; /* what the application's store says */
+static unsigned expected_results, results;
+static char payload[900] = "\xc5\x03\x81"; /* its body does not fit the stack */
+
+static unsigned *state_of(const char *topic, size_t len)
+{
+    for (unsigned i = 0; i < TOPICS; i++)
+        if (strlen(topics[i]) == len && memcmp(topics[i], topic, len) == 0)
+            return &states[i];
+    cr_assert_fail("no such topic");
+    return NULL;
+}
+
+static void load_state(struct freshet_load load, const struct freshet_load_context *context, void *user)
+{
+    char text[32];
+    (void)user;
+    snprintf(text, sizeof(text), "state %u", *state_of(context->topic.data, context->topic.len));
+    freshet_load_answer(load, freshet_span_text(text));
+}
+
+static bool add_loader(const char *name, const char *route, bool is_shared)
+{
+    struct freshet_channel *channel;
+    struct freshet_loader_options options = {.size = sizeof(options),
+                                             .name = name,
+                                             .route = route,
+                                             .load = load_state,
+                                             .shared = is_shared,
+                                             .on_loop = true};
+    if (freshet_channel_new(&channel, route, NULL) != FRESHET_OK)
+        return false;
+    options.channel = channel;
+    enum freshet_status status = freshet_loader_new(rig.freshet, &options, NULL, NULL);
+    freshet_channel_destroy(channel);
+    return status == FRESHET_OK;
+}
+
+static void start_freshet(void)
+{
+    struct freshet_options options = {.size = sizeof(options), .linger_ms = 1000};
+    do {
+        rig.bus = count(__real_calloc(1, sizeof(*rig.bus)));
+        rig.bus->base.ops = &rig_bus_ops;
+        options.bus = &rig.bus->base; /* destroyed when it fails */
+    } while (freshet_new(&rig.freshet, &options, NULL) != FRESHET_OK);
+    fr_freshet_set_clock(rig.freshet, rig_now_us, NULL);
+}
+
+/* What fails is tried again at once: it must be as if it had never been. */
+static void build(void)
+{
+    static const struct fr_worker_host host = {
+        .wake = rig_wake, .view_ready = rig_view_ready, .view_lost = rig_view_lost};
+    rig = (struct rig){.now_us = 1000000000};
+    start_freshet();
+    while (!add_loader("shared", "shared/:id", true))
+        ;
+    while (!add_loader("single", "single/:id", false))
+        ;
+    while (rig.worker_count < 2)
+        rig.worker_count += fr_worker_new(&rig.workers[rig.worker_count], rig.freshet, &host) == FRESHET_OK;
+}
+
+static void open_clients(void)
+{
+    struct freshet_refusal refusal;
+    for (unsigned i = 0; i < CLIENTS; i++) {
+        clients[i].lost |= client_try(&clients[i], i % 2, paths[i], NULL, &refusal) != FRESHET_OK;
+        rig_run();
+        if (rig.bus->subscribes > 0)
+            rig_acknowledge();
+        rig_run();
+    }
+}
+
+static void close_clients(void)
+{
+    for (unsigned i = 0; i < CLIENTS; i++)
+        client_close(&clients[i]);
+}
+
+static void count_result(enum freshet_status status, int64_t receivers, void *user)
+{
+    (void)status;
+    (void)receivers;
+    (void)user;
+    results++;
+}
+
+static void change(const char *name, struct freshet_span what)
+{
+    struct freshet_topic topic = rig_topic(name);
+    (*state_of(name, strlen(name)))++;
+    enum freshet_status status = freshet_publish(rig.freshet, &topic, what, count_result, NULL);
+    expected_results += status != FRESHET_NO_MEMORY;
+    rig_run();
+}
+
+static void change_all(void)
+{
+    change(topics[0], freshet_span(NULL, 0));
+    change(topics[1], freshet_span(payload, sizeof(payload)));
+    change(topics[2], freshet_span(NULL, 0));
+    rig_message(topics[0]);
+    rig_run();
+}
+
+/* The promise of the contract, within the time of a retry. */
+static void check_newest(bool may_be_lost)
+{
+    rig_pass_ms(400);
+    for (unsigned i = 0; i < CLIENTS; i++) {
+        char text[32];
+        snprintf(text, sizeof(text), "state %u", *state_of(paths[i], strlen(paths[i])));
+        cr_assert(may_be_lost || !clients[i].lost);
+        cr_assert(clients[i].lost || client_has(&clients[i], text), "stream %u: %s", i, clients[i].last);
+    }
+}
+
+static void end(void)
+{
+    close_clients();
+    rig_end();
+    cr_assert_eq(results, expected_results);
+    /* The last thread of the pool may still be on its way out. */
+    for (time_t until = time(NULL) + 10; atomic_load(&live) != 0 && time(NULL) < until;)
+        sched_yield();
+    cr_assert_eq(atomic_load(&live), 0, "%ld allocations are left", atomic_load(&live));
+}
+
+/* A whole life whose n-th allocation fails; false: it has fewer. */
+static bool live_with_failure(long n)
+{
+    atomic_store(&live, 0);
+    until_failure = n;
+    build();
+    open_clients();
+    change_all();
+    free(freshet_stats_prometheus(rig.freshet));
+    check_newest(true);
+    close_clients();
+    rig_pass_ms(1500); /* everything is given back */
+    bool failed = until_failure == 0;
+    until_failure = 0;
+    cr_assert_eq(rig_stats().topics, 0);
+    cr_assert_eq(rig_stats().feeds, 0);
+    cr_assert_eq(rig_stats().loads_running, 0);
+    cr_assert_eq(rig.bus->subscribes, rig.bus->unsubscribes);
+    open_clients();
+    change_all();
+    check_newest(false);
+    end();
+    return failed;
+}
+
+/* contract 3.2, 3.3, 4.5 and the promise: no crash, no leak, no publish forgotten, and usable afterwards */
+Test(no_memory, any_allocation_may_fail, .timeout = 120)
+{
+    long n = 1;
+    while (live_with_failure(n))
+        n++;
+    cr_assert_gt(n, 50, "only %ld allocations were made to fail: is malloc wrapped?", n - 1);
+}
