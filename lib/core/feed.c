@@ -1,52 +1,13 @@
-#include "core/feed.h"
+#include "core/feed_internal.h"
 
-#include "base/clock.h"
 #include "base/log.h"
-#include "base/random.h"
 #include "core/fan.h"
-#include "core/instance.h"
-#include "core/load.h"
-#include "core/loader.h"
 #include <assert.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-#define OVERDUE_US     (30 * FR_US_PER_S)
-#define RETRY_FIRST_US (250 * FR_US_PER_MS) /* also the least time from a failure to a load for a publish */
-#define RETRY_MOST_US  (30 * FR_US_PER_S)
+#define OVERDUE_US (30 * FR_US_PER_S)
 
 static void decide(struct fr_feed *feed);
-
-static int64_t now_us(const struct fr_feed *feed)
-{
-    return fr_worker_now_us(feed->worker);
-}
-
-static const struct freshet_loader_options *options_of(const struct fr_feed *feed)
-{
-    return &feed->address->loader->options;
-}
-
-static bool has_audience(const struct fr_feed *feed)
-{
-    return !fr_list_is_empty(&feed->fans);
-}
-
-static bool is_confirmed(const struct fr_feed *feed)
-{
-    return feed->watch->state == FR_TOPIC_CONFIRMED;
-}
-
-static void mark(struct fr_feed *feed, enum freshet_load_cause cause)
-{
-    feed->marks |= 1u << cause;
-}
-
-static bool is_marked(const struct fr_feed *feed, enum freshet_load_cause cause)
-{
-    return (feed->marks & 1u << cause) != 0;
-}
 
 static void clear_marks(struct fr_feed *feed)
 {
@@ -58,159 +19,13 @@ static void clear_marks(struct fr_feed *feed)
     feed->body = NULL;
 }
 
-/* ---- what clients are shown ---- */
-
-static void show(struct fr_feed *feed)
-{
-    struct fr_show now = {.snapshot = feed->snapshot,
-                          .error = feed->error,
-                          .snapshot_number = feed->snapshot_number,
-                          .error_number = feed->error_number,
-                          .version = feed->version};
-    for (struct fr_list *link = feed->fans.next; link != &feed->fans; link = link->next) {
-        struct fr_fan *fan = FR_CONTAINER(link, struct fr_fan, in_feed);
-        fr_fan_show(fan, &now, fan->waits);
-        fan->waits = false;
-    }
-}
-
-static void clear_error(struct fr_feed *feed)
-{
-    fr_bytes_release(feed->error);
-    feed->error = NULL;
-    feed->bus_error = false;
-    feed->error_code[0] = '\0';
-}
-
-/* An error that is in force already is not told twice, unless a snapshot went out since (`again`). Without
- * memory for the frame the streams keep what they have. */
-static void raise_error(struct fr_feed *feed, const char *code, const char *text, bool again)
-{
-    if (feed->error == NULL || strcmp(feed->error_code, code) != 0) {
-        struct fr_bytes *frame = fr_frame_load_error(freshet_span_text(code), freshet_span_text(text));
-        if (frame == NULL)
-            return;
-        clear_error(feed);
-        feed->error = frame;
-        snprintf(feed->error_code, sizeof(feed->error_code), "%s", code);
-        again = true;
-    }
-    if (again)
-        feed->error_number++;
-}
-
-/* Until when a missing acknowledgement is waited for. */
-static int64_t grace_end_us(const struct fr_feed *feed)
-{
-    uint32_t grace_ms = feed->worker->freshet->options.subscribe_grace_ms;
-    return grace_ms == FRESHET_NEVER ? INT64_MAX
-                                     : feed->watch->unconfirmed_us + (int64_t)grace_ms * FR_US_PER_MS;
-}
-
-static bool is_in_grace(const struct fr_feed *feed)
-{
-    return feed->watch->state == FR_TOPIC_WAITING && now_us(feed) < grace_end_us(feed);
-}
-
-static int64_t next_poll_us(const struct fr_feed *feed)
-{
-    uint32_t poll_ms = feed->worker->freshet->options.poll_while_down_ms;
-    return poll_ms == FRESHET_NEVER
-               ? INT64_MAX
-               : now_us(feed) + (int64_t)fr_random_jitter((uint64_t)poll_ms * FR_US_PER_MS);
-}
-
-static void raise_bus_error(struct fr_feed *feed, bool again)
-{
-    if (feed->watch->state == FR_TOPIC_REFUSED)
-        raise_error(feed, "forbidden-topic", "changes of this topic cannot be followed", again);
-    else
-        raise_error(feed, "bus-down", "changes may arrive late", again);
-    feed->bus_error = true;
-    feed->poll_us = next_poll_us(feed);
-}
-
-/* ---- results ---- */
-
-static void fail(struct fr_feed *feed, const char *code, const char *text)
-{
-    int64_t delay = RETRY_FIRST_US;
-    for (unsigned i = 0; i < feed->failures && delay < RETRY_MOST_US; i++)
-        delay *= 2;
-    if (delay > RETRY_MOST_US)
-        delay = RETRY_MOST_US;
-    feed->failures++;
-    feed->failed_us = now_us(feed);
-    feed->retry_us = feed->failed_us + (int64_t)fr_random_jitter((uint64_t)delay);
-    fr_count(&feed->worker->counters.loads_failed, 1);
-    mark(feed, FRESHET_CAUSE_RETRY);
-    raise_error(feed, code, text, false);
-    feed->bus_error = false;
-    show(feed);
-}
-
-static void note_push(struct fr_feed *feed)
-{
-    feed->snapshot_number++;
-    if (feed->running_published_us != 0)
-        fr_histogram_add(&feed->worker->counters.publish_to_push,
-                         fr_clock_wall_us() - feed->running_published_us);
-}
-
-static void succeed(struct fr_feed *feed, struct fr_bytes *bytes)
-{
-    struct fr_version version = feed->version;
-    if (bytes != NULL)
-        version = fr_version_of(feed->address->name, feed->address->topic, bytes->span);
-    bool changed = feed->snapshot == NULL || !fr_version_equal(&version, &feed->version);
-    if (changed) {
-        struct fr_bytes *frame = fr_frame_snapshot(&version, bytes->span);
-        if (frame == NULL) {
-            fail(feed, "no-memory", "the data could not be sent");
-            return;
-        }
-        fr_bytes_release(feed->snapshot);
-        feed->snapshot = frame;
-        feed->version = version;
-    }
-    bool healed = feed->error != NULL && !(feed->bus_error && !is_confirmed(feed));
-    bool published = feed->running_publishes > 0 && bytes != NULL && !options_of(feed)->skip_unchanged;
-    bool push = changed || healed || published;
-    if (push)
-        note_push(feed);
-    feed->failures = 0;
-    if (is_confirmed(feed) || (!feed->bus_error && is_in_grace(feed)))
-        clear_error(feed);
-    else
-        raise_bus_error(feed, push);
-    feed->current = feed->confirmed_at_begin && is_confirmed(feed) && feed->marks == 0;
-    show(feed);
-}
-
-static void take_result(struct fr_feed *feed, const struct fr_load *load)
-{
-    bool cancelled = atomic_load_explicit(&load->cancelled, memory_order_relaxed);
-    if (load->answer == FRESHET_OK || (load->answer == FRESHET_STALE && feed->snapshot != NULL))
-        succeed(feed, load->bytes);
-    else if (cancelled && !feed->timed_out)
-        mark(feed, FRESHET_CAUSE_CONNECT); /* it was told that nobody waits; somebody may by now */
-    else if (load->answer == FRESHET_TOO_LARGE)
-        fail(feed, "too-large", "the data is larger than allowed");
-    else if (load->answer == FRESHET_NO_MEMORY)
-        fail(feed, "no-memory", "the data could not be loaded");
-    else if (load->answer == FRESHET_STALE)
-        fail(feed, "load-failed", "the data could not be loaded");
-    else
-        fail(feed, load->code, load->text[0] == '\0' ? "the data could not be loaded" : load->text);
-}
-
 void fr_feed_answered(struct fr_feed *feed, struct fr_load *load)
 {
     assert(load == feed->load && feed->state == FR_FEED_LOADING);
     feed->load = NULL;
     feed->state = FR_FEED_IDLE;
     fr_timers_cancel(&feed->worker->timers, &feed->timer);
-    take_result(feed, load);
+    fr_feed_take_result(feed, load);
     feed->timed_out = false;
     fr_load_done(load);
     decide(feed);
@@ -220,21 +35,21 @@ void fr_feed_answered(struct fr_feed *feed, struct fr_load *load)
 
 static enum freshet_load_cause choose_cause(const struct fr_feed *feed)
 {
-    if (is_marked(feed, FRESHET_CAUSE_CONNECT) && feed->snapshot == NULL)
+    if (fr_feed_is_marked(feed, FRESHET_CAUSE_CONNECT) && feed->snapshot == NULL)
         return FRESHET_CAUSE_CONNECT;
     if (feed->publishes > 0)
         return feed->held_back ? FRESHET_CAUSE_INTERVAL : FRESHET_CAUSE_PUBLISH;
-    if (is_marked(feed, FRESHET_CAUSE_GAP))
+    if (fr_feed_is_marked(feed, FRESHET_CAUSE_GAP))
         return FRESHET_CAUSE_GAP;
-    return is_marked(feed, FRESHET_CAUSE_RETRY) ? FRESHET_CAUSE_RETRY : FRESHET_CAUSE_CONNECT;
+    return fr_feed_is_marked(feed, FRESHET_CAUSE_RETRY) ? FRESHET_CAUSE_RETRY : FRESHET_CAUSE_CONNECT;
 }
 
 /* When the running load has to be looked at: its time is up, or it is out for long. */
 static void set_load_timer(struct fr_feed *feed)
 {
     int64_t at = feed->overdue ? INT64_MAX : feed->began_us + OVERDUE_US;
-    int64_t deadline = feed->began_us + (int64_t)options_of(feed)->timeout_ms * FR_US_PER_MS;
-    if (options_of(feed)->timeout_ms != 0 && !feed->timed_out && deadline < at)
+    int64_t deadline = feed->began_us + (int64_t)fr_feed_options(feed)->timeout_ms * FR_US_PER_MS;
+    if (fr_feed_options(feed)->timeout_ms != 0 && !feed->timed_out && deadline < at)
         at = deadline;
     if (at != INT64_MAX)
         fr_timers_set(&feed->worker->timers, &feed->timer, at);
@@ -243,7 +58,7 @@ static void set_load_timer(struct fr_feed *feed)
 static void fail_to_start(struct fr_feed *feed)
 {
     feed->state = FR_FEED_IDLE;
-    fail(feed, "no-memory", "the data could not be loaded");
+    fr_feed_fail(feed, "no-memory", "the data could not be loaded");
     decide(feed);
 }
 
@@ -257,8 +72,8 @@ static void start(struct fr_feed *feed)
         fr_count(&feed->worker->counters.loads_collapsed, feed->publishes - 1);
     feed->body = NULL;
     clear_marks(feed);
-    feed->confirmed_at_begin = is_confirmed(feed);
-    feed->began_us = now_us(feed);
+    feed->confirmed_at_begin = fr_feed_is_confirmed(feed);
+    feed->began_us = fr_feed_now_us(feed);
     feed->overdue = false;
     feed->state = FR_FEED_LOADING;
     set_load_timer(feed);
@@ -292,19 +107,19 @@ void fr_feed_granted(struct fr_feed *feed)
 /* The earliest time for the next load; INT64_MAX: none is wanted. */
 static int64_t due_us(struct fr_feed *feed)
 {
-    if (feed->marks == 0 && is_confirmed(feed))
+    if (feed->marks == 0 && fr_feed_is_confirmed(feed))
         return INT64_MAX;
     /* After a refusal there is nothing to wait for. */
-    int64_t at = feed->watch->state == FR_TOPIC_WAITING ? grace_end_us(feed) : INT64_MIN;
+    int64_t at = feed->watch->state == FR_TOPIC_WAITING ? fr_feed_grace_end_us(feed) : INT64_MIN;
     if (feed->marks == 0 && feed->bus_error)
         at = feed->poll_us;
     if (feed->marks != 0 && feed->failures > 0) {
-        int64_t next = feed->publishes > 0 ? feed->failed_us + RETRY_FIRST_US : feed->retry_us;
+        int64_t next = feed->publishes > 0 ? feed->failed_us + FR_FEED_RETRY_FIRST_US : feed->retry_us;
         at = next > at ? next : at;
     }
-    int64_t paced = feed->began_us + (int64_t)options_of(feed)->min_interval_ms * FR_US_PER_MS;
-    if (options_of(feed)->min_interval_ms != 0 && feed->began_us != 0 && paced > at) {
-        feed->held_back |= feed->publishes > 0 && paced > now_us(feed);
+    int64_t paced = feed->began_us + (int64_t)fr_feed_options(feed)->min_interval_ms * FR_US_PER_MS;
+    if (fr_feed_options(feed)->min_interval_ms != 0 && feed->began_us != 0 && paced > at) {
+        feed->held_back |= feed->publishes > 0 && paced > fr_feed_now_us(feed);
         at = paced;
     }
     return at;
@@ -330,7 +145,7 @@ static void rest(struct fr_feed *feed)
 /* The one place that chooses what a feed does next. */
 static void decide(struct fr_feed *feed)
 {
-    if (!has_audience(feed)) {
+    if (!fr_feed_has_audience(feed)) {
         rest(feed);
         return;
     }
@@ -340,9 +155,9 @@ static void decide(struct fr_feed *feed)
     if (at == INT64_MAX) {
         fr_timers_cancel(&feed->worker->timers, &feed->timer);
         feed->state = FR_FEED_IDLE;
-    } else if (at <= now_us(feed)) {
+    } else if (at <= fr_feed_now_us(feed)) {
         if (feed->marks == 0)
-            mark(feed, FRESHET_CAUSE_GAP);
+            fr_feed_mark(feed, FRESHET_CAUSE_GAP);
         begin(feed);
     } else {
         feed->state = FR_FEED_PAUSED;
@@ -358,7 +173,7 @@ static void give_up(struct fr_feed *feed)
     feed->timed_out = false;
     feed->state = FR_FEED_IDLE;
     fr_load_abandon(feed->abandoned);
-    fail(feed, "timeout", "the data took too long to load");
+    fr_feed_fail(feed, "timeout", "the data took too long to load");
     decide(feed);
 }
 
@@ -376,8 +191,8 @@ static void time_out(struct fr_feed *feed)
     if (feed->abandoned != NULL) {
         /* A second call is not given up: the feed goes on when one of the two comes back. */
         feed->timed_out = true;
-        raise_error(feed, "timeout", "the data took too long to load", false);
-        show(feed);
+        fr_feed_raise_error(feed, "timeout", "the data took too long to load", false);
+        fr_feed_show(feed);
         set_load_timer(feed);
         return;
     }
@@ -386,8 +201,8 @@ static void time_out(struct fr_feed *feed)
 
 static void watch_load(struct fr_feed *feed)
 {
-    const struct freshet_loader_options *options = options_of(feed);
-    int64_t out_us = now_us(feed) - feed->began_us;
+    const struct freshet_loader_options *options = fr_feed_options(feed);
+    int64_t out_us = fr_feed_now_us(feed) - feed->began_us;
     if (!feed->overdue && out_us >= OVERDUE_US) {
         feed->overdue = true;
         fr_count(&feed->worker->counters.loads_overdue, 1);
@@ -422,11 +237,11 @@ void fr_feed_event(struct fr_feed *feed, const struct fr_event *event)
             feed->published_us = event->published_us;
         fr_bytes_release(feed->body);
         feed->body = event->body == NULL ? NULL : fr_bytes_acquire(event->body);
-        mark(feed, FRESHET_CAUSE_PUBLISH);
+        fr_feed_mark(feed, FRESHET_CAUSE_PUBLISH);
     }
     if (event->gap)
-        mark(feed, FRESHET_CAUSE_GAP);
-    if (feed->marks != 0 || !is_confirmed(feed))
+        fr_feed_mark(feed, FRESHET_CAUSE_GAP);
+    if (feed->marks != 0 || !fr_feed_is_confirmed(feed))
         feed->current = false;
     decide(feed);
 }
@@ -434,7 +249,7 @@ void fr_feed_event(struct fr_feed *feed, const struct fr_event *event)
 void fr_feed_ask(struct fr_feed *feed, struct fr_fan *fan)
 {
     if (fan->feed == NULL) {
-        if (!has_audience(feed))
+        if (!fr_feed_has_audience(feed))
             fr_watch_gain(feed->watch);
         fan->feed = feed;
         fr_list_append(&feed->fans, &fan->in_feed);
@@ -445,13 +260,13 @@ void fr_feed_ask(struct fr_feed *feed, struct fr_fan *fan)
     }
     fan->waits = true;
     if (feed->current || (feed->failures > 0 && feed->error != NULL))
-        show(feed);
+        fr_feed_show(feed);
     if (feed->current)
         return;
     bool cut_short =
         feed->state == FR_FEED_LOADING && atomic_load_explicit(&feed->load->cancelled, memory_order_relaxed);
     if (feed->state == FR_FEED_IDLE || feed->state == FR_FEED_PAUSED || cut_short)
-        mark(feed, FRESHET_CAUSE_CONNECT);
+        fr_feed_mark(feed, FRESHET_CAUSE_CONNECT);
     decide(feed);
 }
 
@@ -459,11 +274,11 @@ void fr_feed_detach(struct fr_feed *feed, struct fr_fan *fan)
 {
     fr_list_remove(&fan->in_feed);
     fan->feed = NULL;
-    if (has_audience(feed))
+    if (fr_feed_has_audience(feed))
         return;
     decide(feed);
     fr_watch_lose(feed->watch);
-    if (!options_of(feed)->shared)
+    if (!fr_feed_options(feed)->shared)
         fr_feed_destroy(feed);
 }
 
@@ -483,7 +298,7 @@ static enum freshet_status new_feed(struct fr_worker *worker, struct fr_address 
     feed->timer.expire = expire;
     fr_list_init(&feed->fans);
     fr_list_append(&watch->feeds, &feed->in_watch);
-    if (options_of(feed)->shared)
+    if (fr_feed_options(feed)->shared)
         fr_map_put(&worker->feeds, address->key, &feed->node);
     fr_count(&worker->counters.feeds, 1);
     *out = feed;
@@ -519,7 +334,7 @@ void fr_feed_destroy(struct fr_feed *feed)
         fr_load_drop(feed->load);
     if (feed->abandoned != NULL)
         fr_load_drop(feed->abandoned);
-    if (options_of(feed)->shared)
+    if (fr_feed_options(feed)->shared)
         fr_map_remove(&worker->feeds, &feed->node);
     fr_list_remove(&feed->in_watch);
     clear_marks(feed);

@@ -1,0 +1,231 @@
+"""The HTTP surface and the command line of freshet-bridge (issue 2, contract 1.1, 4.10, 5, 8)."""
+import json
+import os
+import subprocess
+
+from support import BRIDGE, counted, deadline, exchange, free_port, main, test, until
+from streams import Stream
+
+
+def command_line(*arguments, env=None):
+    return subprocess.run([BRIDGE, *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                          timeout=deadline(1), env={**os.environ, **(env or {})}, check=False)
+
+
+@test
+def the_page_is_html(case):
+    bridge = case.bridge()
+    page = bridge.get("/")
+    assert page.status == 200 and page.headers["content-type"].startswith("text/html"), page
+    assert b"<html" in page.body and b"<script" in page.body
+
+
+@test
+def a_stream_has_the_headers_of_the_contract(case):
+    # contract 5.1
+    stream = Stream(case.bridge().port, "/live/counter").shows(0)
+    assert stream.status == 200
+    expected = {"content-type": "text/event-stream; charset=utf-8", "cache-control": "no-store, no-transform",
+                "x-accel-buffering": "no", "x-content-type-options": "nosniff"}
+    for name, value in expected.items():
+        assert stream.headers.get(name) == value, (name, stream.headers)
+    assert stream.comments[0].strip().startswith("freshet 1 heartbeat="), stream.comments
+    assert stream.retry_ms is not None
+    assert len(stream.events[0].id) == 32 and set(stream.events[0].id) <= set("0123456789abcdef")
+
+
+@test
+def an_increment_answers_the_count_and_reaches_the_stream(case):
+    bridge = case.bridge()
+    stream = Stream(bridge.port, "/live/counter").shows(0)
+    answer = bridge.post("/counter/increment")
+    assert answer.status == 200 and "json" in answer.headers["content-type"], answer
+    assert counted(answer.body) == 1
+    stream.shows(1)
+    assert bridge.increment() == 2
+    stream.shows(2)
+
+
+@test
+def a_board_shows_its_tasks_and_their_moves(case):
+    bridge = case.bridge()
+    stream = Stream(bridge.port, "/live/board/b1")
+    stream.until(lambda s: s.newest)
+    assert json.loads(stream.newest) == {"boardId": "b1", "tasks": []}
+    added = bridge.add_task("b1", "write \"quotes\" <b> \\ and \u00fc")
+    stream.until(lambda s: json.loads(s.newest)["tasks"])
+    task = json.loads(stream.newest)["tasks"][0]
+    assert task["title"] == "write \"quotes\" <b> \\ and \u00fc"
+    assert task == added, (task, added)
+    before = stream.newest
+    assert bridge.post("/board/b1/tasks/%s/move" % task["id"], {"to": "done"}).status == 200
+    stream.until(lambda s: s.newest != before)
+    assert json.loads(stream.newest)["tasks"] == [{**task, "column": "done"}]
+
+
+@test
+def boards_do_not_see_each_other(case):
+    bridge = case.bridge()
+    other = Stream(bridge.port, "/live/board/b2").until(lambda s: s.newest)
+    bridge.add_task("b1", "mine")
+    bridge.add_task("b2", "yours")
+    other.until(lambda s: json.loads(s.newest)["tasks"])
+    assert [t["title"] for t in json.loads(other.newest)["tasks"]] == ["yours"]
+
+
+@test
+def a_bad_body_is_refused_and_its_field_named(case):
+    bridge = case.bridge()
+    move = "/board/b1/tasks/%s/move" % bridge.add_task("b1", "there")["id"]
+    cases = [("/board/b1/tasks", "{}", b"title"), ("/board/b1/tasks", '{"title":7}', b"title"),
+             ("/board/b1/tasks", '{"title":""}', b"title"), ("/board/b1/tasks", "[]", b""),
+             ("/board/b1/tasks", "{", b""), ("/board/b1/tasks", "", b""),
+             ("/board/b1/tasks", '{"title":"x"} trailing', b""), (move, "{}", b"to"), (move, '{"to":[]}', b"to")]
+    for path, body, field in cases:
+        answer = bridge.post(path, body)
+        assert 400 <= answer.status < 500, (path, body, answer)
+        assert isinstance(json.loads(answer.body), dict) and field in answer.body, (path, body, answer)
+    # No page of another site can send this type without being asked (CORS).
+    assert bridge.post("/board/b1/tasks", '{"title":"x"}', {"Content-Type": "text/plain"}).status == 415
+    answer = bridge.post("/board/b1/tasks/no-such-task/move", {"to": "done"})
+    assert 400 <= answer.status < 500, answer
+
+
+@test
+def a_body_that_is_too_long_is_refused(case):
+    bridge = case.bridge()
+    answer = bridge.post("/board/b1/tasks", {"title": "x" * 200000})
+    assert 400 <= answer.status < 500, answer
+    assert bridge.get("/health/live").status == 200
+
+
+@test
+def other_methods_and_media_types_are_refused(case):
+    # contract 5.1
+    bridge = case.bridge()
+    answer = bridge.post("/live/counter")
+    assert answer.status == 405 and "GET" in answer.headers["allow"], answer
+    answer = bridge.get("/live/counter", {"Accept": "text/html"})
+    assert answer.status == 406 and json.loads(answer.body)["code"], answer
+    head = b"GET /live/counter HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}"
+    assert exchange(bridge.port, head).startswith(b"HTTP/1.1 400")
+
+
+@test
+def paths_are_matched_raw_and_decoded_once(case):
+    # contract 4.10
+    bridge = case.bridge()
+    expected = {"/live/nothing": 404, "/nothing": 404, "/live/../live/counter": 404,
+                "/zzz/%2e%2e/live/counter": 404, "/live%2Fcounter": 404, "/live/board/%2e%2e": 404,
+                "/live/board/%zz": 400, "/live/board/%ff": 400, "/live/board/%00": 400}
+    for path, status in expected.items():
+        got = exchange(bridge.port, b"GET " + path.encode() + b" HTTP/1.0\r\n\r\n")
+        assert int(got.split(b" ")[1]) == status, (path, status, got)
+    odd = Stream(bridge.port, "/live/board/a%2Fb%20%3f?x=1").until(lambda s: s.newest)
+    assert json.loads(odd.newest)["boardId"] == "a/b ?"
+
+
+@test
+def a_client_that_comes_back_with_the_current_version_gets_no_bytes(case):
+    # contract 5.3
+    bridge = case.bridge()
+    first = Stream(bridge.port, "/live/counter").shows(0)
+    again = Stream(bridge.port, "/live/counter", {"Last-Event-ID": first.events[0].id})
+    again.until(lambda s: len(s.comments) > 1, what="a comment instead of the bytes")
+    assert again.events == []
+    bridge.increment()
+    again.shows(1)
+    assert again.snapshots == 1
+
+
+@test
+def an_idle_stream_gets_comments(case):
+    # contract 5.4: after 15 s by default; the first comment says how often
+    stream = Stream(case.bridge().port, "/live/counter").shows(0)
+    seen = len(stream.comments)
+    stream.until(lambda s: len(s.comments) > seen, 3)
+
+
+@test
+def http_1_0_gets_a_body_without_chunks(case):
+    # contract 5.6
+    bridge = case.bridge()
+    stream = Stream(bridge.port, "/live/counter", version="1.0").shows(0)
+    assert stream.chunks is None and "transfer-encoding" not in stream.headers
+    bridge.increment()
+    stream.shows(1)
+
+
+@test
+def http_2_is_not_offered_and_harms_nothing(case):
+    # contract 5.6, stack.md 0.1: the preface, the upgrade, and a preface with frames behind it
+    bridge = case.bridge()
+    preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+    settings, window = b"\0\0\0\4\0\0\0\0\0", b"\0\0\4\x08\0\0\0\0\1\0\0\0\1"
+    for data in (preface, preface + settings + window * 50):
+        got = exchange(bridge.port, data)
+        assert not got or got.startswith(b"HTTP/1"), got[:80]
+    upgrade = {"Connection": "Upgrade, HTTP2-Settings", "Upgrade": "h2c", "HTTP2-Settings": "AAMAAABkAAQAAP__"}
+    stream = Stream(bridge.port, "/live/counter", upgrade).shows(0)
+    assert stream.status == 200
+    assert bridge.running() and bridge.get("/health/live").status == 200
+
+
+@test
+def metrics_and_health_are_served(case):
+    # contract 8.1
+    bridge = case.bridge()
+    until(bridge.ready)
+    assert bridge.get("/health/live").status == 200
+    page = bridge.get("/metrics")
+    assert page.headers["content-type"].startswith("text/plain")
+    types = [line for line in page.body.decode().splitlines() if line.startswith("# TYPE ")]
+    assert len(types) == len(set(types)) > 20, types
+    assert all(line.split()[2].startswith("freshet_") for line in types), types
+
+
+@test
+def a_wrong_option_says_which_and_what_would_be_right(case):
+    secret = "redis://user:geheim-7@127.0.0.1:1"
+    cases = [(["--lisen", "127.0.0.1:1"], {}, "--lisen"), (["--listen", "nowhere"], {}, "--listen"),
+             (["--listen", "127.0.0.1:99999"], {}, "--listen"), (["--threads", "0x"], {}, "--threads"),
+             (["--threads", "-1"], {}, "--threads"), (["--log-level", "loud"], {}, "--log-level"),
+             (["--redis", "http://user:geheim-7@x"], {}, "--redis"), (["--redis", secret + "/x/y"], {}, "redis URL"),
+             (["--redis"], {}, "--redis"), (["stray"], {}, "is not an option"), ([], {"FRESHET_THREADS": "many"}, "THREADS"),
+             ([], {"FRESHET_REDIS": "user:geheim-7@x"}, "REDIS")]
+    for arguments, env, named in cases:
+        answer = command_line(*arguments, env=env)
+        text = answer.stdout + answer.stderr
+        assert answer.returncode == 2, (arguments, env, answer)
+        assert named in text and "geheim" not in text, (arguments, env, text)
+
+
+@test
+def help_and_version_are_answered(case):
+    answer = command_line("--help")
+    assert answer.returncode == 0
+    for option in ("--listen", "--redis", "--prefix", "--threads", "--log-level", "--version", "FRESHET_"):
+        assert option in answer.stdout, option
+    answer = command_line("--version")
+    assert answer.returncode == 0 and answer.stdout.strip().split()[-1].count(".") == 2, answer
+
+
+@test
+def options_come_from_the_environment_too(case):
+    port = free_port()
+    bridge = case.bridge(wait=False, env={"FRESHET_THREADS": "3", "FRESHET_LOG_LEVEL": "debug"})
+    until(bridge.live)
+    # An option on the command line wins.
+    other = case.bridge(wait=False, env={"FRESHET_LISTEN": "127.0.0.1:%d" % port})
+    until(other.live)
+
+
+@test
+def a_port_that_is_taken_is_said(case):
+    bridge = case.bridge()
+    answer = command_line("--listen", "127.0.0.1:%d" % bridge.port)
+    assert answer.returncode not in (0, None) and str(bridge.port) in answer.stdout + answer.stderr, answer
+
+
+if __name__ == "__main__":
+    main()
