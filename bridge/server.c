@@ -28,20 +28,6 @@ struct server {
 
 /* ---- listening ---- */
 
-static int open_listener(const struct addrinfo *address)
-{
-    int on = 1, fd = socket(address->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0)
-        return -1;
-    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-    if (bind(fd, address->ai_addr, address->ai_addrlen) == 0 && listen(fd, BACKLOG) == 0)
-        return fd;
-    int failed = errno;
-    close(fd);
-    errno = failed;
-    return -1;
-}
-
 static uint16_t port_of(int fd)
 {
     union {
@@ -58,22 +44,11 @@ static uint16_t port_of(int fd)
 
 int server_listen(const struct options *options, uint16_t *port, struct freshet_error *error)
 {
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV}, *addresses;
     char service[8];
+    int fd;
     snprintf(service, sizeof(service), "%u", (unsigned)options->port);
-    int wrong = getaddrinfo(options->host, service, &hints, &addresses);
-    if (wrong != 0) {
-        snprintf(error->text, sizeof(error->text), "%.100s is no address to listen on: %s", options->host,
-                 gai_strerror(wrong));
-        return -1;
-    }
-    int fd = open_listener(addresses);
-    if (fd < 0)
-        snprintf(error->text, sizeof(error->text), "can't listen on %.100s port %s: %s", options->host,
-                 service, strerror(errno));
-    else
+    if (freshet_h2o_bind(&fd, options->host, service, error) == FRESHET_OK)
         *port = port_of(fd);
-    freeaddrinfo(addresses);
     return fd;
 }
 

@@ -7,8 +7,7 @@
 
 enum {
     STACK_BYTES = 8 * 1024 * 1024, /* h2o puts whole request heads on the stack */
-    ACCEPTS_AT_ONCE = 16,
-    CLOSE_GRACE_MS = 300 /* for clients to close by themselves */
+    CLOSE_GRACE_MS = 300           /* for clients to close by themselves */
 };
 
 /* An accepted connection, also after a stream has taken its socket. */
@@ -32,61 +31,23 @@ static void forget_connection(void *data)
     free(connection);
 }
 
-static void take_connection(struct worker *worker, h2o_socket_t *socket)
+static bool remember_connection(h2o_socket_t *socket, void *user)
 {
+    struct worker *worker = user;
     struct connection *connection = calloc(1, sizeof(*connection));
-    if (connection == NULL) {
-        h2o_socket_close(socket);
-        return;
-    }
+    if (connection == NULL)
+        return false;
     connection->socket = socket;
     h2o_linklist_insert(&worker->connections, &connection->link);
     socket->on_close.cb = forget_connection;
     socket->on_close.data = connection;
-    freshet_h2o_harden_socket(socket);
-    h2o_accept(&worker->accept, socket);
+    return true;
 }
 
 static void start_tick(struct worker *worker)
 {
     if (!h2o_timeout_is_linked(&worker->tick))
         h2o_timeout_link(worker->context.loop, &worker->context.hundred_ms_timeout, &worker->tick);
-}
-
-/* The listener stays readable while nothing can be accepted: it would keep the loop spinning. */
-static void pause_accepting(struct worker *worker)
-{
-    if (!worker->accept_failing)
-        log_line(&worker->app->log, FRESHET_LOG_WARN, "no connection can be accepted: %s", strerror(errno));
-    worker->accept_failing = true;
-    h2o_socket_read_stop(worker->listener);
-    worker->accept_paused = true;
-    start_tick(worker);
-}
-
-static void on_accept(h2o_socket_t *listener, const char *error)
-{
-    struct worker *worker = listener->data;
-    if (error != NULL)
-        return;
-    for (int i = 0; i < ACCEPTS_AT_ONCE; i++) {
-        errno = 0;
-        h2o_socket_t *socket = h2o_evloop_socket_accept(listener);
-        if (socket != NULL) {
-            worker->accept_failing = false;
-            take_connection(worker, socket);
-            continue;
-        }
-        if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
-            pause_accepting(worker);
-        return;
-    }
-}
-
-static void resume_accepting(struct worker *worker)
-{
-    worker->accept_paused = false;
-    h2o_socket_read_start(worker->listener, on_accept);
 }
 
 /* ---- the end ---- */
@@ -117,10 +78,7 @@ static void on_drained(struct freshet_h2o_worker *streams, void *user)
 static void begin_drain(struct worker *worker, uint32_t deadline_ms, uint32_t spread_ms)
 {
     worker->state = WORKER_DRAINING;
-    h2o_socket_read_stop(worker->listener);
-    h2o_socket_close(worker->listener);
-    worker->listener = NULL;
-    worker->accept_paused = false;
+    freshet_h2o_listener_close(worker->listener);
     worker->cut_at_ms = h2o_now(worker->context.loop) + deadline_ms + CLOSE_GRACE_MS;
     h2o_context_request_shutdown(&worker->context);
     start_tick(worker);
@@ -142,8 +100,6 @@ static void on_order(h2o_multithread_receiver_t *receiver, h2o_linklist_t *messa
 static void on_tick(h2o_timeout_entry_t *entry)
 {
     struct worker *worker = H2O_STRUCT_FROM_MEMBER(struct worker, tick, entry);
-    if (worker->accept_paused)
-        resume_accepting(worker);
     if (worker->state < WORKER_DRAINING)
         return;
     worker->config->http1.callbacks.foreach_request(&worker->context, shut_idle, NULL);
@@ -169,14 +125,13 @@ static enum freshet_status set_up(struct worker *worker, struct freshet_error *e
         freshet_h2o_worker_join(worker->app->freshet, &worker->context, &worker->streams, error);
     if (status != FRESHET_OK)
         return status;
-    worker->accept.ctx = &worker->context;
-    worker->accept.hosts = worker->config->hosts;
     worker->tick.cb = on_tick;
     h2o_multithread_register_receiver(worker->context.queue, &worker->orders, on_order);
-    worker->listener =
-        h2o_evloop_socket_create(worker->context.loop, worker->listen_fd, H2O_SOCKET_FLAG_DONT_READ);
-    worker->listener->data = worker;
-    h2o_socket_read_start(worker->listener, on_accept);
+    struct freshet_h2o_listen_options options = {
+        .size = sizeof(options), .accepted = remember_connection, .user = worker, .log = worker->app->log};
+    status = freshet_h2o_listen(&worker->listener, &worker->context, worker->listen_fd, &options, error);
+    if (status != FRESHET_OK)
+        return status;
     worker->state = WORKER_SERVING;
     return FRESHET_OK;
 }

@@ -32,15 +32,12 @@ struct worker {
     /* The loop's. */
     enum worker_state state;
     h2o_context_t context;
-    h2o_accept_ctx_t accept;
-    h2o_socket_t *listener;
+    struct freshet_h2o_listener *listener;
     h2o_multithread_receiver_t orders; /* from other threads */
     h2o_timeout_entry_t tick;
     h2o_linklist_t connections;
     struct freshet_h2o_worker *streams;
-    uint64_t cut_at_ms;  /* loop time: connections that are still open are cut */
-    bool accept_paused;  /* out of descriptors or memory: the listener rests until the next tick */
-    bool accept_failing; /* nothing has been accepted since; said once */
+    uint64_t cut_at_ms; /* loop time: connections that are still open are cut */
 };
 
 /* Starts the thread; FRESHET_SYSTEM if there is none. `started` follows otherwise, and `ended` if it served.

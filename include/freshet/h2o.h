@@ -14,6 +14,7 @@
 #define FRESHET_H2O_H
 
 #include <freshet/instance.h>
+#include <freshet/log.h>
 #include <freshet/span.h>
 #include <freshet/stats.h>
 #include <freshet/status.h>
@@ -63,10 +64,10 @@ struct freshet_h2o_mount_options {
 };
 
 /* Serves the freshet's loaders under the path. Call it right after h2o_config_register_path(), before
- * h2o_context_init() of any loop. Sets http1.upgrade_to_http2 = 0 in the path's global configuration, because
- * HTTP/2 in Debian's h2o 2.2.5 can be made to abort the process by any client; a stream asked for over HTTP/2
- * all the same gets a 505. The mount lives as long as the configuration; the freshet must live until every
- * context is disposed. FRESHET_INVALID: an option. FRESHET_NO_MEMORY. */
+ * h2o_context_init() of any loop. `options` NULL: defaults. Sets http1.upgrade_to_http2 = 0 in the path's
+ * global configuration, because HTTP/2 in Debian's h2o 2.2.5 can be made to abort the process by any client;
+ * a stream asked for over HTTP/2 all the same gets a 505. The mount lives as long as the configuration; the
+ * freshet must live until every context is disposed. FRESHET_INVALID: an option. FRESHET_NO_MEMORY. */
 enum freshet_status freshet_h2o_mount(struct freshet *freshet, struct st_h2o_pathconf_t *path,
                                       const struct freshet_h2o_mount_options *options,
                                       struct freshet_error *error);
@@ -106,6 +107,39 @@ void freshet_h2o_harden(struct st_h2o_globalconf_t *config);
 void freshet_h2o_harden_tls(struct ssl_ctx_st *context);
 /* Keep-alive and TCP_USER_TIMEOUT, so that a connection whose peer vanished ends. */
 void freshet_h2o_harden_socket(struct st_h2o_socket_t *socket);
+
+/* Opens a TCP socket that listens on `host` (a name or address; NULL: all) and `port` (a number; "0": a free
+ * one). The descriptor is the caller's. FRESHET_INVALID: no such address; FRESHET_SYSTEM. Any thread; may ask
+ * a name server. */
+enum freshet_status freshet_h2o_bind(int *fd, const char *host, const char *port,
+                                     struct freshet_error *error);
+
+/* Serves the connections of a listening socket on a loop. */
+struct freshet_h2o_listener;
+
+/* A connection, hardened, before h2o gets it: the place to set its on_close. False: it is closed. On the
+ * loop. */
+typedef bool (*freshet_h2o_accepted_cb)(struct st_h2o_socket_t *socket, void *user);
+
+/* A zeroed struct with `size` set means all defaults. */
+struct freshet_h2o_listen_options {
+    size_t size;
+    struct ssl_ctx_st *tls; /* must outlive the connections; NULL: plain */
+    freshet_h2o_accepted_cb accepted;
+    void *user;
+    struct freshet_log log; /* must outlive the listener */
+};
+
+/* In the loop's thread, after h2o_context_init(). Takes `fd` over, also on failure; for several loops on one
+ * socket give each a duplicate. Accepts in bounded rounds; when descriptors or memory run out it rests for
+ * 100 ms instead of spinning. `options` NULL: defaults; `out` NULL: it lasts as long as the process.
+ * FRESHET_INVALID, FRESHET_NO_MEMORY. */
+enum freshet_status freshet_h2o_listen(struct freshet_h2o_listener **out, struct st_h2o_context_t *context,
+                                       int fd, const struct freshet_h2o_listen_options *options,
+                                       struct freshet_error *error);
+
+/* Accepts no more; connections go on. The loop's thread, before h2o_context_dispose(). NULL is fine. */
+void freshet_h2o_listener_close(struct freshet_h2o_listener *listener);
 
 #ifdef __cplusplus
 }

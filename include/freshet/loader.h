@@ -119,8 +119,9 @@ struct freshet_loader_options {
                                  64 on the loop; on the pool never more than the default if that is over 0 */
 };
 
-/* Registers a loader. Before the first stream; the freshet keeps and destroys it. FRESHET_INVALID: an option.
- * FRESHET_CONFLICT: the name is taken, or another route matches the same paths. FRESHET_NO_MEMORY. */
+/* Registers a loader. Before the first stream; the freshet keeps and destroys it. `out` may be NULL.
+ * FRESHET_INVALID: an option. FRESHET_CONFLICT: the name is taken, or another route matches the same paths.
+ * FRESHET_NO_MEMORY. */
 enum freshet_status freshet_loader_new(struct freshet *freshet, const struct freshet_loader_options *options,
                                        struct freshet_loader **out, struct freshet_error *error);
 

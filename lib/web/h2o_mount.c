@@ -192,9 +192,10 @@ static enum freshet_status fill_options(struct freshet_h2o_mount_options *into,
                                         const struct freshet_h2o_mount_options *from,
                                         struct freshet_error *error)
 {
-    if (from->size != sizeof(*from))
+    if (from != NULL && from->size != sizeof(*from))
         return fr_fail(error, FRESHET_INVALID, "size: must be sizeof(struct freshet_h2o_mount_options)");
-    *into = *from;
+    if (from != NULL)
+        *into = *from;
     default_to(&into->heartbeat_ms, DEFAULT_HEARTBEAT_MS);
     default_to(&into->retry_min_ms, DEFAULT_RETRY_MIN_MS);
     default_to(&into->retry_max_ms,
