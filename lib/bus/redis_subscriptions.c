@@ -177,7 +177,7 @@ void fr_redis_subscriptions_lost(struct fr_redis_subscriptions *subs)
 static bool issue(struct fr_redis_subscriptions *subs, enum verb verb, struct fr_redis_channel **channels,
                   size_t channel_count)
 {
-    struct freshet_span names[FR_REDIS_BATCH];
+    struct freshet_span names[FR_REDIS_BATCH] = {{NULL, 0}};
     struct command *command = malloc(sizeof(*command) + channel_count * sizeof(*channels));
     for (size_t i = 0; i < channel_count; i++)
         names[i] = fr_redis_channel_name(channels[i]);

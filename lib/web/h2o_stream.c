@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <openssl/ssl.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -215,6 +216,17 @@ static void on_plain_readable(h2o_socket_t *sock, const char *error)
     fr_h2o_worker_rearm(worker);
 }
 
+/* h2o does not tell of close_notify, and what a client sends behind it would pile up in h2o's buffer. Its
+ * struct is private; this is how it begins in 2.2.5 (without picotls, as in Debian). */
+static bool has_close_notify(const h2o_socket_t *sock)
+{
+    const struct {
+        SSL_CTX *context;
+        SSL *ssl;
+    } *begin = (const void *)sock->ssl;
+    return (SSL_get_shutdown(begin->ssl) & SSL_RECEIVED_SHUTDOWN) != 0;
+}
+
 static void on_tls_read(h2o_socket_t *sock, const char *error)
 {
     struct fr_h2o_stream *self = sock->data;
@@ -222,7 +234,7 @@ static void on_tls_read(h2o_socket_t *sock, const char *error)
     size_t len = sock->input->size;
     h2o_buffer_consume(&sock->input, len);
     fr_h2o_worker_tick(worker);
-    if (error != NULL)
+    if (error != NULL || has_close_notify(sock))
         fr_stream_client_gone(&self->stream);
     else
         (void)fr_stream_received(&self->stream, len);

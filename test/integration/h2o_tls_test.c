@@ -175,6 +175,19 @@ Test(h2o_tls, notices_that_the_client_closed)
 }
 
 /* contract 6.3 */
+Test(h2o_tls, close_notify_alone_is_a_close)
+{
+    tls_up(NULL, true);
+    struct tls_client *client = open_counter("1.1", 0);
+    cr_assert_eq(SSL_shutdown(client->ssl), 0);
+    RIG_WAIT(rig_stream_ends() == 1);
+    cr_assert_eq(rig.reason, FRESHET_CLOSE_CLIENT);
+    RIG_WAIT(atomic_load(&rig.workers[0].closed) == 1);
+    tls_hang_up(client);
+    tls_down();
+}
+
+/* contract 6.3 */
 Test(h2o_tls, client_that_sends_too_much_is_closed)
 {
     tls_up(NULL, true);
