@@ -21,7 +21,7 @@ struct freshet_redis_options {
                            default redis://127.0.0.1:6379; user and password percent-encoded */
     const char *prefix; /* of every channel; default "freshet:" */
     const char *tls_ca_file;   /* PEM; default the system's */
-    const char *tls_cert_file; /* client certificate and key, PEM; both or none */
+    const char *tls_cert_file; /* client certificate and key, PEM, no passphrase; both or none */
     const char *tls_key_file;
     const char *tls_name;        /* expected in the certificate; default the URL's host */
     uint32_t connect_timeout_ms; /* each attempt; default 1000 */
@@ -88,9 +88,12 @@ typedef void (*freshet_redis_reply_cb)(enum freshet_status status, const struct 
                                        void *user);
 
 /* Sends a command (copied). Any thread, never blocks. FRESHET_OK: `reply` follows. FRESHET_FULL,
- * FRESHET_INVALID (no arguments, or a command that changes what the connection is: SUBSCRIBE and its kin,
- * MONITOR, HELLO, RESET, QUIT, SYNC), FRESHET_NO_MEMORY, FRESHET_CLOSED: nothing follows. Commands wait for a
- * link up to `deadline_ms` (0: 1000); those of one thread run in order. */
+ * FRESHET_INVALID (no arguments, or a command that changes what the connection is, which all threads share
+ * and which may be another one after a break: SUBSCRIBE and its kin, MONITOR, HELLO, AUTH, SELECT, CLIENT
+ * REPLY, RESET, QUIT, SYNC, MULTI and its kin (use EVAL)), FRESHET_NO_MEMORY, FRESHET_CLOSED: nothing
+ * follows. Commands wait for a link up to `deadline_ms` (0: 1000); those of one thread run in order. One that
+ * blocks (BLPOP, WAIT) holds up all behind it and, past link_timeout_ms, breaks the link: give such their
+ * own. */
 enum freshet_status freshet_redis_command(struct freshet_redis_data *data,
                                           const struct freshet_span *arguments, size_t argument_count,
                                           uint32_t deadline_ms, freshet_redis_reply_cb reply, void *user);

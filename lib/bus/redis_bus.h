@@ -42,9 +42,9 @@ struct fr_redis_bus {
     uint64_t published, answered; /* on this command link */
     char refusal[200];            /* of a publish, logged last */
     bool stopping;
-    bool started; /* start's, stop's and destroy's */
 
     /* Any thread. */
+    atomic_bool started; /* and not yet stopped */
     atomic_int state;
     atomic_bool overflowed; /* signals were answered for which a mark must go out */
     atomic_uint_fast64_t errors, probes_lost;

@@ -8,7 +8,6 @@
 
 #define HOUSEKEEPING_MS   250
 #define MAX_PUSH_ELEMENTS 16
-#define MAX_ROLE_ELEMENTS 256  /* a master names its replicas */
 #define MAX_CHANNEL_BYTES 4096 /* of a bulk that is no body */
 
 static void arm(struct event *timer, uint64_t ms)
@@ -156,7 +155,7 @@ static enum freshet_status init_links(struct fr_redis_bus *bus)
     enum freshet_status status = fr_redis_link_init(&bus->subscribing, bus->loop.base, &options);
     options.name = "command link";
     options.greeting.name = "freshet-command";
-    options.limits.max_elements = MAX_ROLE_ELEMENTS;
+    options.limits.max_elements = FR_REDIS_ROLE_ELEMENTS;
     options.owner = fr_redis_bus_command_owner(bus);
     return status != FRESHET_OK ? status : fr_redis_link_init(&bus->commanding, bus->loop.base, &options);
 }

@@ -36,10 +36,18 @@ static bool connect_path(struct bufferevent *bufferevent, const char *path)
     return bufferevent_socket_connect(bufferevent, (struct sockaddr *)&address, sizeof(address)) == 0;
 }
 
+/* libevent's own would be inherited by the program's children, and so outlive the link. */
+static bool open_socket(struct bufferevent *bufferevent, int family)
+{
+    int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    return fd >= 0 && bufferevent_setfd(bufferevent, fd) == 0;
+}
+
 bool fr_redis_connect_begin(struct bufferevent *bufferevent, const struct fr_redis_config *config,
                             const struct addrinfo *address)
 {
-    if (bufferevent_enable(bufferevent, EV_READ | EV_WRITE) != 0)
+    if (!open_socket(bufferevent, address == NULL ? AF_UNIX : address->ai_family) ||
+        bufferevent_enable(bufferevent, EV_READ | EV_WRITE) != 0)
         return false;
     if (address == NULL)
         return connect_path(bufferevent, config->url.path);

@@ -14,7 +14,7 @@ struct bufferevent *fr_redis_connect_open(struct event_base *base, const struct 
  * False: it failed at once. */
 bool fr_redis_connect_begin(struct bufferevent *bufferevent, const struct fr_redis_config *config,
                             const struct addrinfo *address);
-/* Which address to try first: another one after each attempt lost to a silent one. */
+/* Which address to try first: another one after each lost attempt. */
 const struct addrinfo *fr_redis_connect_pick(const struct addrinfo *first, unsigned attempts_lost);
 /* Options of a connected socket. */
 void fr_redis_connect_tune(struct bufferevent *bufferevent, const struct fr_redis_config *config);

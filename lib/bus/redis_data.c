@@ -303,16 +303,22 @@ void freshet_redis_data_destroy(struct freshet_redis_data *data)
     discard(data);
 }
 
-/* These would change what the connection is, and with it whose answer is whose. */
-static bool is_barred(struct freshet_span verb)
+static bool is_word(struct freshet_span text, const char *word)
 {
-    static const char *const barred[] = {"SUBSCRIBE",   "PSUBSCRIBE",   "SSUBSCRIBE",   "MONITOR",
-                                         "UNSUBSCRIBE", "PUNSUBSCRIBE", "SUNSUBSCRIBE", "HELLO",
-                                         "RESET",       "QUIT",         "SYNC",         "PSYNC"};
+    return text.len == strlen(word) && strncasecmp(text.data, word, text.len) == 0;
+}
+
+/* These would change what the connection is, and with it whose answer is whose. */
+static bool is_barred(const struct freshet_span *arguments, size_t count)
+{
+    static const char *const barred[] = {
+        "SUBSCRIBE", "PSUBSCRIBE", "SSUBSCRIBE", "MONITOR", "UNSUBSCRIBE", "PUNSUBSCRIBE", "SUNSUBSCRIBE",
+        "HELLO",     "RESET",      "QUIT",       "SYNC",    "PSYNC",       "AUTH",         "SELECT",
+        "MULTI",     "EXEC",       "DISCARD",    "WATCH",   "UNWATCH"};
     for (size_t i = 0; i < sizeof(barred) / sizeof(barred[0]); i++)
-        if (verb.len == strlen(barred[i]) && strncasecmp(verb.data, barred[i], verb.len) == 0)
+        if (is_word(arguments[0], barred[i]))
             return true;
-    return false;
+    return count > 1 && is_word(arguments[0], "CLIENT") && is_word(arguments[1], "REPLY");
 }
 
 static struct command *new_command(struct freshet_redis_data *data, const struct freshet_span *arguments,
@@ -344,7 +350,7 @@ enum freshet_status freshet_redis_command(struct freshet_redis_data *data,
                                           const struct freshet_span *arguments, size_t argument_count,
                                           uint32_t deadline_ms, freshet_redis_reply_cb reply, void *user)
 {
-    if (argument_count == 0 || is_barred(arguments[0]))
+    if (argument_count == 0 || is_barred(arguments, argument_count))
         return FRESHET_INVALID;
     struct command *command = new_command(data, arguments, argument_count, deadline_ms);
     if (command == NULL)

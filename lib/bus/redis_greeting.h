@@ -10,6 +10,8 @@
 
 struct evbuffer;
 
+#define FR_REDIS_ROLE_ELEMENTS 256 /* of one array: a master names its replicas */
+
 /* Why a link cannot go on; safe to log. */
 struct fr_redis_reason {
     enum fr_redis_fault fault;

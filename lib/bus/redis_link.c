@@ -86,6 +86,8 @@ void fr_redis_link_break(struct fr_redis_link *link, const struct fr_redis_reaso
     close_connection(link);
     if (was != FR_REDIS_LINK_RESOLVING)
         forget_addresses(link);
+    if (was == FR_REDIS_LINK_CONNECTING || was == FR_REDIS_LINK_GREETING)
+        link->attempts_lost++;
     if (why.fault != FR_REDIS_FAULT_NETWORK)
         atomic_fetch_add_explicit(&link->errors, 1, memory_order_relaxed);
     int64_t stood_us = fr_clock_monotonic_us() - link->up_us;
@@ -276,6 +278,7 @@ static void begin_connecting(struct fr_redis_link *link)
         return;
     }
     fr_redis_guard_init(&link->guard, &link->options.limits);
+    link->guard.limits.max_elements = FR_REDIS_ROLE_ELEMENTS; /* until the link is up */
     struct bufferevent *bufferevent = link->bufferevent;
     bufferevent_setcb(bufferevent, on_read, on_write, on_event, link);
     bool begun = fr_redis_connect_begin(bufferevent, link->options.config, link->address);
@@ -296,6 +299,7 @@ static void begin_up(struct fr_redis_link *link)
 {
     link->up_us = link->heard_us = fr_clock_monotonic_us();
     link->attempts_lost = 0;
+    link->guard.limits = link->options.limits;
     link->told[0] = '\0';
     if (link->was_up)
         atomic_fetch_add_explicit(&link->reconnects, 1, memory_order_relaxed);
@@ -357,7 +361,6 @@ static void on_timer(evutil_socket_t fd, short what, void *user)
     case FR_REDIS_LINK_RESOLVING:
     case FR_REDIS_LINK_CONNECTING:
     case FR_REDIS_LINK_GREETING:
-        link->attempts_lost++;
         fail(link, FR_REDIS_FAULT_NETWORK, "no answer within the connect timeout");
         break;
     case FR_REDIS_LINK_UP:

@@ -58,7 +58,7 @@ struct fr_redis_link {
     struct event *resolved;
     struct addrinfo *numeric;       /* owned; or ... */
     const struct addrinfo *address; /* being tried; in `numeric` or the resolver's */
-    unsigned attempts_lost;         /* to a timeout: start with another address next time */
+    unsigned attempts_lost;         /* in a row: start with another address next time */
     struct bufferevent *bufferevent;
     redisReader *reader;
     struct fr_redis_guard guard;

@@ -28,14 +28,26 @@ void fr_redis_probe_forget(struct fr_redis_probe *probe)
 {
     probe->seen = probe->sent;
     probe->missed = 0;
-    probe->text[0] = '\0';
+}
+
+/* As it was written, and nothing else. */
+static bool read_number(struct freshet_span text, uint64_t *number)
+{
+    *number = 0;
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.data[i] < '0' || text.data[i] > '9')
+            return false;
+        *number = *number * 10 + (uint64_t)(text.data[i] - '0');
+    }
+    return text.len > 0 && text.len < 20 && text.data[0] != '0';
 }
 
 bool fr_redis_probe_take(struct fr_redis_probe *probe, struct freshet_span body, int64_t now_us)
 {
-    if (probe->sent == probe->seen || !freshet_span_equal(body, freshet_span_text(probe->text)))
+    uint64_t number;
+    if (!read_number(body, &number) || number <= probe->seen || number > probe->sent)
         return false;
-    probe->seen = probe->sent;
+    probe->seen = number;
     probe->missed = 0;
     probe->seen_us = now_us;
     return true;

@@ -20,7 +20,7 @@ bool fr_redis_probe_check(struct fr_redis_probe *probe);
 struct freshet_span fr_redis_probe_next(struct fr_redis_probe *probe);
 /* A link is gone or refused the last one: nothing is out. */
 void fr_redis_probe_forget(struct fr_redis_probe *probe);
-/* A body came in. False: not one that is awaited. */
+/* A body came in, perhaps late: it proves as much. False: not one that is awaited. */
 bool fr_redis_probe_take(struct fr_redis_probe *probe, struct freshet_span body, int64_t now_us);
 
 #endif

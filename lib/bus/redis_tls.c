@@ -17,6 +17,13 @@ static enum freshet_status fail_file(struct freshet_error *error, const char *op
     return status;
 }
 
+/* Otherwise OpenSSL asks at the terminal, and the program stands still. */
+static int know_no_passphrase(char *to, int size, int writing, void *user)
+{
+    (void)to, (void)size, (void)writing, (void)user;
+    return -1;
+}
+
 static enum freshet_status load_files(SSL_CTX *context, const struct freshet_redis_options *options,
                                       struct freshet_error *error)
 {
@@ -47,6 +54,7 @@ enum freshet_status fr_redis_tls_new(SSL_CTX **out, const struct freshet_redis_o
     /* Redis closes without close_notify; libevent takes that for an error otherwise. */
     SSL_CTX_set_options(context, SSL_OP_IGNORE_UNEXPECTED_EOF);
     SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
+    SSL_CTX_set_default_passwd_cb(context, know_no_passphrase);
     enum freshet_status status = load_files(context, options, error);
     if (status != FRESHET_OK) {
         SSL_CTX_free(context);

@@ -246,7 +246,12 @@ Test(redis_data, refuses_commands_that_change_the_connection, .timeout = 120)
     struct redis_server server;
     redis_server_prepare(&server);
     struct freshet_redis_data *data = make(server.url, 0, 0);
-    cr_assert_eq(send_text(data, "subscribe x", 0, 0), FRESHET_INVALID);
+    static const char *const barred[] = {"subscribe x", "SELECT 3", "auth word",        "CLIENT REPLY SKIP",
+                                         "MULTI",       "WATCH x",  "client reply off", "Exec"};
+    for (size_t i = 0; i < sizeof(barred) / sizeof(barred[0]); i++)
+        cr_assert_eq(send_text(data, barred[i], 0, 0), FRESHET_INVALID, "%s", barred[i]);
+    cr_assert_eq(send_text(data, "CLIENT ID", 60000, 0), FRESHET_OK);
+    cr_assert_eq(send_text(data, "CLIENT", 60000, 0), FRESHET_OK);
     cr_assert_eq(freshet_redis_command(data, NULL, 0, 0, on_reply, NULL), FRESHET_INVALID);
     freshet_redis_data_destroy(data);
     freshet_redis_data_destroy(NULL);

@@ -25,6 +25,7 @@ static void check(bool good, const char *what)
 static struct {
     struct freshet_bus *bus;
     atomic_size_t accepted;
+    atomic_bool stopped;
 } shared;
 
 static atomic_size_t answered, delivered, confirmed;
@@ -112,6 +113,16 @@ static void *work(void *user)
     return NULL;
 }
 
+static void *publish_beyond_the_end(void *user)
+{
+    (void)user;
+    while (!atomic_load(&shared.stopped))
+        if (shared.bus->ops->publish(shared.bus, freshet_span_text("last"), freshet_span_text("x"), true,
+                                     NULL) == FRESHET_OK)
+            atomic_fetch_add(&shared.accepted, 1);
+    return NULL;
+}
+
 static bool wait_until(bool (*is_true)(void))
 {
     for (int i = 0; i < WAIT_MS; i++) {
@@ -137,6 +148,7 @@ static void run(const char *name, struct freshet_bus *bus, const struct redis_se
     pthread_t threads[THREADS];
     shared.bus = bus;
     atomic_store(&shared.accepted, 0);
+    atomic_store(&shared.stopped, false);
     atomic_store(&answered, 0);
     atomic_store(&proved, 0);
     check(bus->ops->start(bus, &sink, NULL) == FRESHET_OK, "the bus starts");
@@ -153,7 +165,13 @@ static void run(const char *name, struct freshet_bus *bus, const struct redis_se
     check(wait_until(is_answered), "every publish is answered once");
     double seconds = now_s() - begin;
     printf("%s: %.0f publishes/s\n", name, THREADS * PUBLISHES / seconds);
+    size_t before = atomic_load(&shared.accepted);
+    pthread_create(&threads[0], NULL, publish_beyond_the_end, NULL);
+    while (atomic_load(&shared.accepted) == before)
+        nap();
     bus->ops->stop(bus, 1000);
+    atomic_store(&shared.stopped, true);
+    pthread_join(threads[0], NULL);
     check(is_answered(), "no answer too many");
     freshet_bus_destroy(bus);
 }

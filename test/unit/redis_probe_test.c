@@ -56,7 +56,7 @@ Test(redis_probe, takes_one_that_comes_after_the_next_was_sent)
 
 Test(redis_probe, takes_nothing_twice_and_nothing_strange)
 {
-    static const char *const strange[] = {"",  "0",  "2",  "-1", "+1",
+    static const char *const strange[] = {"",   "0",  "2",  "-1", "+1",
                                           " 1", "1 ", "01", "x",  "18446744073709551617"};
     char body[32];
     fr_redis_probe_init(&probe);
