@@ -174,8 +174,9 @@ static bool is_header_value(const char *value)
 /* Those that the stream sends itself, or that would change its framing. */
 static bool is_own_header(const char *name)
 {
-    static const char *const own[] = {"content-type", "transfer-encoding", "content-length", "connection",
-                                      "upgrade"};
+    static const char *const own[] = {
+        "content-type",  "transfer-encoding", "content-length",         "connection",      "upgrade",
+        "cache-control", "x-accel-buffering", "x-content-type-options", "content-encoding"};
     for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)
         if (strcmp(name, own[i]) == 0)
             return true;
