@@ -1,17 +1,14 @@
 #include "server.h"
 #include "server_worker.h"
-#include <errno.h>
 #include <fcntl.h>
-#include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 /* Larger than what the features read, so that they can say what is wrong themselves. */
-enum { MAX_ENTITY_BYTES = 4 * HTTP_MAX_BODY_BYTES, BACKLOG = 4096 };
+enum { MAX_ENTITY_BYTES = 4 * HTTP_MAX_BODY_BYTES };
 
 struct server {
     struct app *app;

@@ -8,8 +8,8 @@
 #include "core/load.h"
 #include "core/loader.h"
 
-#define FR_FEED_RETRY_FIRST_US                                                                               \
-    (250 * FR_US_PER_MS) /* also the least time from a failure to a load for a publish */
+/* The first delay of a retry, and the least time from a failure to a load for a publish. */
+#define FR_FEED_RETRY_FIRST_US (250 * FR_US_PER_MS)
 
 static inline int64_t fr_feed_now_us(const struct fr_feed *feed)
 {

@@ -2,30 +2,15 @@
 #include "core/instance.h"
 #include "core/view.h"
 #include "core/worker.h"
+#include "wait.h"
 #include <criterion/criterion.h>
-#include <errno.h>
 #include <freshet/freshet.h>
 #include <pthread.h>
-#include <semaphore.h>
-#include <time.h>
-
-enum { DEADLINE_S = 10 };
 
 static sem_t begun, may_end, answered, taken;
 static pthread_t caller;
 static struct freshet_load held;
 static enum freshet_status late_status;
-
-static bool wait_for(sem_t *semaphore)
-{
-    struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += DEADLINE_S;
-    int result;
-    while ((result = sem_timedwait(semaphore, &until)) != 0 && errno == EINTR)
-        ;
-    return result == 0;
-}
 
 static void init(void)
 {

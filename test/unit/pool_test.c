@@ -3,29 +3,14 @@
 
 #include "base/clock.h"
 #include "base/list.h"
+#include "wait.h"
 #include <criterion/criterion.h>
-#include <errno.h>
-#include <semaphore.h>
 #include <stdatomic.h>
-#include <time.h>
-
-enum { DEADLINE_S = 10 };
 
 static struct fr_pool *pool;
 static sem_t begun, ran;
 static atomic_bool abandoned_seen;
 static atomic_uint delivered;
-
-static bool wait_for(sem_t *semaphore)
-{
-    struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += DEADLINE_S;
-    int result;
-    while ((result = sem_timedwait(semaphore, &until)) != 0 && errno == EINTR)
-        ;
-    return result == 0;
-}
 
 static void probe(struct fr_job *job, bool abandoned)
 {
