@@ -153,7 +153,7 @@ static void fail_change(struct change *change, int status, const char *error, co
     free_change(change);
 }
 
-/* Any thread. The change is committed: publish, then tell the client. */
+/* On the loop of the request. The change is committed: publish, then tell the client. */
 static void finish_change(enum freshet_status status, int http_status, struct change *change)
 {
     app_publish_change(change->app, status, &change->topic);

@@ -51,7 +51,7 @@ struct increment {
     struct http_later *later;
 };
 
-/* Any thread. The change is committed: publish, then tell the client. */
+/* On the loop of the request. The change is committed: publish, then tell the client. */
 static void finish_increment(enum freshet_status status, const struct freshet_redis_reply *reply, void *user)
 {
     struct increment *increment = user;

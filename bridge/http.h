@@ -1,4 +1,4 @@
-/* Small helpers around h2o for the features: routes, JSON, and answers that come later from other threads. */
+/* Small helpers around h2o for the features: routes, JSON, and answers that come later. */
 #ifndef BRIDGE_HTTP_H
 #define BRIDGE_HTTP_H
 
@@ -57,7 +57,7 @@ struct http_later;
 
 /* Takes the request out of the handler's call. NULL: no memory; the request is then answered. On the loop. */
 struct http_later *http_later_new(struct http_request *request);
-/* Like the functions of the same name, from any thread. One of them exactly once for each handle. */
+/* Like the functions of the same name. One of them exactly once for each handle, on its loop. */
 void http_later_json(struct http_later *later, int status, json_t *json);
 void http_later_error(struct http_later *later, int status, const char *error, const char *field);
 

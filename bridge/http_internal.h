@@ -6,8 +6,7 @@
 
 /* Of one loop; only its thread touches it. */
 struct http_worker {
-    h2o_multithread_receiver_t receiver; /* takes answers from other threads */
-    size_t pending;
+    size_t pending; /* answers that are still to come */
 };
 
 const char *http_instance(const struct http_router *router);
@@ -17,8 +16,5 @@ struct http_worker *http_worker_of(struct http_router *router, h2o_context_t *co
 void http_send(h2o_req_t *req, const char *instance, int status, const char *type, struct freshet_span body);
 /* {"error": …, "field": …}; NULL: no memory. */
 json_t *http_error_object(const char *error, const char *field);
-
-/* Answers that have arrived on the loop. */
-void http_later_receive(h2o_multithread_receiver_t *receiver, h2o_linklist_t *messages);
 
 #endif

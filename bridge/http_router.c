@@ -184,7 +184,6 @@ static void begin_worker(h2o_handler_t *handler, h2o_context_t *context)
 {
     struct http_worker *worker = h2o_mem_alloc(sizeof(*worker));
     memset(worker, 0, sizeof(*worker));
-    h2o_multithread_register_receiver(context->queue, &worker->receiver, http_later_receive);
     h2o_context_set_handler_context(context, handler, worker);
 }
 
@@ -192,7 +191,6 @@ static void end_worker(h2o_handler_t *handler, h2o_context_t *context)
 {
     struct http_worker *worker = h2o_context_get_handler_context(context, handler);
     assert(worker->pending == 0);
-    h2o_multithread_unregister_receiver(context->queue, &worker->receiver);
     free(worker);
 }
 

@@ -89,9 +89,12 @@ static enum freshet_status make_freshet(struct program *program, struct freshet_
     struct freshet_redis_options redis = {
         .size = sizeof(redis), .url = program->options.redis, .prefix = program->options.prefix};
     if (redis.url != NULL) {
-        enum freshet_status status = freshet_redis_bus_new(&options.bus, &redis, error);
-        if (status != FRESHET_OK)
+        struct freshet_error detail = {""};
+        enum freshet_status status = freshet_redis_bus_new(&options.bus, &redis, &detail);
+        if (status != FRESHET_OK) {
+            snprintf(error->text, sizeof(error->text), "--redis: %.200s", detail.text);
             return status;
+        }
     }
     return freshet_new(&program->app.freshet, &options, error);
 }
@@ -120,9 +123,10 @@ static enum freshet_status start_features(struct program *program, struct freshe
 
 static enum freshet_status start(struct program *program, struct freshet_error *error)
 {
-    enum freshet_status status = store_new(&program->app.store, &program->options, &program->app.log, error);
+    struct app *app = &program->app;
+    enum freshet_status status = make_freshet(program, error);
     if (status == FRESHET_OK)
-        status = make_freshet(program, error);
+        status = store_new(&app->store, &program->options, app->freshet, &app->log, error);
     if (status == FRESHET_OK)
         status = make_server(program, error);
     if (status == FRESHET_OK)

@@ -19,8 +19,10 @@ struct server {
 
     pthread_mutex_t lock;
     pthread_cond_t changed;
-    unsigned answered, serving, ended; /* under the lock */
-    struct freshet_error error;        /* of a worker that could not start */
+    /* Under the lock. */
+    unsigned answered, serving, ended;
+    bool draining;
+    struct freshet_error error; /* of a worker that could not start */
 };
 
 /* ---- listening ---- */
@@ -166,7 +168,11 @@ enum freshet_status server_run(struct server *server, struct freshet_error *erro
 
 void server_drain(struct server *server, uint32_t deadline_ms, uint32_t spread_ms)
 {
-    for (unsigned i = 0; i < server->threads; i++)
+    pthread_mutex_lock(&server->lock);
+    unsigned serving = server->draining ? 0 : server->serving;
+    server->draining = true;
+    pthread_mutex_unlock(&server->lock);
+    for (unsigned i = 0; i < serving; i++)
         worker_drain(&server->workers[i], deadline_ms, spread_ms);
 }
 

@@ -22,7 +22,7 @@ enum freshet_status server_new(struct server **out, struct app *app, int listen_
 enum freshet_status server_run(struct server *server, struct freshet_error *error);
 
 /* Begins to end: no new connections, streams get `going-away`, what is left after `deadline_ms` is cut. Any
- * thread; once. */
+ * thread; a second call does nothing. */
 void server_drain(struct server *server, uint32_t deadline_ms, uint32_t spread_ms);
 
 /* A descriptor that becomes readable when all threads have ended. */

@@ -37,7 +37,7 @@ struct worker {
     h2o_timeout_entry_t tick;
     h2o_linklist_t connections;
     struct freshet_h2o_worker *streams;
-    uint64_t cut_at_ms; /* loop time: connections that are still open are cut */
+    int64_t cut_at_ms; /* CLOCK_MONOTONIC: connections that are still open are cut */
 };
 
 /* Starts the thread; FRESHET_SYSTEM if there is none. `started` follows otherwise, and `ended` if it served.

@@ -22,21 +22,18 @@ struct flight {
 };
 
 static enum freshet_status connect_data(struct store *store, const struct options *options,
-                                        struct freshet_error *error)
+                                        struct freshet *freshet, struct freshet_error *error)
 {
     struct freshet_redis_data_options data = {
         .size = sizeof(data),
         .link = {.size = sizeof(data.link), .url = options->redis},
         .log = store->log,
+        .freshet = freshet,
     };
-    struct freshet_error detail = {""};
-    enum freshet_status status = freshet_redis_data_new(&store->data, &data, &detail);
-    if (status != FRESHET_OK)
-        snprintf(error->text, sizeof(error->text), "--redis: %.200s", detail.text);
-    return status;
+    return freshet_redis_data_new(&store->data, &data, error);
 }
 
-enum freshet_status store_new(struct store **out, const struct options *options,
+enum freshet_status store_new(struct store **out, const struct options *options, struct freshet *freshet,
                               const struct freshet_log *log, struct freshet_error *error)
 {
     enum freshet_status status = FRESHET_NO_MEMORY;
@@ -46,7 +43,7 @@ enum freshet_status store_new(struct store **out, const struct options *options,
     store->prefix = options->prefix;
     store->log = *log;
     if (options->redis != NULL) {
-        status = connect_data(store, options, error);
+        status = connect_data(store, options, freshet, error);
         if (status != FRESHET_OK)
             goto fail;
     } else {
@@ -73,7 +70,6 @@ void store_destroy(struct store *store)
     free(store);
 }
 
-/* On the data link's thread. */
 static void land(enum freshet_status status, const struct freshet_redis_reply *reply, void *user)
 {
     struct flight *flight = user;
@@ -84,6 +80,8 @@ static void land(enum freshet_status status, const struct freshet_redis_reply *r
         status = FRESHET_REFUSED;
         reply = NULL;
     }
+    if (status == FRESHET_NO_MEMORY) /* for the reply only: it has run */
+        status = FRESHET_UNAVAILABLE;
     flight->reply(status, reply, flight->user);
     free(flight);
 }

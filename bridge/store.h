@@ -4,25 +4,26 @@
 #define BRIDGE_STORE_H
 
 #include "options.h"
+#include <freshet/instance.h>
 #include <freshet/log.h>
 #include <freshet/redis.h>
 #include <freshet/status.h>
 
 struct store;
 
-/* In Redis if the options have a URL. `log` must outlive the store. FRESHET_INVALID, FRESHET_SYSTEM: the URL
- * or its files, `error` says what, without credentials; FRESHET_NO_MEMORY. */
-enum freshet_status store_new(struct store **out, const struct options *options,
+/* In Redis if the options have a URL. `freshet` and `log` must outlive the store. FRESHET_INVALID,
+ * FRESHET_SYSTEM: the URL or its files, `error` says what, without credentials; FRESHET_NO_MEMORY. */
+enum freshet_status store_new(struct store **out, const struct options *options, struct freshet *freshet,
                               const struct freshet_log *log, struct freshet_error *error);
 
-/* Answers what is still out with FRESHET_CLOSED. NULL is fine. */
+/* Answers what is still out with FRESHET_CLOSED. After the workers have left. NULL is fine. */
 void store_destroy(struct store *store);
 
 /* Runs a command; `words` ends with NULL, the second word is a key and gets the prefix. Any thread, never
- * blocks. `reply` runs exactly once, for Redis on the data link's thread, else within this call; with a
- * status other than FRESHET_OK, and no reply, when the command failed: FRESHET_UNAVAILABLE and FRESHET_CLOSED
- * mean that it may have run all the same. An error that Redis answers is FRESHET_REFUSED, is logged, and
- * changed nothing.
+ * blocks. `reply` runs exactly once, maybe within this call; else on the loop of the worker that called, or,
+ * for other threads and after it has left, on the freshet's callback thread. With a status other than
+ * FRESHET_OK, and no reply, when the command failed: FRESHET_UNAVAILABLE and FRESHET_CLOSED mean that it may
+ * have run all the same. An error that Redis answers is FRESHET_REFUSED, is logged, and changed nothing.
  *
  * In process: INCR, GET, HINCRBY, HSET, HGET, HGETALL. */
 void store_command(struct store *store, freshet_redis_reply_cb reply, void *user, const char *const *words);

@@ -3,6 +3,7 @@
 #define FRESHET_FRESHET_H
 
 #include <freshet/bus.h>
+#include <freshet/cache.h>
 #include <freshet/channel.h>
 #include <freshet/instance.h>
 #include <freshet/loader.h>
@@ -11,6 +12,8 @@
 #include <freshet/span.h>
 #include <freshet/stats.h>
 #include <freshet/status.h>
+#include <freshet/typed.h>
+#include <freshet/typed_macros.h>
 #include <freshet/version.h>
 
 #endif

@@ -13,6 +13,7 @@
 #ifndef FRESHET_H2O_H
 #define FRESHET_H2O_H
 
+#include <freshet/guard.h>
 #include <freshet/instance.h>
 #include <freshet/log.h>
 #include <freshet/span.h>
@@ -29,6 +30,7 @@ extern "C" {
 struct st_h2o_pathconf_t;
 struct st_h2o_context_t;
 struct st_h2o_globalconf_t;
+struct st_h2o_hostconf_t;
 struct st_h2o_socket_t;
 struct ssl_ctx_st;
 
@@ -58,6 +60,12 @@ struct freshet_h2o_mount_options {
     uint32_t write_timeout_ms; /* a frame may take 1 + its size / 64 KiB times this; default 30000 */
     uint32_t
         max_unsent_bytes; /* kept unsent in the kernel for each stream (TCP_NOTSENT_LOWAT); default 16384 */
+    uint32_t max_age_ms;  /* a stream ends after this, give or take a quarter, and its client comes back;
+                             default  none */
+    const struct freshet_guard *use; /* who may have a stream of any of the loaders; copied */
+    size_t use_count;
+    const char *const *request_headers; /* names in lower case, the last NULL: kept of each request for
+                                           guards, beside those that its loader names */
     bool refuse_with_503; /* temporary refusals: 503 with Retry-After instead of a 200 stream that ends */
     freshet_stream_end_cb stream_end;
     void *user;
@@ -103,6 +111,9 @@ size_t freshet_h2o_worker_streams(const struct freshet_h2o_worker *worker);
 /* Limits that protect a server of streams: small request bodies, 5 s for a request head, no server header,
  * HTTP/2 off. Before h2o_context_init(). */
 void freshet_h2o_harden(struct st_h2o_globalconf_t *config);
+/* h2o_config_init(), freshet_h2o_harden(), and one host that answers to every name, which is returned: paths
+ * are registered there. It belongs to `config`. */
+struct st_h2o_hostconf_t *freshet_h2o_config_init(struct st_h2o_globalconf_t *config);
 /* Offers only http/1.1 in ALPN, releases idle TLS buffers, refuses renegotiation. */
 void freshet_h2o_harden_tls(struct ssl_ctx_st *context);
 /* Keep-alive and TCP_USER_TIMEOUT, so that a connection whose peer vanished ends. */
@@ -140,6 +151,29 @@ enum freshet_status freshet_h2o_listen(struct freshet_h2o_listener **out, struct
 
 /* Accepts no more; connections go on. The loop's thread, before h2o_context_dispose(). NULL is fine. */
 void freshet_h2o_listener_close(struct freshet_h2o_listener *listener);
+
+/* A zeroed struct with `size` set means all defaults. */
+struct freshet_h2o_serve_options {
+    size_t size;
+    int stop_fd; /* the end begins when it is readable: a signalfd, an eventfd, a pipe. Made non-blocking, not
+                    read, not closed; must outlive the call. 0: serves as long as the process lives */
+    uint32_t drain_deadline_ms; /* for streams and connections to end; default 5000 */
+    uint32_t drain_spread_ms;   /* clients come back spread over this; default 2000 */
+    struct ssl_ctx_st *tls;     /* must outlive the call; NULL: plain */
+    struct freshet_log log;     /* must outlive the call */
+};
+
+/* A whole server on one loop, in the calling thread: listens on `host` and `port` (as freshet_h2o_bind() has
+ * them), makes the loop and the h2o context, joins the freshet as a worker, serves, and takes all of it down
+ * again in the order that h2o needs. Returns when `stop_fd` was readable and no connection is left: at the
+ * deadline those that are not done are cut, but a request that a handler keeps unanswered is waited for.
+ * Blocks SIGPIPE in that thread. For several loops put the parts above together yourself. `config` must be
+ * complete; the caller disposes it. `options` NULL: defaults. FRESHET_OK: stopped. FRESHET_INVALID: the
+ * address or an option. FRESHET_CLOSED, FRESHET_NO_MEMORY, FRESHET_SYSTEM. */
+enum freshet_status freshet_h2o_serve(struct freshet *freshet, struct st_h2o_globalconf_t *config,
+                                      const char *host, const char *port,
+                                      const struct freshet_h2o_serve_options *options,
+                                      struct freshet_error *error);
 
 #ifdef __cplusplus
 }

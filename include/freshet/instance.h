@@ -21,17 +21,21 @@ struct freshet;
 
 /* A zeroed struct with `size` set means all defaults. Read only during freshet_new(). */
 struct freshet_options {
-    size_t size;                 /* sizeof(struct freshet_options) */
-    struct freshet_bus *bus;     /* taken over, also on failure; NULL: a memory bus of its own */
-    struct freshet_log log;      /* must outlive the freshet */
-    uint32_t pool_threads;       /* for loads that block; default 4 */
-    uint32_t max_message_bytes;  /* body of a publish; default FRESHET_DEFAULT_MESSAGE_BYTES */
-    uint32_t max_streams;        /* open at once in this freshet; default no limit */
-    uint32_t max_topics;         /* known at once; default no limit */
-    uint32_t max_snapshot_bytes; /* what a load may answer; default 1 MiB */
-    uint32_t subscribe_grace_ms; /* a feed loads without its subscription after this; default 250 */
-    uint32_t poll_while_down_ms; /* how often feeds are loaded again while the bus is down; default 5000 */
-    uint32_t linger_ms;          /* a topic stays subscribed this long after its last stream; default 5000 */
+    size_t size;                   /* sizeof(struct freshet_options) */
+    struct freshet_bus *bus;       /* taken over, also on failure; NULL: a memory bus of its own */
+    struct freshet_log log;        /* must outlive the freshet */
+    uint32_t pool_threads;         /* for loads that block; default 4 */
+    uint32_t max_message_bytes;    /* body of a publish; default FRESHET_DEFAULT_MESSAGE_BYTES */
+    uint32_t max_streams;          /* open at once in this freshet; default no limit */
+    uint32_t max_streams_per_peer; /* of one address, of one /64 network for IPv6; behind a proxy that is the
+                                      proxy's; default no limit */
+    uint32_t max_topics;           /* known at once; default no limit */
+    uint32_t max_new_topics_per_s; /* bursts of as many; default no limit */
+    uint32_t max_snapshot_bytes;   /* what a load may answer; default 1 MiB */
+    uint32_t subscribe_grace_ms;   /* a feed loads without its subscription after this; default 250 */
+    uint32_t poll_while_down_ms;   /* how often feeds are loaded again while the bus is down; default 5000 */
+    uint32_t guard_interval_ms;    /* guards of an open stream run again after this; default 30000 */
+    uint32_t linger_ms; /* a topic stays subscribed this long after its last stream; default 5000 */
 };
 
 /* Starts the pool and the bus. FRESHET_INVALID: an option; FRESHET_SYSTEM, FRESHET_NO_MEMORY. `error` says
@@ -53,9 +57,13 @@ typedef void (*freshet_published_cb)(enum freshet_status status, int64_t receive
 /* Says that the state behind `topic` changed: call it after the commit. Any thread; never blocks. The feeds
  * of this freshet are marked at once, bus up or down. `payload` is one msgpack value, or empty for a signal;
  * copied. `published` may be NULL; if given it runs exactly once, but never when this returns
- * FRESHET_NO_MEMORY. FRESHET_OK: the bus
- * has it and will send it, after a broken link again if need be. Otherwise as above; the feeds of this
- * freshet are marked all the same, unless the topic or the payload is not valid. */
+ * FRESHET_NO_MEMORY. FRESHET_OK: the bus has it and will send it, after a broken link again if need be.
+ * Otherwise as above; the feeds of this freshet are marked all the same, unless the topic or the payload is
+ * not valid.
+ *
+ * Results that are still queued on the callback thread when the deadline of freshet_destroy() passes run all
+ * the same, maybe after it has returned: they must not use the freshet then. Of a publish that a load which
+ * is still out makes after the deadline, nobody is told; after the return there must be none. */
 enum freshet_status freshet_publish(struct freshet *freshet, const struct freshet_topic *topic,
                                     struct freshet_span payload, freshet_published_cb published, void *user);
 

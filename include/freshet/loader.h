@@ -2,9 +2,12 @@
 #ifndef FRESHET_LOADER_H
 #define FRESHET_LOADER_H
 
+#include <freshet/cache.h>
 #include <freshet/channel.h>
+#include <freshet/guard.h>
 #include <freshet/instance.h>
 #include <freshet/message.h>
+#include <freshet/request.h>
 #include <freshet/span.h>
 #include <freshet/status.h>
 #include <stdbool.h>
@@ -26,9 +29,10 @@ struct freshet_load {
 enum freshet_load_cause {
     FRESHET_CAUSE_CONNECT = 1, /* the first streams of a feed */
     FRESHET_CAUSE_PUBLISH = 2,
-    FRESHET_CAUSE_GAP = 3,     /* deliveries may have been lost, or the bus is down */
-    FRESHET_CAUSE_RETRY = 4,   /* the run before failed */
-    FRESHET_CAUSE_INTERVAL = 5 /* publishes that min_interval_ms held back */
+    FRESHET_CAUSE_GAP = 3,      /* deliveries may have been lost, or the bus is down */
+    FRESHET_CAUSE_RETRY = 4,    /* the run before failed */
+    FRESHET_CAUSE_INTERVAL = 5, /* publishes that min_interval_ms held back */
+    FRESHET_CAUSE_SETTLE = 6    /* settle_ms after a publish */
 };
 
 /* What a run knows. Valid until the load is answered or cancelled, and in any case until the load callback
@@ -36,6 +40,8 @@ enum freshet_load_cause {
 struct freshet_load_context {
     struct freshet_span loader; /* its name */
     struct freshet_span topic;
+    struct freshet_span identity;          /* of the connections that share the feed; else empty */
+    const struct freshet_request *request; /* of the one connection; NULL for several */
     enum freshet_load_cause cause;
     uint64_t publishes;             /* how many publishes this run stands for */
     struct freshet_message message; /* the newest of them; publisher is empty when there is none */
@@ -75,25 +81,24 @@ enum freshet_status freshet_load_fail(struct freshet_load load, const char *code
 /* Whether the answer is still of use; any thread. */
 bool freshet_load_cancelled(struct freshet_load load);
 
-/* What a stream asks for, while its topic is being chosen. Valid during the callback. */
-struct freshet_request;
-/* As freshet_load_param(). */
-enum freshet_status freshet_request_param(const struct freshet_request *request, const char *name,
-                                          size_t index, struct freshet_span *value);
-/* The address of the client's end of the connection; empty when unknown. */
-struct freshet_span freshet_request_peer(const struct freshet_request *request);
-
-/* Why a stream is not opened. */
-struct freshet_refusal {
-    int status;    /* 400 to 499; 0: 403 */
-    char code[48]; /* [a-z0-9-]+; empty: "refused" */
-};
-
 /* Chooses the topic of a stream, once for each stream, on its worker's loop; must not block. FRESHET_OK with
  * *topic set accepts; anything else refuses with *refusal. */
 typedef enum freshet_status (*freshet_topic_cb)(const struct freshet_request *request,
                                                 struct freshet_topic *topic, struct freshet_refusal *refusal,
                                                 void *user);
+
+/* What connections that may share one feed have in common: a tenant, a role, a user. */
+struct freshet_identity {
+    size_t len; /* of `text`, which has no NUL; 0 is an identity like any other */
+    char text[256];
+};
+
+/* Tells who may share a feed with this stream, on its worker's loop; must not block. Called when a stream
+ * comes, and again whenever its guards have allowed it again: with another result the stream moves to the
+ * other feed. FRESHET_OK with *identity set; anything else refuses, or ends the stream, with *refusal. */
+typedef enum freshet_status (*freshet_identity_cb)(const struct freshet_request *request,
+                                                   struct freshet_identity *identity,
+                                                   struct freshet_refusal *refusal, void *user);
 
 struct freshet_loader;
 
@@ -107,13 +112,24 @@ struct freshet_loader_options {
         *channel;           /* topic: this channel filled with the route's parameters of its names */
     freshet_topic_cb topic; /* instead of channel */
     freshet_load_cb load;
-    void *user;   /* for both callbacks */
-    bool shared;  /* one feed for all streams with the same topic and parameters; default: one for each stream
-                   */
-    bool on_loop; /* run load on the loop instead of the pool */
+    void *user;  /* for all callbacks; must outlive the freshet */
+    bool shared; /* one feed for all streams with the same topic and parameters; default: one for each */
+    freshet_identity_cb identity; /* one feed for those of them with the same identity; not with `shared` */
+    const struct freshet_guard *use; /* who may have a stream; copied */
+    size_t use_count;
+    const char *const *headers; /* names in lower case, the last NULL: kept of each request for guards, topic,
+                                   identity and loads of one connection; at most 16 */
+    /* Answers that are still current instead of loads, only with `shared` or `identity`; of the same freshet,
+     * held by the loader. What is stored goes by topic, identity and route parameters (names and values), not
+     * by the loader: loaders that share a cache have to answer the same for the same of these. Default none.
+     */
+    struct freshet_cache *cache;
+    bool on_loop;             /* run load on the loop instead of the pool */
     bool skip_unchanged;      /* do not push a result equal to the one before */
     uint32_t timeout_ms;      /* for each run; default none */
     uint32_t min_interval_ms; /* at most one run of a feed in this time; default none */
+    uint32_t settle_ms;       /* one more load this long after the last one for a publish, pushed only if it
+                                 differs:       for state behind lagging replicas; default none */
     uint32_t
         max_concurrent_loads; /* runs of this loader out at once; default: one less than the pool has threads,
                                  64 on the loop; on the pool never more than the default if that is over 0 */

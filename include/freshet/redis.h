@@ -20,6 +20,7 @@ struct freshet_redis_options {
     const char *url;    /* redis://[user:password@]host[:port][/db], rediss:// with TLS, redis+unix:///path;
                            default redis://127.0.0.1:6379; user and password percent-encoded */
     const char *prefix; /* of every channel; default "freshet:" */
+    /* tls_* go with rediss:// only: FRESHET_INVALID otherwise. */
     const char *tls_ca_file;   /* PEM; default the system's */
     const char *tls_cert_file; /* client certificate and key, PEM, no passphrase; both or none */
     const char *tls_key_file;
@@ -50,9 +51,11 @@ struct freshet_redis_data_options {
     struct freshet_redis_options
         link;                     /* url, tls_*, connect_timeout_ms, backoff_*, link_timeout_ms are used */
     struct freshet_log log;       /* must outlive the link */
-    uint32_t max_queued_commands; /* without an answer; default 65536 */
-    uint32_t max_queued_bytes;    /* default 64 MiB */
+    uint32_t max_queued_commands; /* whose callback has not run; default 65536 */
+    uint32_t max_queued_bytes;    /* theirs and of their replies; default 64 MiB */
     uint32_t max_reply_bytes;     /* of one reply, all its parts; default 16 MiB */
+    struct freshet *freshet;      /* whose workers get their results in their loops; must outlive the link;
+                                     NULL: all results come on the link's thread */
 };
 
 /* As freshet_redis_bus_new(). */
@@ -60,8 +63,13 @@ enum freshet_status freshet_redis_data_new(struct freshet_redis_data **out,
                                            const struct freshet_redis_data_options *options,
                                            struct freshet_error *error);
 
-/* Answers what is still queued with FRESHET_CLOSED, on this thread, and waits for its thread. NULL is fine.
- * Not from a callback. */
+/* What is still unanswered ends with FRESHET_CLOSED, on the thread that its callback belongs to (see below;
+ * without a freshet, on this one). Waits for the link's thread, and for the callbacks that run on the
+ * freshet's callback thread. NULL is fine. Not from a callback.
+ *
+ * Order of an end: the workers leave, then this, then freshet_destroy(). When this returns no callback of the
+ * link will run any more. If workers are still there, theirs may still come, until they leave; those must not
+ * use the link. */
 void freshet_redis_data_destroy(struct freshet_redis_data *data);
 
 enum freshet_redis_reply_type {
@@ -80,10 +88,15 @@ struct freshet_redis_reply {
     size_t element_count;
 };
 
-/* The answer to one command, exactly once, on the data link's thread: hand the work on if it is long; sending
- * further commands from here is fine. FRESHET_OK: `reply` lives until the callback returns (it may be an
- * error reply). FRESHET_UNAVAILABLE: the deadline passed or the link broke, the command may have run or not.
- * FRESHET_CLOSED: the link is being destroyed. `reply` is then NULL. */
+/* The answer to one command, exactly once, never on the caller's stack. If the link has a freshet: on the
+ * worker that asked, in its loop, or in its leaving; for every other thread, and for a worker that has left
+ * meanwhile, on the freshet's callback thread. Without a freshet: on the link's thread. All of these have
+ * other things to do: hand the work on if it is long. Sending further commands from here is fine.
+ *
+ * FRESHET_OK: `reply` lives until the callback returns (it may be an error reply). FRESHET_NO_MEMORY: Redis
+ * answered, but there was no memory for the reply. FRESHET_UNAVAILABLE: the deadline passed or the link
+ * broke, the command may have run or not. FRESHET_CLOSED: the link is being destroyed; the same. `reply` is
+ * then NULL. */
 typedef void (*freshet_redis_reply_cb)(enum freshet_status status, const struct freshet_redis_reply *reply,
                                        void *user);
 

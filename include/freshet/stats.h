@@ -20,6 +20,8 @@ enum freshet_close_reason {
     FRESHET_CLOSE_DRAIN_CUT,     /* the drain's deadline passed first */
     FRESHET_CLOSE_TOPIC,         /* the topic's worker left or its memory ran out: `end`, come back */
     FRESHET_CLOSE_NO_MEMORY,
+    FRESHET_CLOSE_DENIED,  /* a guard or an identity function denied it while it was open */
+    FRESHET_CLOSE_MAX_AGE, /* it was open for max_age_ms */
     FRESHET_CLOSE_REASONS
 };
 
@@ -41,9 +43,12 @@ struct freshet_stats {
     uint64_t streams_refused; /* limits and draining; refusals of the application's callbacks are `denied` */
     uint64_t streams_denied;
     uint64_t streams_closed[FRESHET_CLOSE_REASONS];
-    uint64_t topics; /* now */
-    uint64_t feeds;  /* now */
-    uint64_t loads;  /* begun */
+    uint64_t streams_moved; /* to another feed, since their identity changed */
+    uint64_t guards;        /* calls of guards */
+    uint64_t guards_failed; /* of these: failed or timed out */
+    uint64_t topics;        /* now */
+    uint64_t feeds;         /* now */
+    uint64_t loads;         /* begun */
     uint64_t loads_running;
     uint64_t loads_failed; /* of these, timed out and too large ones too */
     uint64_t loads_timed_out;
@@ -52,6 +57,10 @@ struct freshet_stats {
     uint64_t loads_abandoned; /* out after their time-out or after their feed has gone, now */
     uint64_t loads_late;      /* answers that came too late or twice */
     uint64_t loop_holds;      /* loads on the loop that held it over 50 ms */
+    uint64_t cache_hits;      /* look-ups, of loaders too, that found something current */
+    uint64_t cache_misses;
+    uint64_t cache_refused; /* puts, of loaders too: outdated by a publish meanwhile, too large, no memory */
+    uint64_t cache_evicted; /* entries given up for a bound */
     uint64_t snapshots_pushed;
     uint64_t snapshots_skipped; /* a newer one replaced it before this stream could take it */
     uint64_t bytes_sent;

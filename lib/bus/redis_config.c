@@ -44,6 +44,19 @@ static enum freshet_status check(const struct freshet_redis_options *options, st
     return FRESHET_OK;
 }
 
+/* Without TLS they would do nothing, and whoever set them would believe otherwise. */
+static enum freshet_status check_tls(const struct fr_redis_config *config, struct freshet_error *error)
+{
+    const struct freshet_redis_options *options = &config->options;
+    const char *name = options->tls_ca_file != NULL     ? "tls_ca_file"
+                       : options->tls_cert_file != NULL ? "tls_cert_file"
+                       : options->tls_name != NULL      ? "tls_name"
+                                                        : NULL;
+    if (config->url.tls || name == NULL)
+        return FRESHET_OK;
+    return fr_fail(error, FRESHET_INVALID, "redis: %s is set, but the URL is not rediss://", name);
+}
+
 static enum freshet_status copy_texts(struct fr_redis_config *config, struct freshet_error *error)
 {
     const char *name = config->options.tls_name != NULL ? config->options.tls_name : config->url.host;
@@ -75,6 +88,8 @@ enum freshet_status fr_redis_config_init(struct fr_redis_config *config,
     enum freshet_status status = check(&config->options, error);
     if (status == FRESHET_OK)
         status = fr_redis_url_init(&config->url, config->options.url, error);
+    if (status == FRESHET_OK)
+        status = check_tls(config, error);
     if (status == FRESHET_OK)
         status = copy_texts(config, error);
     if (status == FRESHET_OK && config->url.tls)

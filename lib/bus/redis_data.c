@@ -3,9 +3,9 @@
 #include "base/list.h"
 #include "base/log.h"
 #include "base/timers.h"
+#include "bus/redis_data_result.h"
 #include "bus/redis_link.h"
 #include "bus/redis_loop.h"
-#include "bus/redis_reply.h"
 #include "bus/redis_wire.h"
 #include <event2/buffer.h>
 #include <event2/event.h>
@@ -28,7 +28,7 @@ struct freshet_redis_data {
     struct fr_list waiting, sent; /* commands, oldest first */
     struct fr_timers deadlines;
     struct event *timer;
-    atomic_uint_fast64_t count, bytes; /* unanswered; any thread */
+    struct fr_redis_results *results; /* any thread */
 };
 
 struct command {
@@ -36,10 +36,8 @@ struct command {
     struct freshet_redis_data *data;
     struct fr_list link;
     struct fr_timer deadline;
-    bool is_sent;                 /* in that list */
-    freshet_redis_reply_cb reply; /* NULL: answered, but Redis's answer is still to come */
-    void *user;
-    size_t bytes;
+    bool is_sent;                   /* in that list */
+    struct fr_redis_result *result; /* NULL: told, but Redis's answer is still to come */
     size_t wire_len;
     char wire[];
 };
@@ -50,22 +48,18 @@ struct request {
     struct freshet_redis_data *data;
 };
 
-static void answer(struct command *command, enum freshet_status status,
-                   const struct freshet_redis_reply *reply)
+static void answer(struct command *command, enum freshet_status status, const redisReply *reply)
 {
-    freshet_redis_reply_cb callback = command->reply;
-    command->reply = NULL;
+    struct fr_redis_result *result = command->result;
+    command->result = NULL;
     fr_timers_cancel(&command->data->deadlines, &command->deadline);
-    atomic_fetch_sub_explicit(&command->data->count, 1, memory_order_relaxed);
-    atomic_fetch_sub_explicit(&command->data->bytes, command->bytes, memory_order_relaxed);
-    callback(status, reply, command->user);
+    fr_redis_result_tell(result, status, reply);
 }
 
-static void finish(struct command *command, enum freshet_status status,
-                   const struct freshet_redis_reply *reply)
+static void finish(struct command *command, enum freshet_status status, const redisReply *reply)
 {
     fr_list_remove(&command->link);
-    if (command->reply != NULL)
+    if (command->result != NULL)
         answer(command, status, reply);
     free(command);
 }
@@ -161,10 +155,7 @@ static void on_reply(void *user, redisReply *reply)
         fr_redis_link_reject(&data->link, reply);
         return;
     }
-    struct command *command = FR_CONTAINER(data->sent.next, struct command, link);
-    struct freshet_redis_reply *converted = command->reply == NULL ? NULL : fr_redis_reply_convert(reply);
-    finish(command, converted == NULL ? FRESHET_UNAVAILABLE : FRESHET_OK, converted);
-    free(converted);
+    finish(FR_CONTAINER(data->sent.next, struct command, link), FRESHET_OK, reply);
 }
 
 /* A PING is a command whose answer nobody wants. */
@@ -235,6 +226,10 @@ static enum freshet_status init_link(struct freshet_redis_data *data)
     };
     fr_list_init(&data->waiting);
     fr_list_init(&data->sent);
+    data->results = fr_redis_results_new(data->options.freshet, data->options.max_queued_commands,
+                                         data->options.max_queued_bytes);
+    if (data->results == NULL)
+        return FRESHET_NO_MEMORY;
     enum freshet_status status = fr_redis_loop_init(&data->loop, settle, data);
     if (status != FRESHET_OK)
         return status;
@@ -251,6 +246,7 @@ static void discard(struct freshet_redis_data *data)
     fr_redis_loop_deinit(&data->loop);
     fr_timers_deinit(&data->deadlines);
     fr_redis_config_deinit(&data->config);
+    fr_redis_results_close(data->results);
     free(data);
 }
 
@@ -330,20 +326,12 @@ static struct command *new_command(struct freshet_redis_data *data, const struct
         return NULL;
     *command = (struct command){.mail.deliver = deliver_command, .data = data};
     fr_list_init(&command->link);
-    command->bytes = sizeof(*command) + room;
     command->wire_len =
         (size_t)(fr_redis_wire_write(command->wire, arguments, argument_count) - command->wire);
     int64_t wait_us = (int64_t)(deadline_ms == 0 ? DEFAULT_DEADLINE_MS : deadline_ms) * FR_US_PER_MS;
     command->deadline.at_us = fr_clock_monotonic_us() + wait_us;
     command->deadline.expire = expire;
     return command;
-}
-
-static bool admit(struct freshet_redis_data *data, size_t bytes)
-{
-    uint64_t count = atomic_fetch_add_explicit(&data->count, 1, memory_order_relaxed);
-    uint64_t before = atomic_fetch_add_explicit(&data->bytes, bytes, memory_order_relaxed);
-    return count < data->options.max_queued_commands && before + bytes <= data->options.max_queued_bytes;
 }
 
 enum freshet_status freshet_redis_command(struct freshet_redis_data *data,
@@ -355,14 +343,14 @@ enum freshet_status freshet_redis_command(struct freshet_redis_data *data,
     struct command *command = new_command(data, arguments, argument_count, deadline_ms);
     if (command == NULL)
         return FRESHET_NO_MEMORY;
-    command->reply = reply;
-    command->user = user;
-    size_t bytes = command->bytes;
-    bool admitted = admit(data, bytes);
-    if (admitted && fr_redis_loop_post(&data->loop, &command->mail))
+    size_t bytes = sizeof(*command) + command->wire_len;
+    enum freshet_status status = fr_redis_result_new(&command->result, data->results, bytes, reply, user);
+    if (status == FRESHET_OK && fr_redis_loop_post(&data->loop, &command->mail))
         return FRESHET_OK;
+    if (status == FRESHET_OK) {
+        fr_redis_result_drop(command->result);
+        status = FRESHET_CLOSED;
+    }
     free(command);
-    atomic_fetch_sub_explicit(&data->count, 1, memory_order_relaxed);
-    atomic_fetch_sub_explicit(&data->bytes, bytes, memory_order_relaxed);
-    return admitted ? FRESHET_CLOSED : FRESHET_FULL;
+    return status;
 }

@@ -5,8 +5,8 @@
 #include <freshet/redis.h>
 #include <hiredis/hiredis.h>
 
-/* Texts stay those of `reply`; the structs are one allocation, to be freed with free(). A reply that the
- * guard has cut becomes one error that says so. NULL: no memory. */
-struct freshet_redis_reply *fr_redis_reply_convert(const redisReply *reply);
+/* One allocation of *bytes that holds all of it, to be freed with free(). A reply that the guard has cut
+ * becomes one error that says so. NULL: no memory. */
+struct freshet_redis_reply *fr_redis_reply_copy(const redisReply *reply, size_t *bytes);
 
 #endif

@@ -4,45 +4,55 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Appends with a NUL behind it, which is in no name, topic or value. */
+/* Appends with a NUL behind it, which is in no name, topic, identity or value. */
 static char *append(char *at, struct freshet_span span)
 {
-    memcpy(at, span.data, span.len);
+    if (span.len > 0)
+        memcpy(at, span.data, span.len);
     at[span.len] = '\0';
     return at + span.len + 1;
 }
 
 static size_t key_bytes(struct freshet_span name, const struct freshet_topic *topic,
-                        const struct fr_params *params)
+                        struct freshet_span identity, const struct fr_params *params)
 {
-    size_t len = name.len + 1 + topic->len + 1;
+    size_t len = name.len + 1 + topic->len + 1 + identity.len + 1;
     for (size_t i = 0; i < params->count; i++)
         len += strlen(params->items[i].name) + 1 + params->items[i].value.len + 1;
     return len;
 }
 
 struct fr_address *fr_address_new(struct freshet_loader *loader, const struct freshet_topic *topic,
-                                  struct fr_params *params)
+                                  struct freshet_span identity, struct fr_params *params,
+                                  struct fr_asked *asked)
 {
     struct freshet_span name = freshet_span_text(loader->name);
-    size_t len = key_bytes(name, topic, params);
+    size_t len = key_bytes(name, topic, identity, params);
     struct fr_address *address = malloc(sizeof(*address) + len);
-    if (address == NULL) {
-        fr_params_destroy(params);
+    if (address == NULL)
         return NULL;
-    }
-    *address = (struct fr_address){.loader = fr_loader_acquire(loader), .params = params};
+    *address = (struct fr_address){.loader = fr_loader_acquire(loader), .params = fr_params_acquire(params)};
     atomic_init(&address->references, 1);
+    if (!fr_loader_shares(loader))
+        address->asked = fr_asked_acquire(asked);
     address->key = freshet_span(address->text, len);
     char *at = append(address->text, name);
     address->name = freshet_span(address->text, name.len);
     address->topic = freshet_span(at, topic->len);
     at = append(at, freshet_span(topic->text, topic->len));
+    address->identity = freshet_span(at, identity.len);
+    at = append(at, identity);
     for (size_t i = 0; i < params->count; i++) {
         at = append(at, freshet_span_text(params->items[i].name));
         at = append(at, params->items[i].value);
     }
     return address;
+}
+
+struct freshet_span fr_address_rest(const struct fr_address *address)
+{
+    const char *begin = address->topic.data + address->topic.len;
+    return freshet_span(begin, (size_t)(address->key.data + address->key.len - begin));
 }
 
 struct fr_address *fr_address_acquire(struct fr_address *address)
@@ -55,7 +65,8 @@ void fr_address_release(struct fr_address *address)
 {
     if (address == NULL || atomic_fetch_sub_explicit(&address->references, 1, memory_order_acq_rel) != 1)
         return;
-    fr_params_destroy(address->params);
+    fr_params_release(address->params);
+    fr_asked_release(address->asked);
     fr_loader_release(address->loader);
     free(address);
 }

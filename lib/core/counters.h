@@ -11,6 +11,9 @@
     X(streams_opened)                                                                                        \
     X(streams_refused)                                                                                       \
     X(streams_denied)                                                                                        \
+    X(guards)                                                                                                \
+    X(guards_failed)                                                                                         \
+    X(streams_moved)                                                                                         \
     X(loads)                                                                                                 \
     X(loads_failed)                                                                                          \
     X(loads_timed_out)                                                                                       \
@@ -18,6 +21,10 @@
     X(loads_collapsed)                                                                                       \
     X(loads_late)                                                                                            \
     X(loop_holds)                                                                                            \
+    X(cache_hits)                                                                                            \
+    X(cache_misses)                                                                                          \
+    X(cache_refused)                                                                                         \
+    X(cache_evicted)                                                                                         \
     X(snapshots_pushed)                                                                                      \
     X(snapshots_skipped)                                                                                     \
     X(bytes_sent)                                                                                            \

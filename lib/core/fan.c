@@ -58,7 +58,7 @@ static bool post_to_feed(struct fr_fan *fan)
 
 static struct fr_worker *find_home(struct fr_fan *fan)
 {
-    if (!fan->address->loader->options.shared)
+    if (!fr_loader_shares(fan->address->loader))
         return fr_worker_acquire(fan->worker);
     return fr_topics_home(topics_of(fan), fan->topic);
 }
@@ -106,7 +106,7 @@ static struct fr_fan *new_fan(struct fr_worker *worker, struct fr_address *addre
     pthread_mutex_init(&fan->lock, NULL);
     fan->to_feed.deliver = deliver_to_feed;
     fan->to_views.deliver = deliver_to_views;
-    if (address->loader->options.shared)
+    if (fr_loader_shares(address->loader))
         fr_map_put(&worker->fans, address->key, &fan->node);
     return fan;
 }
@@ -114,7 +114,7 @@ static struct fr_fan *new_fan(struct fr_worker *worker, struct fr_address *addre
 enum freshet_status fr_fan_get(struct fr_worker *worker, struct fr_address *address, struct fr_fan **out)
 {
     struct fr_map_node *node =
-        address->loader->options.shared ? fr_map_get(&worker->fans, address->key) : NULL;
+        fr_loader_shares(address->loader) ? fr_map_get(&worker->fans, address->key) : NULL;
     if (node != NULL) {
         *out = FR_CONTAINER(node, struct fr_fan, node);
         return FRESHET_OK;
@@ -145,7 +145,7 @@ void fr_fan_join(struct fr_fan *fan, struct fr_view *view)
 static void close_fan(struct fr_fan *fan)
 {
     fan->closed = true;
-    if (fan->address->loader->options.shared)
+    if (fr_loader_shares(fan->address->loader))
         fr_map_remove(&fan->worker->fans, &fan->node);
     fr_list_remove(&fan->sweep);
     release_show(&fan->show);
@@ -264,6 +264,21 @@ bool fr_fan_sweep(struct fr_worker *worker, size_t limit)
     /* A large fan's slice is over: the others' turn. */
     fr_list_append(&worker->sweeping, fr_list_shift(&worker->sweeping));
     return true;
+}
+
+struct fr_view *fr_fan_only_view(const struct fr_fan *fan)
+{
+    const struct fr_list *lists[] = {&fan->joining, &fan->behind, &fan->told};
+    for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
+        if (!fr_list_is_empty(lists[i]))
+            return FR_CONTAINER(lists[i]->next, struct fr_view, link);
+    return NULL;
+}
+
+void fr_fan_admitted(struct fr_fan *fan)
+{
+    if (fan->feed != NULL)
+        fr_feed_admitted(fan->feed);
 }
 
 /* ---- the feed's side ---- */

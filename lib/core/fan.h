@@ -76,6 +76,11 @@ void fr_fan_show(struct fr_fan *fan, const struct fr_show *show, bool answers);
  * streams end. The feed's side gives its reference up. */
 void fr_fan_lose(struct fr_fan *fan, enum freshet_close_reason reason);
 
+/* The view of a feed of one connection. */
+struct fr_view *fr_fan_only_view(const struct fr_fan *fan);
+/* Its guards have allowed the load that waits for them. */
+void fr_fan_admitted(struct fr_fan *fan);
+
 /* Tells views of what is new, at most `limit` of them; true: there are more. */
 bool fr_fan_sweep(struct fr_worker *worker, size_t limit);
 

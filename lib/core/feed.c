@@ -1,6 +1,7 @@
 #include "core/feed_internal.h"
 
 #include "base/log.h"
+#include "core/admission.h"
 #include "core/fan.h"
 #include <assert.h>
 #include <stdlib.h>
@@ -41,7 +42,9 @@ static enum freshet_load_cause choose_cause(const struct fr_feed *feed)
         return feed->held_back ? FRESHET_CAUSE_INTERVAL : FRESHET_CAUSE_PUBLISH;
     if (fr_feed_is_marked(feed, FRESHET_CAUSE_GAP))
         return FRESHET_CAUSE_GAP;
-    return fr_feed_is_marked(feed, FRESHET_CAUSE_RETRY) ? FRESHET_CAUSE_RETRY : FRESHET_CAUSE_CONNECT;
+    if (fr_feed_is_marked(feed, FRESHET_CAUSE_RETRY))
+        return FRESHET_CAUSE_RETRY;
+    return fr_feed_is_marked(feed, FRESHET_CAUSE_SETTLE) ? FRESHET_CAUSE_SETTLE : FRESHET_CAUSE_CONNECT;
 }
 
 /* When the running load has to be looked at: its time is up, or it is out for long. */
@@ -62,9 +65,24 @@ static void fail_to_start(struct fr_feed *feed)
     decide(feed);
 }
 
-static void start(struct fr_feed *feed)
+/* The admission of the one connection; NULL: no guards, or several. */
+static struct fr_admission *admission_of(const struct fr_feed *feed)
 {
-    enum freshet_load_cause cause = choose_cause(feed);
+    if (fr_loader_shares(feed->address->loader) || !fr_feed_has_audience(feed))
+        return NULL;
+    struct fr_view *view = fr_fan_only_view(FR_CONTAINER(feed->fans.next, struct fr_fan, in_feed));
+    return view == NULL ? NULL : view->admission;
+}
+
+static struct fr_attribute *attributes_of(const struct fr_feed *feed)
+{
+    struct fr_admission *admission = admission_of(feed);
+    return admission == NULL ? NULL : fr_attribute_acquire(admission->attributes);
+}
+
+/* From here on the marks are for the load after this one. Returns the body of the newest message. */
+static struct fr_bytes *take_marks(struct fr_feed *feed)
+{
     struct fr_bytes *body = feed->body;
     feed->running_publishes = feed->publishes;
     feed->running_published_us = feed->published_us;
@@ -73,9 +91,19 @@ static void start(struct fr_feed *feed)
     feed->body = NULL;
     clear_marks(feed);
     feed->confirmed_at_begin = fr_feed_is_confirmed(feed);
+    feed->settle_us = INT64_MAX;
+    return body;
+}
+
+static void start(struct fr_feed *feed)
+{
+    enum freshet_load_cause cause = choose_cause(feed);
+    struct fr_bytes *body = take_marks(feed);
     feed->began_us = fr_feed_now_us(feed);
     feed->overdue = false;
+    feed->admitted = false;
     feed->state = FR_FEED_LOADING;
+    feed->load->attributes = attributes_of(feed);
     set_load_timer(feed);
     if (fr_load_start(feed->load, cause, feed->running_publishes, body))
         return;
@@ -86,9 +114,30 @@ static void start(struct fr_feed *feed)
     fail_to_start(feed);
 }
 
+/* Instead of a load. */
+static void use_cached(struct fr_feed *feed, struct fr_bytes *bytes)
+{
+    feed->state = FR_FEED_IDLE;
+    fr_bytes_release(take_marks(feed));
+    fr_feed_succeed(feed, bytes);
+    fr_bytes_release(bytes);
+    decide(feed);
+}
+
 static void begin(struct fr_feed *feed)
 {
+    struct fr_admission *admission = admission_of(feed);
     fr_timers_cancel(&feed->worker->timers, &feed->timer);
+    if (admission != NULL && !feed->admitted) {
+        feed->state = FR_FEED_CHECKING;
+        fr_admission_run(admission);
+        return;
+    }
+    struct fr_bytes *cached = fr_feed_find_cached(feed);
+    if (cached != NULL) {
+        use_cached(feed, cached);
+        return;
+    }
     feed->load = fr_load_new(feed->worker, feed, feed->address);
     if (feed->load == NULL)
         fail_to_start(feed);
@@ -98,17 +147,34 @@ static void begin(struct fr_feed *feed)
         feed->state = FR_FEED_QUEUED;
 }
 
+void fr_feed_admitted(struct fr_feed *feed)
+{
+    if (feed->state != FR_FEED_CHECKING)
+        return;
+    feed->state = FR_FEED_IDLE;
+    feed->admitted = true;
+    decide(feed);
+}
+
 void fr_feed_granted(struct fr_feed *feed)
 {
     assert(feed->state == FR_FEED_QUEUED);
-    start(feed);
+    /* Another loader may have answered meanwhile. */
+    struct fr_bytes *cached = fr_feed_find_cached(feed);
+    if (cached == NULL) {
+        start(feed);
+        return;
+    }
+    fr_load_withdraw(feed->load);
+    feed->load = NULL;
+    use_cached(feed, cached);
 }
 
 /* The earliest time for the next load; INT64_MAX: none is wanted. */
 static int64_t due_us(struct fr_feed *feed)
 {
     if (feed->marks == 0 && fr_feed_is_confirmed(feed))
-        return INT64_MAX;
+        return feed->settle_us;
     /* After a refusal there is nothing to wait for. */
     int64_t at = feed->watch->state == FR_TOPIC_WAITING ? fr_feed_grace_end_us(feed) : INT64_MIN;
     if (feed->marks == 0 && feed->bus_error)
@@ -149,7 +215,7 @@ static void decide(struct fr_feed *feed)
         rest(feed);
         return;
     }
-    if (feed->state == FR_FEED_QUEUED || feed->state == FR_FEED_LOADING)
+    if (feed->state == FR_FEED_CHECKING || feed->state == FR_FEED_QUEUED || feed->state == FR_FEED_LOADING)
         return;
     int64_t at = due_us(feed);
     if (at == INT64_MAX) {
@@ -157,7 +223,7 @@ static void decide(struct fr_feed *feed)
         feed->state = FR_FEED_IDLE;
     } else if (at <= fr_feed_now_us(feed)) {
         if (feed->marks == 0)
-            fr_feed_mark(feed, FRESHET_CAUSE_GAP);
+            fr_feed_mark(feed, fr_feed_is_confirmed(feed) ? FRESHET_CAUSE_SETTLE : FRESHET_CAUSE_GAP);
         begin(feed);
     } else {
         feed->state = FR_FEED_PAUSED;
@@ -278,7 +344,7 @@ void fr_feed_detach(struct fr_feed *feed, struct fr_fan *fan)
         return;
     decide(feed);
     fr_watch_lose(feed->watch);
-    if (!fr_feed_options(feed)->shared)
+    if (!fr_loader_shares(feed->address->loader))
         fr_feed_destroy(feed);
 }
 
@@ -296,9 +362,11 @@ static enum freshet_status new_feed(struct fr_worker *worker, struct fr_address 
     feed->watch = watch;
     feed->address = fr_address_acquire(address);
     feed->timer.expire = expire;
+    feed->settle_us = INT64_MAX;
+    feed->admitted = true; /* the guards that let the stream in count for its first load */
     fr_list_init(&feed->fans);
     fr_list_append(&watch->feeds, &feed->in_watch);
-    if (fr_feed_options(feed)->shared)
+    if (fr_loader_shares(feed->address->loader))
         fr_map_put(&worker->feeds, address->key, &feed->node);
     fr_count(&worker->counters.feeds, 1);
     *out = feed;
@@ -310,7 +378,7 @@ enum freshet_status fr_feed_get(struct fr_worker *worker, struct fr_address *add
 {
     struct fr_watch *watch;
     struct fr_map_node *node =
-        address->loader->options.shared ? fr_map_get(&worker->feeds, address->key) : NULL;
+        fr_loader_shares(address->loader) ? fr_map_get(&worker->feeds, address->key) : NULL;
     if (node != NULL) {
         *out = FR_CONTAINER(node, struct fr_feed, node);
         return FRESHET_OK;
@@ -334,7 +402,7 @@ void fr_feed_destroy(struct fr_feed *feed)
         fr_load_drop(feed->load);
     if (feed->abandoned != NULL)
         fr_load_drop(feed->abandoned);
-    if (fr_feed_options(feed)->shared)
+    if (fr_loader_shares(feed->address->loader))
         fr_map_remove(&worker->feeds, &feed->node);
     fr_list_remove(&feed->in_watch);
     clear_marks(feed);

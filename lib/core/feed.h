@@ -11,6 +11,7 @@
 #include "core/frame.h"
 #include "core/watch.h"
 #include "core/worker_internal.h"
+#include <freshet/cache.h>
 #include <freshet/loader.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -21,6 +22,7 @@ struct fr_load;
 enum fr_feed_state {
     FR_FEED_IDLE = 0, /* nothing to load */
     FR_FEED_PAUSED,   /* marked; the timer says when it may load */
+    FR_FEED_CHECKING, /* of one connection: its guards are asked whether it may load */
     FR_FEED_QUEUED,   /* at the gate */
     FR_FEED_LOADING,
     FR_FEED_LINGERING /* shared, and nobody to load for; the timer says when it goes */
@@ -46,11 +48,13 @@ struct fr_feed {
     struct fr_bytes *body;
     int64_t published_us;
     bool held_back; /* min_interval_ms kept a publish waiting */
+    bool admitted;  /* the guards have allowed the next load */
 
     /* The load that runs. */
     uint64_t running_publishes;
     int64_t running_published_us;
     bool confirmed_at_begin;
+    struct freshet_cache_token token; /* to put its answer */
 
     /* What clients are shown. */
     struct fr_bytes *snapshot; /* the frame; NULL: none yet */
@@ -64,6 +68,7 @@ struct fr_feed {
 
     unsigned failures; /* in a row */
     int64_t failed_us, retry_us, began_us, poll_us;
+    int64_t settle_us; /* when state behind lagging replicas is looked at once more; INT64_MAX: not */
 };
 
 /* A fan asks to be served: attaches it if it is not, and answers it now or after the next load. */
@@ -77,6 +82,8 @@ void fr_feed_destroy(struct fr_feed *feed);
 
 /* From its watch. */
 void fr_feed_event(struct fr_feed *feed, const struct fr_event *event);
+/* Its connection's guards have allowed it. */
+void fr_feed_admitted(struct fr_feed *feed);
 /* From its load. */
 void fr_feed_granted(struct fr_feed *feed);
 void fr_feed_answered(struct fr_feed *feed, struct fr_load *load);

@@ -51,7 +51,14 @@ void fr_feed_show(struct fr_feed *feed);
 void fr_feed_raise_error(struct fr_feed *feed, const char *code, const char *text, bool again);
 /* The load failed: says so, and marks the feed for a retry. */
 void fr_feed_fail(struct fr_feed *feed, const char *code, const char *text);
+/* A snapshot's bytes are there; NULL: it has not changed. */
+void fr_feed_succeed(struct fr_feed *feed, struct fr_bytes *bytes);
 /* What an answer means for clients and for the marks. */
 void fr_feed_take_result(struct fr_feed *feed, const struct fr_load *load);
+
+/* The loader's cache, if it has one: bytes that make a load unnecessary, with a reference to them, or NULL. */
+struct fr_bytes *fr_feed_find_cached(struct fr_feed *feed);
+/* Stores what a load answered, for others. */
+void fr_feed_keep_cached(struct fr_feed *feed, struct fr_bytes *bytes);
 
 #endif

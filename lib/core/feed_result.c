@@ -99,7 +99,7 @@ static void note_push(struct fr_feed *feed)
                          fr_clock_wall_us() - feed->running_published_us);
 }
 
-static void succeed(struct fr_feed *feed, struct fr_bytes *bytes)
+void fr_feed_succeed(struct fr_feed *feed, struct fr_bytes *bytes)
 {
     struct fr_version version = feed->version;
     if (bytes != NULL)
@@ -120,6 +120,8 @@ static void succeed(struct fr_feed *feed, struct fr_bytes *bytes)
     bool push = changed || healed || published;
     if (push)
         note_push(feed);
+    if (feed->running_publishes > 0 && fr_feed_options(feed)->settle_ms != 0)
+        feed->settle_us = fr_feed_now_us(feed) + (int64_t)fr_feed_options(feed)->settle_ms * FR_US_PER_MS;
     feed->failures = 0;
     if (fr_feed_is_confirmed(feed) || (!feed->bus_error && is_in_grace(feed)))
         clear_error(feed);
@@ -132,8 +134,10 @@ static void succeed(struct fr_feed *feed, struct fr_bytes *bytes)
 void fr_feed_take_result(struct fr_feed *feed, const struct fr_load *load)
 {
     bool cancelled = atomic_load_explicit(&load->cancelled, memory_order_relaxed);
+    if (load->answer == FRESHET_OK)
+        fr_feed_keep_cached(feed, load->bytes);
     if (load->answer == FRESHET_OK || (load->answer == FRESHET_STALE && feed->snapshot != NULL))
-        succeed(feed, load->bytes);
+        fr_feed_succeed(feed, load->bytes);
     else if (cancelled && !feed->timed_out)
         fr_feed_mark(feed, FRESHET_CAUSE_CONNECT); /* it was told that nobody waits; somebody may by now */
     else if (load->answer == FRESHET_TOO_LARGE)

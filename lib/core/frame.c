@@ -149,15 +149,20 @@ struct fr_bytes *fr_frame_load_error(struct freshet_span code, struct freshet_sp
     return wrap(&event);
 }
 
-struct fr_bytes *fr_frame_end(struct freshet_span code, int64_t retry_ms)
+struct fr_bytes *fr_frame_end(const struct fr_end *end)
 {
     struct fr_buffer event = {0};
     fr_buffer_print(&event, "event: end\ndata: {\"code\":");
-    print_json(&event, code);
-    if (retry_ms < 0)
-        fr_buffer_print(&event, ",\"retry_ms\":null}\n\n");
+    print_json(&event, end->code);
+    if (end->retry_ms < 0)
+        fr_buffer_print(&event, ",\"retry_ms\":null");
     else
-        fr_buffer_print(&event, ",\"retry_ms\":%lld}\n\n", (long long)retry_ms);
+        fr_buffer_print(&event, ",\"retry_ms\":%lld", (long long)end->retry_ms);
+    if (end->location.len > 0) {
+        fr_buffer_print(&event, ",\"location\":");
+        print_json(&event, end->location);
+    }
+    fr_buffer_print(&event, "}\n\n");
     return wrap(&event);
 }
 

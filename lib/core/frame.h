@@ -27,8 +27,13 @@ bool fr_version_parse(struct freshet_span text, struct fr_version *version);
 struct fr_bytes *fr_frame_snapshot(const struct fr_version *version, struct freshet_span bytes);
 /* Event `load-error`. Both texts go into JSON. */
 struct fr_bytes *fr_frame_load_error(struct freshet_span code, struct freshet_span message);
-/* Event `end`; retry_ms below 0: null, don't come back. */
-struct fr_bytes *fr_frame_end(struct freshet_span code, int64_t retry_ms);
+/* Event `end`. */
+struct fr_end {
+    struct freshet_span code;
+    int64_t retry_ms;             /* below 0: null, don't come back */
+    struct freshet_span location; /* empty: none */
+};
+struct fr_bytes *fr_frame_end(const struct fr_end *end);
 /* A comment line; `text` without line ends. */
 struct fr_bytes *fr_frame_comment(struct freshet_span text);
 

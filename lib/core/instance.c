@@ -3,9 +3,12 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/random.h"
+#include "core/cache.h"
+#include "core/check.h"
 #include "core/load.h"
 #include "core/loader.h"
 #include "core/publish.h"
+#include "core/use.h"
 #include "core/worker_internal.h"
 #include <assert.h>
 #include <inttypes.h>
@@ -18,6 +21,7 @@
 #define DEFAULT_SUBSCRIBE_GRACE_MS 250
 #define DEFAULT_POLL_WHILE_DOWN_MS 5000
 #define DEFAULT_LINGER_MS          5000
+#define DEFAULT_GUARD_INTERVAL_MS  30000
 
 static int64_t read_clock(void *user)
 {
@@ -70,6 +74,7 @@ static enum freshet_status read_options(struct freshet *freshet, const struct fr
     set_default(&freshet->options.max_snapshot_bytes, DEFAULT_SNAPSHOT_BYTES);
     set_default(&freshet->options.subscribe_grace_ms, DEFAULT_SUBSCRIBE_GRACE_MS);
     set_default(&freshet->options.poll_while_down_ms, DEFAULT_POLL_WHILE_DOWN_MS);
+    set_default(&freshet->options.guard_interval_ms, DEFAULT_GUARD_INTERVAL_MS);
     set_default(&freshet->options.linger_ms, DEFAULT_LINGER_MS);
     return FRESHET_OK;
 }
@@ -147,9 +152,12 @@ static void free_freshet(struct freshet *freshet)
 {
     while (!fr_list_is_empty(&freshet->loaders))
         fr_loader_release(FR_CONTAINER(fr_list_shift(&freshet->loaders), struct freshet_loader, link));
+    while (!fr_list_is_empty(&freshet->uses))
+        fr_use_destroy(FR_CONTAINER(fr_list_shift(&freshet->uses), struct fr_use, link));
     fr_pool_destroy(freshet->pool);
     freshet_bus_destroy(freshet->bus);
     fr_topics_deinit(&freshet->topics);
+    fr_peers_deinit(&freshet->peers);
     pthread_mutex_destroy(&freshet->lock);
     free(freshet);
 }
@@ -161,6 +169,8 @@ static struct freshet *new_freshet(void)
         return NULL;
     fr_list_init(&freshet->workers);
     fr_list_init(&freshet->loaders);
+    fr_list_init(&freshet->caches);
+    fr_list_init(&freshet->uses);
     pthread_mutex_init(&freshet->lock, NULL);
     atomic_init(&freshet->bus_state, FRESHET_BUS_DOWN);
     freshet->now_us = read_clock;
@@ -181,6 +191,9 @@ enum freshet_status freshet_new(struct freshet **out, const struct freshet_optio
         error->text[0] = '\0';
     enum freshet_status status = read_options(freshet, options, error);
     if (fr_topics_init(&freshet->topics, &freshet->workers, freshet->options.max_topics) != FRESHET_OK)
+        status = FRESHET_NO_MEMORY;
+    freshet->topics.new_per_s = freshet->options.max_new_topics_per_s;
+    if (!fr_peers_init(&freshet->peers))
         status = FRESHET_NO_MEMORY;
     if (status == FRESHET_OK && freshet->bus == NULL)
         status = freshet_memory_bus_new(&freshet->bus, NULL);
@@ -208,6 +221,8 @@ void freshet_destroy(struct freshet *freshet, uint32_t deadline_ms)
     freshet->bus->ops->stop(freshet->bus, deadline_ms);
     fr_pool_stop(freshet->pool, deadline_us);
     fr_load_revoke_all(freshet);
+    fr_check_revoke_all(freshet);
+    fr_cache_detach_all(freshet);
     free_freshet(freshet);
 }
 

@@ -4,6 +4,7 @@
 
 #include "base/list.h"
 #include "core/counters.h"
+#include "core/peers.h"
 #include "core/pool.h"
 #include "core/topics.h"
 #include <freshet/instance.h>
@@ -18,11 +19,13 @@ struct freshet {
     struct fr_pool *pool;
     struct fr_topics topics;
     struct fr_list workers; /* under topics.lock */
-    pthread_mutex_t lock;   /* loaders */
-    struct fr_list loaders;
-    char publisher[17]; /* 16 hex digits, new for each instance */
+    pthread_mutex_t lock;   /* loaders, uses, caches */
+    struct fr_list loaders, caches;
+    struct fr_list uses; /* guards of routes, in the order they were added */
+    char publisher[17];  /* 16 hex digits, new for each instance */
     atomic_uint_fast64_t sequence;
     atomic_size_t streams;
+    struct fr_peers peers;
     atomic_int bus_state;
     atomic_bool closing;
     struct fr_counters counters; /* of all threads without a worker */

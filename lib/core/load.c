@@ -8,25 +8,17 @@
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #define LOOP_HOLD_US (50 * FR_US_PER_MS)
 
-/* Handles outlive freshets, so their table belongs to the process. Generations never repeat; slots do.
- * Whoever holds the lock and finds a load here knows that its freshet is alive. */
-static struct {
-    pthread_mutex_t lock;
-    struct fr_load **slots;
-    uint32_t capacity, used;
-    uint32_t next; /* where the search for a free slot begins */
-    uint64_t generation;
-} table = {.lock = PTHREAD_MUTEX_INITIALIZER};
+static struct fr_handles table = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 static void release(struct fr_load *load)
 {
     if (atomic_fetch_sub_explicit(&load->references, 1, memory_order_acq_rel) != 1)
         return;
     fr_bytes_release(load->message);
+    fr_attribute_release(load->attributes);
     fr_bytes_release(load->bytes);
     fr_address_release(load->address);
     fr_worker_release(load->worker);
@@ -38,48 +30,15 @@ static void acquire(struct fr_load *load)
     atomic_fetch_add_explicit(&load->references, 1, memory_order_relaxed);
 }
 
-static bool grow_table(void)
-{
-    uint32_t capacity = table.capacity == 0 ? 64 : table.capacity * 2;
-    struct fr_load **slots = realloc(table.slots, capacity * sizeof(struct fr_load *));
-    if (slots == NULL)
-        return false;
-    memset(slots + table.capacity, 0, (capacity - table.capacity) * sizeof(struct fr_load *));
-    table.next = table.capacity;
-    table.slots = slots;
-    table.capacity = capacity;
-    return true;
-}
-
-static bool hand_out(struct fr_load *load)
-{
-    pthread_mutex_lock(&table.lock);
-    bool room = table.used < table.capacity || grow_table();
-    if (room) {
-        while (table.slots[table.next] != NULL)
-            table.next = (table.next + 1) % table.capacity;
-        table.slots[table.next] = load;
-        table.used++;
-        load->handle = (struct freshet_load){.generation = ++table.generation, .slot = table.next};
-    }
-    pthread_mutex_unlock(&table.lock);
-    return room;
-}
-
 /* Under the table's lock. */
 static struct fr_load *look_up(struct freshet_load handle)
 {
-    if (handle.slot >= table.capacity)
-        return NULL;
-    struct fr_load *load = table.slots[handle.slot];
-    return load != NULL && load->handle.generation == handle.generation ? load : NULL;
+    return fr_handles_find(&table, (struct fr_handle){handle.generation, handle.slot});
 }
 
-static void take_back(struct fr_load *load)
+static struct freshet_load public_handle(const struct fr_load *load)
 {
-    table.slots[load->handle.slot] = NULL;
-    table.next = load->handle.slot;
-    table.used--;
+    return (struct freshet_load){.generation = load->handle.generation, .slot = load->handle.slot};
 }
 
 struct fr_load *fr_load_new(struct fr_worker *worker, struct fr_feed *feed, struct fr_address *address)
@@ -106,7 +65,7 @@ static struct fr_gate *gate(const struct fr_load *load)
 
 bool fr_load_enter(struct fr_load *load)
 {
-    return fr_gate_enter(gate(load), &load->place, load->address->loader->options.shared);
+    return fr_gate_enter(gate(load), &load->place, fr_loader_shares(load->address->loader));
 }
 
 static void deliver_grant(struct fr_mail *mail)
@@ -133,7 +92,7 @@ static void call_loop(struct fr_load *load)
 {
     const struct freshet_loader *loader = load->address->loader;
     int64_t begin = fr_worker_now_us(load->worker);
-    loader->options.load(load->handle, &load->context, loader->options.user);
+    loader->options.load(public_handle(load), &load->context, loader->options.user);
     int64_t held = fr_worker_now_us(load->worker) - begin;
     if (held <= LOOP_HOLD_US)
         return;
@@ -147,9 +106,9 @@ static void call_pool(struct fr_job *job, bool abandoned)
     struct fr_load *load = FR_CONTAINER(job, struct fr_load, job);
     const struct freshet_loader_options *options = &load->address->loader->options;
     if (abandoned)
-        freshet_load_fail(load->handle, "closed", NULL);
+        freshet_load_fail(public_handle(load), "closed", NULL);
     else
-        options->load(load->handle, &load->context, options->user);
+        options->load(public_handle(load), &load->context, options->user);
     release(load);
 }
 
@@ -160,10 +119,18 @@ static void describe(struct fr_load *load, enum freshet_load_cause cause, uint64
     load->message = body;
     load->context = (struct freshet_load_context){.loader = load->address->name,
                                                   .topic = load->address->topic,
+                                                  .identity = load->address->identity,
                                                   .cause = cause,
                                                   .publishes = publishes,
                                                   .deadline_us = INT64_MAX,
                                                   .internal = load};
+    if (load->address->asked != NULL) {
+        load->request = (struct freshet_request){.asked = load->address->asked,
+                                                 .params = load->address->params,
+                                                 .route = loader->route,
+                                                 .attributes = load->attributes};
+        load->context.request = &load->request;
+    }
     if (loader->options.timeout_ms != 0)
         load->context.deadline_us = load->began_us + (int64_t)loader->options.timeout_ms * FR_US_PER_MS;
     /* What is not in our format is a signal: the message stays empty. */
@@ -176,7 +143,7 @@ bool fr_load_start(struct fr_load *load, enum freshet_load_cause cause, uint64_t
 {
     load->began_us = fr_worker_now_us(load->worker);
     describe(load, cause, publishes, body);
-    if (!hand_out(load)) {
+    if (!fr_handles_add(&table, load, &load->handle)) {
         fr_bytes_release(body);
         load->message = NULL;
         return false;
@@ -278,7 +245,7 @@ static enum freshet_status finish(struct freshet_load handle, const struct answe
     pthread_mutex_lock(&table.lock);
     struct fr_load *load = look_up(handle);
     if (load != NULL) {
-        take_back(load);
+        fr_handles_remove(&table, load->handle);
         status = write_answer(load, answer);
         written = true;
         if (atomic_load(&load->abandoned))
@@ -324,17 +291,10 @@ enum freshet_status freshet_load_unchanged(struct freshet_load handle)
     return finish(handle, &(struct answer){.status = FRESHET_STALE});
 }
 
-static bool is_code(const char *code)
-{
-    size_t len = code == NULL ? 0 : strlen(code);
-    return len > 0 && len < sizeof(((struct fr_load *)0)->code) &&
-           strspn(code, "abcdefghijklmnopqrstuvwxyz0123456789-") == len;
-}
-
 enum freshet_status freshet_load_fail(struct freshet_load handle, const char *code, const char *message)
 {
     struct answer answer = {
-        .status = FRESHET_REFUSED, .code = is_code(code) ? code : "load-failed", .text = message};
+        .status = FRESHET_REFUSED, .code = fr_code_is_valid(code) ? code : "load-failed", .text = message};
     enum freshet_status status = finish(handle, &answer);
     return status == FRESHET_REFUSED ? FRESHET_OK : status;
 }
@@ -359,18 +319,14 @@ void fr_load_revoke_all(const struct freshet *freshet)
 {
     pthread_mutex_lock(&table.lock);
     for (uint32_t i = 0; i < table.capacity; i++) {
-        struct fr_load *load = table.slots[i];
+        struct fr_load *load = table.slots[i].entry;
         if (load == NULL || load->worker->freshet != freshet)
             continue;
         atomic_store_explicit(&load->cancelled, true, memory_order_relaxed);
-        take_back(load);
+        fr_handles_remove(&table, load->handle);
         release(load); /* the application's */
         release(load); /* the feed's: every worker has left */
     }
-    if (table.used == 0) {
-        free(table.slots);
-        table.slots = NULL;
-        table.capacity = 0;
-    }
+    fr_handles_trim(&table);
     pthread_mutex_unlock(&table.lock);
 }

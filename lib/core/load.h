@@ -7,7 +7,9 @@
 #include "base/list.h"
 #include "base/mailbox.h"
 #include "core/address.h"
+#include "core/handles.h"
 #include "core/pool.h"
+#include "core/request.h"
 #include "core/worker_internal.h"
 #include <freshet/loader.h>
 #include <stdatomic.h>
@@ -38,7 +40,9 @@ struct fr_load {
     atomic_bool abandoned; /* its feed goes on without it; still counted as out */
 
     /* Set before it runs, then read-only. */
-    struct freshet_load handle;
+    struct fr_handle handle;
+    struct fr_attribute *attributes; /* what guards found; a reference */
+    struct freshet_request request;
     struct freshet_load_context context;
     struct fr_bytes *message;
     size_t max_snapshot_bytes;

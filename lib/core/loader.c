@@ -1,14 +1,17 @@
 #include "core/loader.h"
 
 #include "base/log.h"
+#include "core/cache.h"
 #include "core/instance.h"
 #include "core/load.h"
+#include "core/use.h"
 #include "core/view.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define DEFAULT_LOOP_LOADS 64
+#define MOST_HEADERS       16
 
 struct freshet_loader *fr_loader_acquire(struct freshet_loader *loader)
 {
@@ -21,8 +24,13 @@ void fr_loader_release(struct freshet_loader *loader)
     if (loader == NULL || atomic_fetch_sub_explicit(&loader->references, 1, memory_order_acq_rel) != 1)
         return;
     fr_gate_deinit(&loader->gate);
+    freshet_cache_release(loader->options.cache);
     fr_pattern_destroy(loader->route);
     fr_pattern_destroy(loader->channel);
+    for (char **header = loader->headers; header != NULL && *header != NULL; header++)
+        free(*header);
+    free(loader->headers);
+    free(loader->guards);
     free(loader->name);
     free(loader);
 }
@@ -33,7 +41,14 @@ static bool is_name(const char *name)
     return name != NULL && name[0] != '\0' && strspn(name, allowed) == strlen(name);
 }
 
-static enum freshet_status check(const struct freshet_loader_options *options, struct freshet_error *error)
+static bool is_header(const char *name)
+{
+    static const char allowed[] = "abcdefghijklmnopqrstuvwxyz0123456789-_";
+    return name[0] != '\0' && strspn(name, allowed) == strlen(name);
+}
+
+static enum freshet_status check(const struct freshet *freshet, const struct freshet_loader_options *options,
+                                 struct freshet_error *error)
 {
     if (options->size != sizeof(*options))
         return fr_fail(error, FRESHET_INVALID,
@@ -47,7 +62,19 @@ static enum freshet_status check(const struct freshet_loader_options *options, s
         return fr_fail(error, FRESHET_INVALID, "loader %s: load is missing", options->name);
     if ((options->channel == NULL) == (options->topic == NULL))
         return fr_fail(error, FRESHET_INVALID, "loader %s: set one of channel and topic", options->name);
-    return FRESHET_OK;
+    if (options->shared && options->identity != NULL)
+        return fr_fail(error, FRESHET_INVALID, "loader %s: set one of shared and identity", options->name);
+    if (options->cache != NULL && !options->shared && options->identity == NULL)
+        return fr_fail(error, FRESHET_INVALID, "loader %s: cache is for shared feeds", options->name);
+    if (options->cache != NULL && options->cache->freshet != freshet)
+        return fr_fail(error, FRESHET_INVALID, "loader %s: the cache is another freshet's", options->name);
+    size_t headers = 0;
+    while (options->headers != NULL && options->headers[headers] != NULL)
+        if (!is_header(options->headers[headers++]) || headers > MOST_HEADERS)
+            return fr_fail(error, FRESHET_INVALID,
+                           "loader %s: headers are names in lower case, at most %d of them", options->name,
+                           MOST_HEADERS);
+    return fr_guards_check(options->use, options->use_count, options->name, error);
 }
 
 static unsigned limit_loads(const struct freshet *freshet, const struct freshet_loader_options *options)
@@ -60,6 +87,31 @@ static unsigned limit_loads(const struct freshet *freshet, const struct freshet_
     return wanted != 0 && wanted < most ? wanted : most;
 }
 
+static bool copy_guards(struct freshet_loader *loader, const struct freshet_loader_options *options)
+{
+    if (options->use_count == 0)
+        return true;
+    loader->guards = calloc(options->use_count, sizeof(*loader->guards));
+    if (loader->guards == NULL)
+        return false;
+    memcpy(loader->guards, options->use, options->use_count * sizeof(*loader->guards));
+    loader->guard_count = options->use_count;
+    return true;
+}
+
+static bool copy_headers(struct freshet_loader *loader, const struct freshet_loader_options *options)
+{
+    if (options->headers == NULL)
+        return true;
+    loader->headers = calloc(MOST_HEADERS + 1, sizeof(*loader->headers));
+    if (loader->headers == NULL)
+        return false;
+    for (size_t i = 0; options->headers[i] != NULL; i++)
+        if ((loader->headers[i] = strdup(options->headers[i])) == NULL)
+            return false;
+    return true;
+}
+
 static enum freshet_status make(const struct freshet *freshet, const struct freshet_loader_options *options,
                                 struct freshet_loader **out, struct freshet_error *error)
 {
@@ -69,16 +121,21 @@ static enum freshet_status make(const struct freshet *freshet, const struct fres
     atomic_init(&loader->references, 1);
     fr_gate_init(&loader->gate, limit_loads(freshet, options), fr_load_grant);
     loader->options = *options;
-    /* Both default to none. */
+    if (options->cache != NULL)
+        fr_cache_acquire(options->cache);
+    /* These default to none. */
     if (options->timeout_ms == FRESHET_NEVER)
         loader->options.timeout_ms = 0;
     if (options->min_interval_ms == FRESHET_NEVER)
         loader->options.min_interval_ms = 0;
+    if (options->settle_ms == FRESHET_NEVER)
+        loader->options.settle_ms = 0;
     enum freshet_status status = fr_pattern_new(&loader->route, options->route, error);
     if (status == FRESHET_OK && options->channel != NULL)
         status = fr_pattern_new(&loader->channel, freshet_channel_name(options->channel), error);
     loader->name = strdup(options->name);
-    if (status == FRESHET_OK && loader->name == NULL)
+    if (status == FRESHET_OK &&
+        (loader->name == NULL || !copy_guards(loader, options) || !copy_headers(loader, options)))
         status = FRESHET_NO_MEMORY;
     if (status != FRESHET_OK) {
         fr_loader_release(loader);
@@ -113,7 +170,7 @@ enum freshet_status freshet_loader_new(struct freshet *freshet, const struct fre
     if (out == NULL)
         out = &ignored;
     *out = NULL;
-    enum freshet_status status = check(options, error);
+    enum freshet_status status = check(freshet, options, error);
     if (status == FRESHET_OK)
         status = make(freshet, options, &loader, error);
     if (status != FRESHET_OK)
@@ -140,10 +197,10 @@ static enum freshet_status try_route(struct freshet_loader *candidate, struct fr
     if (status != FRESHET_OK)
         return status;
     if (*best != NULL && fr_pattern_compare((*best)->route, candidate->route) < 0) {
-        fr_params_destroy(matched);
+        fr_params_release(matched);
         return FRESHET_OK;
     }
-    fr_params_destroy(*params);
+    fr_params_release(*params);
     *params = matched;
     *best = candidate;
     return FRESHET_OK;
@@ -163,7 +220,7 @@ enum freshet_status fr_route_find(struct freshet *freshet, struct freshet_span r
     if (status == FRESHET_OK && *loader == NULL)
         return FRESHET_NOT_FOUND;
     if (status != FRESHET_OK) {
-        fr_params_destroy(*params);
+        fr_params_release(*params);
         *params = NULL;
     }
     return status;
@@ -174,6 +231,33 @@ static enum freshet_status refuse(struct freshet_refusal *refusal, int http_stat
     refusal->status = http_status;
     snprintf(refusal->code, sizeof(refusal->code), "%s", code);
     return FRESHET_REFUSED;
+}
+
+bool fr_code_is_valid(const char *code)
+{
+    size_t len = code == NULL ? 0 : strlen(code);
+    return len > 0 && len < sizeof(((struct freshet_refusal *)0)->code) &&
+           strspn(code, "abcdefghijklmnopqrstuvwxyz0123456789-") == len;
+}
+
+/* What the application left unsaid is filled in. */
+static enum freshet_status refused_by_application(struct freshet_refusal *refusal)
+{
+    bool final = refusal->status >= 400 && refusal->status <= 499;
+    char code[sizeof(refusal->code)];
+    memcpy(code, refusal->code, sizeof(code));
+    code[sizeof(code) - 1] = '\0';
+    return refuse(refusal, final ? refusal->status : 403, fr_code_is_valid(code) ? code : "refused");
+}
+
+bool fr_loader_shares(const struct freshet_loader *loader)
+{
+    return loader->options.shared || loader->options.identity != NULL;
+}
+
+bool fr_loader_looks(const struct freshet_loader *loader)
+{
+    return !fr_loader_shares(loader) || loader->options.topic != NULL || loader->options.identity != NULL;
 }
 
 /* The route's parameters that the channel knows. */
@@ -208,11 +292,22 @@ enum freshet_status fr_loader_topic(const struct freshet_loader *loader,
             return FRESHET_OK;
         return refuse(refusal, 400, "bad-topic");
     }
-    bool final = refusal->status >= 400 && refusal->status <= 499;
-    char code[sizeof(refusal->code)];
-    memcpy(code, refusal->code, sizeof(code));
-    code[sizeof(code) - 1] = '\0';
-    return refuse(refusal, final ? refusal->status : 403, code[0] == '\0' ? "refused" : code);
+    return refused_by_application(refusal);
+}
+
+enum freshet_status fr_loader_identity(const struct freshet_loader *loader,
+                                       const struct freshet_request *request,
+                                       struct freshet_identity *identity, struct freshet_refusal *refusal)
+{
+    *identity = (struct freshet_identity){0};
+    *refusal = (struct freshet_refusal){0};
+    if (loader->options.identity == NULL)
+        return FRESHET_OK;
+    if (loader->options.identity(request, identity, refusal, loader->options.user) != FRESHET_OK)
+        return refused_by_application(refusal);
+    bool valid = identity->len <= sizeof(identity->text) &&
+                 memchr(identity->text, '\0', identity->len) == NULL; /* which ends parts of a feed's key */
+    return valid ? FRESHET_OK : refuse(refusal, 400, "bad-identity");
 }
 
 enum freshet_status fr_param_find(const struct fr_params *params, const struct fr_pattern *route,
@@ -224,15 +319,4 @@ enum freshet_status fr_param_find(const struct fr_params *params, const struct f
     if (fr_params_get(params, freshet_span_text(name), index, value))
         return FRESHET_OK;
     return index == 0 ? FRESHET_OK : FRESHET_NOT_FOUND;
-}
-
-enum freshet_status freshet_request_param(const struct freshet_request *request, const char *name,
-                                          size_t index, struct freshet_span *value)
-{
-    return fr_param_find(request->params, request->route, name, index, value);
-}
-
-struct freshet_span freshet_request_peer(const struct freshet_request *request)
-{
-    return request->peer;
 }

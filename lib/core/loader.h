@@ -5,6 +5,7 @@
 #include "base/list.h"
 #include "core/gate.h"
 #include "core/pattern.h"
+#include "core/request.h"
 #include <freshet/loader.h>
 #include <stdatomic.h>
 
@@ -15,24 +16,34 @@ struct freshet_loader {
     char *name;
     struct fr_pattern *route;
     struct fr_pattern *channel;            /* NULL: `options.topic` chooses */
-    struct freshet_loader_options options; /* texts and channel in it are not to be used */
+    struct freshet_loader_options options; /* pointers in it are not to be used, but load, topic, identity,
+                                              user and cache */
+    struct freshet_guard *guards;
+    size_t guard_count;
+    char **headers; /* names, NULL at the end; NULL: none */
     struct fr_gate gate;
 };
 
 struct freshet_loader *fr_loader_acquire(struct freshet_loader *loader);
 void fr_loader_release(struct freshet_loader *loader);
 
-/* What a loader's `topic` callback sees. */
-struct freshet_request {
-    const struct fr_params *params;
-    const struct fr_pattern *route;
-    struct freshet_span peer;
-};
+/* Whether connections share its feeds: all, or those of one identity. */
+bool fr_loader_shares(const struct freshet_loader *loader);
+/* Whether one of its callbacks may look at the request. */
+bool fr_loader_looks(const struct freshet_loader *loader);
 
 /* The topic of a request. FRESHET_OK, or FRESHET_REFUSED with *refusal. */
 enum freshet_status fr_loader_topic(const struct freshet_loader *loader,
                                     const struct freshet_request *request, struct freshet_topic *topic,
                                     struct freshet_refusal *refusal);
+
+/* The identity of a request, empty for loaders without. FRESHET_OK, or FRESHET_REFUSED with *refusal. */
+enum freshet_status fr_loader_identity(const struct freshet_loader *loader,
+                                       const struct freshet_request *request,
+                                       struct freshet_identity *identity, struct freshet_refusal *refusal);
+
+/* [a-z0-9-]+, short enough for every place that keeps one. */
+bool fr_code_is_valid(const char *code);
 
 /* freshet_load_param() and freshet_request_param(). */
 enum freshet_status fr_param_find(const struct fr_params *params, const struct fr_pattern *route,

@@ -1,7 +1,7 @@
 #include <freshet/message.h>
 
 #include "core/msgpack_check.h"
-#include <msgpack.h>
+#include "core/msgpack_output.h"
 #include <string.h>
 
 #define FIELDS 5
@@ -82,21 +82,6 @@ enum freshet_status freshet_message_decode(struct freshet_span body, struct fres
     return FRESHET_OK;
 }
 
-/* Counts what does not fit any more without writing it. */
-struct output {
-    char *data;
-    size_t len, capacity;
-};
-
-static int write_bytes(void *user, const char *bytes, size_t len)
-{
-    struct output *output = user;
-    if (len != 0 && output->len <= output->capacity && len <= output->capacity - output->len)
-        memcpy(output->data + output->len, bytes, len);
-    output->len += len;
-    return 0;
-}
-
 enum freshet_status freshet_message_encode(const struct freshet_message *message, char *buffer,
                                            size_t capacity, size_t *len)
 {
@@ -105,9 +90,9 @@ enum freshet_status freshet_message_encode(const struct freshet_message *message
         return FRESHET_INVALID;
     if (payload.len != 0 && fr_msgpack_check(payload, PAYLOAD_DEPTH) != payload.len)
         return FRESHET_INVALID;
-    struct output output = {.data = buffer, .capacity = capacity};
+    struct fr_msgpack_output output = {.data = buffer, .capacity = capacity};
     msgpack_packer packer;
-    msgpack_packer_init(&packer, &output, write_bytes);
+    msgpack_packer_init(&packer, &output, fr_msgpack_output_write);
     msgpack_pack_array(&packer, FIELDS);
     msgpack_pack_uint8(&packer, FRESHET_MESSAGE_VERSION);
     msgpack_pack_str(&packer, publisher.len);
@@ -117,7 +102,7 @@ enum freshet_status freshet_message_encode(const struct freshet_message *message
     if (payload.len == 0)
         msgpack_pack_nil(&packer);
     else
-        write_bytes(&output, payload.data, payload.len);
+        fr_msgpack_output_write(&output, payload.data, payload.len);
     *len = output.len;
     return output.len > capacity ? FRESHET_TOO_LARGE : FRESHET_OK;
 }

@@ -6,6 +6,7 @@
 #include <freshet/channel.h>
 #include <freshet/span.h>
 #include <freshet/status.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -30,18 +31,20 @@ enum freshet_status fr_pattern_fill(const struct fr_pattern *pattern, const stru
                                     struct freshet_error *error);
 
 /* What a match found: one entry for each value, in the order of the pattern; a parameter that may be absent
- * and is has none. One allocation holds all; names and values are NUL-terminated too. */
+ * and is has none. One allocation holds all; names and values are NUL-terminated too. Counted, immutable. */
 struct fr_params {
+    atomic_uint references;
     size_t count;
     struct freshet_param items[];
 };
-void fr_params_destroy(struct fr_params *params);
+struct fr_params *fr_params_acquire(struct fr_params *params);
+void fr_params_release(struct fr_params *params); /* NULL is fine */
 /* The `index`-th value of `name`; false: none. */
 bool fr_params_get(const struct fr_params *params, struct freshet_span name, size_t index,
                    struct freshet_span *value);
 
 /* A path relative to the mount, raw, as the client sent it, up to '?'; one leading '/' is skipped. Split at
- * raw '/', each segment decoded once. FRESHET_OK with *params (to be destroyed by the caller);
+ * raw '/', each segment decoded once. FRESHET_OK with *params (one reference);
  * FRESHET_NOT_FOUND: it does not match, or has a '.', '..' or empty segment, raw or encoded; FRESHET_INVALID:
  * a bad '%', invalid UTF-8, or a control character in any segment, matching or not; FRESHET_NO_MEMORY. */
 enum freshet_status fr_pattern_match(const struct fr_pattern *pattern, struct freshet_span raw_path,
@@ -51,8 +54,9 @@ enum freshet_status fr_pattern_match(const struct fr_pattern *pattern, struct fr
  * a parameter beats the end of the pattern beats one with a suffix. Negative: a; positive: b; 0: neither, so
  * the two conflict if any path matches both. */
 int fr_pattern_compare(const struct fr_pattern *a, const struct fr_pattern *b);
-/* Whether some path matches both, or both can yield one topic. Literals '.' and '..' count for topics, though
- * no path matches them. */
+/* Whether some path matches both. Literals '.' and '..' count, though no path matches them. */
 bool fr_pattern_overlap(const struct fr_pattern *a, const struct fr_pattern *b);
+/* Whether both can yield one topic; `a@b` and `:id` cannot, since a value has its '@' encoded. */
+bool fr_pattern_share_topic(const struct fr_pattern *a, const struct fr_pattern *b);
 
 #endif

@@ -1,5 +1,6 @@
 #include "core/pattern_internal.h"
 
+#include "base/percent.h"
 #include "base/utf8.h"
 #include <stdlib.h>
 #include <string.h>
@@ -12,34 +13,21 @@ static size_t count_parts(struct freshet_span path)
     return count;
 }
 
-static int hex_value(char digit)
-{
-    if (digit >= '0' && digit <= '9')
-        return digit - '0';
-    if (digit >= 'a' && digit <= 'f')
-        return digit - 'a' + 10;
-    return digit >= 'A' && digit <= 'F' ? digit - 'A' + 10 : -1;
-}
-
-/* Writes the decoded segment and a NUL to `to`; false: a '%' without two hex digits. */
+/* Writes the decoded segment and a NUL to `to`; false: a bad '%', or no UTF-8. */
 static bool decode(struct freshet_span raw, char *to, struct freshet_span *decoded)
 {
+    struct fr_percent reader;
+    struct freshet_span character;
+    enum freshet_status status;
     char *end = to;
-    for (size_t i = 0; i < raw.len; i++) {
-        char byte = raw.data[i];
-        if (byte == '%') {
-            int high = raw.len - i > 2 ? hex_value(raw.data[i + 1]) : -1;
-            int low = raw.len - i > 2 ? hex_value(raw.data[i + 2]) : -1;
-            if (high < 0 || low < 0)
-                return false;
-            byte = (char)(high << 4 | low);
-            i += 2;
-        }
-        *end++ = byte;
+    fr_percent_init(&reader, raw, false);
+    while ((status = fr_percent_next(&reader, &character)) == FRESHET_OK) {
+        memcpy(end, character.data, character.len);
+        end += character.len;
     }
     *end = '\0';
     *decoded = freshet_span(to, (size_t)(end - to));
-    return true;
+    return status == FRESHET_NOT_FOUND;
 }
 
 /* Valid UTF-8 without U+0000 to U+001F and U+007F to U+009F. */
@@ -125,6 +113,7 @@ enum freshet_status fr_pattern_match(const struct fr_pattern *pattern, struct fr
     if (found == NULL)
         return FRESHET_NO_MEMORY;
     char *names = (char *)&found->items[count];
+    atomic_init(&found->references, 1);
     found->count = count;
     enum freshet_status status = split(path, found, names + names_len);
     if (status == FRESHET_OK)
@@ -136,9 +125,16 @@ enum freshet_status fr_pattern_match(const struct fr_pattern *pattern, struct fr
     return status;
 }
 
-void fr_params_destroy(struct fr_params *params)
+struct fr_params *fr_params_acquire(struct fr_params *params)
 {
-    free(params);
+    atomic_fetch_add_explicit(&params->references, 1, memory_order_relaxed);
+    return params;
+}
+
+void fr_params_release(struct fr_params *params)
+{
+    if (params != NULL && atomic_fetch_sub_explicit(&params->references, 1, memory_order_acq_rel) == 1)
+        free(params);
 }
 
 bool fr_params_get(const struct fr_params *params, struct freshet_span name, size_t index,

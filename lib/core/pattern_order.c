@@ -1,5 +1,7 @@
 #include "core/pattern_internal.h"
 
+#include <string.h>
+
 /* Ranks of what a pattern has at one place, the better first. */
 enum { RANK_LITERAL, RANK_REQUIRED, RANK_END, RANK_FLEXIBLE };
 
@@ -26,14 +28,33 @@ int fr_pattern_compare(const struct fr_pattern *a, const struct fr_pattern *b)
     return difference;
 }
 
-static bool overlap_at_length(const struct fr_pattern *a, const struct fr_pattern *b, size_t length)
+/* What an encoded value in a topic can be: these bytes of literals it never has. */
+static bool is_value(struct freshet_span literal)
 {
-    for (size_t i = 0; i < length; i++) {
-        const struct fr_segment *one = fr_pattern_at(a, length, i), *other = fr_pattern_at(b, length, i);
-        if (one->kind == FR_SEGMENT_LITERAL && other->kind == FR_SEGMENT_LITERAL &&
-            !freshet_span_equal(one->text, other->text))
+    for (size_t i = 0; i < literal.len; i++)
+        if (strchr("$,;=@:", literal.data[i]) != NULL)
             return false;
-    }
+    return true;
+}
+
+enum target { PATHS, TOPICS };
+
+static bool can_meet(const struct fr_segment *one, const struct fr_segment *other, enum target target)
+{
+    bool literal = one->kind == FR_SEGMENT_LITERAL, other_literal = other->kind == FR_SEGMENT_LITERAL;
+    if (literal && other_literal)
+        return freshet_span_equal(one->text, other->text);
+    if (target == TOPICS && (literal || other_literal))
+        return is_value(literal ? one->text : other->text);
+    return true;
+}
+
+static bool overlap_at_length(const struct fr_pattern *a, const struct fr_pattern *b, size_t length,
+                              enum target target)
+{
+    for (size_t i = 0; i < length; i++)
+        if (!can_meet(fr_pattern_at(a, length, i), fr_pattern_at(b, length, i), target))
+            return false;
     return true;
 }
 
@@ -42,16 +63,28 @@ static size_t smaller(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-bool fr_pattern_overlap(const struct fr_pattern *a, const struct fr_pattern *b)
+static bool overlap(const struct fr_pattern *a, const struct fr_pattern *b, size_t low, enum target target)
 {
-    size_t low = fr_pattern_fewest(a), high = smaller(fr_pattern_most(a), fr_pattern_most(b));
+    size_t high = smaller(fr_pattern_most(a), fr_pattern_most(b));
+    if (low < fr_pattern_fewest(a))
+        low = fr_pattern_fewest(a);
     if (low < fr_pattern_fewest(b))
         low = fr_pattern_fewest(b);
     /* At this length no literal of the one stands across from a literal behind the other's rest; longer ones
      * only add to the middle. */
     high = smaller(high, a->count + b->count);
     for (size_t length = low; length <= high; length++)
-        if (overlap_at_length(a, b, length))
+        if (overlap_at_length(a, b, length, target))
             return true;
     return false;
+}
+
+bool fr_pattern_overlap(const struct fr_pattern *a, const struct fr_pattern *b)
+{
+    return overlap(a, b, 0, PATHS);
+}
+
+bool fr_pattern_share_topic(const struct fr_pattern *a, const struct fr_pattern *b)
+{
+    return overlap(a, b, 1, TOPICS);
 }

@@ -4,6 +4,7 @@
 #include "core/instance.h"
 #include "core/msgpack_check.h"
 #include "core/worker_internal.h"
+#include <assert.h>
 #include <freshet/message.h>
 #include <stdlib.h>
 
@@ -66,10 +67,15 @@ void fr_publish_ended(void *context, void *token, enum freshet_status status, in
         drop_result(result);
 }
 
+static bool is_topic(const struct freshet_topic *topic)
+{
+    return topic->len > 0 && topic->len <= FRESHET_MAX_TOPIC_BYTES && topic->text[0] != '/';
+}
+
 static enum freshet_status check(const struct freshet *freshet, const struct freshet_topic *topic,
                                  struct freshet_span payload)
 {
-    if (topic->len == 0 || topic->len > FRESHET_MAX_TOPIC_BYTES || topic->text[0] == '/')
+    if (!is_topic(topic))
         return FRESHET_INVALID;
     if (payload.len > freshet->options.max_message_bytes)
         return FRESHET_TOO_LARGE;
@@ -123,11 +129,14 @@ static enum freshet_status encode_and_hand_on(struct freshet *freshet, struct fr
     return status;
 }
 
-enum freshet_status freshet_publish(struct freshet *freshet, const struct freshet_topic *topic,
-                                    struct freshet_span payload, freshet_published_cb published, void *user)
+/* `status` is that of the payload. */
+static enum freshet_status publish(struct freshet *freshet, const struct freshet_topic *topic,
+                                   struct freshet_span payload, enum freshet_status status,
+                                   freshet_published_cb published, void *user)
 {
     struct freshet_span name = freshet_span(topic->text, topic->len);
-    enum freshet_status status = check(freshet, topic, payload);
+    if (status == FRESHET_OK || !is_topic(topic))
+        status = check(freshet, topic, payload);
     bool valid = status != FRESHET_INVALID;
     struct result *result = published == NULL ? NULL : new_result(freshet, published, user);
     fr_count(&fr_freshet_counters(freshet)->publishes, 1);
@@ -144,4 +153,17 @@ enum freshet_status freshet_publish(struct freshet *freshet, const struct freshe
     if (status != FRESHET_OK)
         fr_publish_ended(freshet, result, status, -1);
     return status;
+}
+
+enum freshet_status freshet_publish(struct freshet *freshet, const struct freshet_topic *topic,
+                                    struct freshet_span payload, freshet_published_cb published, void *user)
+{
+    return publish(freshet, topic, payload, FRESHET_OK, published, user);
+}
+
+enum freshet_status fr_publish_refuse(struct freshet *freshet, const struct freshet_topic *topic,
+                                      enum freshet_status status, freshet_published_cb published, void *user)
+{
+    assert(status != FRESHET_OK);
+    return publish(freshet, topic, freshet_span(NULL, 0), status, published, user);
 }

@@ -56,6 +56,11 @@ static void print_streams(struct fr_buffer *out, const struct freshet_stats *sta
     for (int i = 0; i < FRESHET_CLOSE_REASONS; i++)
         fr_buffer_print(out, "freshet_streams_closed_total{reason=\"%s\"} %" PRIu64 "\n",
                         freshet_close_reason_text((enum freshet_close_reason)i), stats->streams_closed[i]);
+    print_value(out, "streams_moved_total", "counter", "Streams whose identity changed.",
+                (int64_t)stats->streams_moved);
+    print_value(out, "guards_total", "counter", "Calls of guards.", (int64_t)stats->guards);
+    print_value(out, "guards_failed_total", "counter", "Calls of guards that failed or timed out.",
+                (int64_t)stats->guards_failed);
     print_value(out, "topics", "gauge", "Topics known now.", (int64_t)stats->topics);
     print_value(out, "feeds", "gauge", "Feeds now.", (int64_t)stats->feeds);
 }
@@ -82,6 +87,18 @@ static void print_loads(struct fr_buffer *out, const struct freshet_stats *stats
     print_value(out, "snapshots_skipped_total", "counter",
                 "Snapshots that a newer one replaced for a slow stream.", (int64_t)stats->snapshots_skipped);
     print_value(out, "sent_bytes_total", "counter", "Bytes sent on streams.", (int64_t)stats->bytes_sent);
+}
+
+static void print_caches(struct fr_buffer *out, const struct freshet_stats *stats)
+{
+    print_value(out, "cache_hits_total", "counter", "Cache look-ups that found something current.",
+                (int64_t)stats->cache_hits);
+    print_value(out, "cache_misses_total", "counter", "Cache look-ups that did not.",
+                (int64_t)stats->cache_misses);
+    print_value(out, "cache_refused_total", "counter", "Answers that a cache did not take.",
+                (int64_t)stats->cache_refused);
+    print_value(out, "cache_evicted_total", "counter", "Cache entries given up for a bound.",
+                (int64_t)stats->cache_evicted);
 }
 
 static void print_publishes(struct fr_buffer *out, const struct freshet_stats *stats)
@@ -125,6 +142,7 @@ char *freshet_stats_prometheus(struct freshet *freshet)
     freshet_stats_get(freshet, &stats);
     print_streams(&out, &stats);
     print_loads(&out, &stats);
+    print_caches(&out, &stats);
     print_publishes(&out, &stats);
     print_bus(&out, &stats.bus);
     print_histogram(&out, "load_seconds", "From the begin of a load to its answer.", &stats.load_time);
@@ -151,6 +169,8 @@ const char *freshet_close_reason_text(enum freshet_close_reason reason)
         [FRESHET_CLOSE_DRAIN_CUT] = "drain-cut",
         [FRESHET_CLOSE_TOPIC] = "topic",
         [FRESHET_CLOSE_NO_MEMORY] = "no-memory",
+        [FRESHET_CLOSE_DENIED] = "denied",
+        [FRESHET_CLOSE_MAX_AGE] = "max-age",
     };
     return (unsigned)reason < FRESHET_CLOSE_REASONS ? texts[reason] : "unknown";
 }

@@ -1,5 +1,6 @@
 #include "core/topics.h"
 
+#include "base/clock.h"
 #include "core/worker_internal.h"
 #include <stdlib.h>
 #include <string.h>
@@ -30,6 +31,12 @@ static struct fr_topic *find(struct fr_topics *topics, struct freshet_span name)
     return node == NULL ? NULL : FR_CONTAINER(node, struct fr_topic, node);
 }
 
+/* What was loaded for the topic before is not known to be current any more. Under the lock. */
+static void change(struct fr_topics *topics, struct fr_topic *topic)
+{
+    topic->change = ++topics->changes;
+}
+
 static struct fr_topic *new_topic(struct freshet_span name)
 {
     struct fr_topic *topic = calloc(1, sizeof(*topic) + name.len + 1);
@@ -40,6 +47,32 @@ static struct fr_topic *new_topic(struct freshet_span name)
     fr_list_init(&topic->seats);
     atomic_init(&topic->streams, 0);
     return topic;
+}
+
+/* Under the lock. */
+static bool take_token(struct fr_topics *topics, int64_t now_us)
+{
+    int64_t most = (int64_t)topics->new_per_s * FR_US_PER_S;
+    int64_t idle_us = now_us - topics->new_since_us;
+    bool full = idle_us >= FR_US_PER_S; /* also the first time */
+    topics->new_budget = full ? most : topics->new_budget + idle_us * topics->new_per_s;
+    topics->new_since_us = now_us;
+    if (topics->new_budget > most)
+        topics->new_budget = most;
+    if (topics->new_budget < FR_US_PER_S)
+        return false;
+    topics->new_budget -= FR_US_PER_S;
+    return true;
+}
+
+bool fr_topics_permit(struct fr_topics *topics, struct freshet_span name, int64_t now_us)
+{
+    if (topics->new_per_s == 0)
+        return true;
+    pthread_mutex_lock(&topics->lock);
+    bool permitted = find(topics, name) != NULL || take_token(topics, now_us);
+    pthread_mutex_unlock(&topics->lock);
+    return permitted;
 }
 
 enum freshet_status fr_topics_acquire(struct fr_topics *topics, struct freshet_span name,
@@ -211,6 +244,8 @@ void fr_topics_mark(struct fr_topics *topics, struct freshet_span name, struct f
 {
     pthread_mutex_lock(&topics->lock);
     struct fr_topic *topic = find(topics, name);
+    if (topic != NULL)
+        change(topics, topic);
     if (topic != NULL && !fr_list_is_empty(&topic->seats)) {
         /* Without memory for the copy the mark still counts; the load then sees no message. */
         struct fr_bytes *copy = fr_bytes_copy(body);
@@ -232,6 +267,7 @@ static void change_state(struct fr_topics *topics, struct freshet_span name, uin
     /* An answer to an earlier subscription says nothing about this one. */
     if (topic != NULL && topic->subscription == subscription && topic->state != state) {
         topic->state = state;
+        change(topics, topic);
         tell_all(topic, note_state);
     }
     pthread_mutex_unlock(&topics->lock);
@@ -261,9 +297,21 @@ void fr_topics_all_lost(struct fr_topics *topics)
 void fr_topics_all_marked(struct fr_topics *topics)
 {
     pthread_mutex_lock(&topics->lock);
-    for (struct fr_map_node *node = NULL; (node = fr_map_next(&topics->map, node)) != NULL;)
-        tell_all(FR_CONTAINER(node, struct fr_topic, node), note_gap);
+    for (struct fr_map_node *node = NULL; (node = fr_map_next(&topics->map, node)) != NULL;) {
+        struct fr_topic *topic = FR_CONTAINER(node, struct fr_topic, node);
+        change(topics, topic);
+        tell_all(topic, note_gap);
+    }
     pthread_mutex_unlock(&topics->lock);
+}
+
+uint64_t fr_topics_current(struct fr_topics *topics, struct freshet_span name)
+{
+    pthread_mutex_lock(&topics->lock);
+    struct fr_topic *topic = find(topics, name);
+    uint64_t current = topic != NULL && topic->state == FR_TOPIC_CONFIRMED ? topic->change : 0;
+    pthread_mutex_unlock(&topics->lock);
+    return current;
 }
 
 size_t fr_topics_streams(struct fr_topics *topics, struct freshet_span name)

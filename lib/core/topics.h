@@ -32,8 +32,12 @@ struct fr_topics {
     struct fr_map map;
     struct freshet_bus *bus;
     uint64_t subscriptions; /* numbers given out */
+    uint64_t changes;       /* the same, to fr_topic.change */
     unsigned limit;
     struct fr_list *workers; /* the freshet's, under `lock` */
+    /* A token bucket for new ones; under `lock`. A millionth of a token each. */
+    uint32_t new_per_s; /* 0: no limit */
+    int64_t new_budget, new_since_us;
 };
 
 struct fr_topic {
@@ -43,6 +47,7 @@ struct fr_topic {
     unsigned references;    /* seats and fans */
     uint64_t subscription;  /* 0: not wanted on the bus */
     enum fr_topic_state state;
+    uint64_t change; /* a new number, never used before, with each mark and each confirmation */
     atomic_size_t streams;
     char name[];
 };
@@ -68,6 +73,10 @@ struct fr_seat {
 
 enum freshet_status fr_topics_init(struct fr_topics *topics, struct fr_list *workers, unsigned limit);
 void fr_topics_deinit(struct fr_topics *topics);
+
+/* Whether a stream may ask for this topic: it is known, or the limit of new ones leaves room, which is then
+ * taken. Any thread. */
+bool fr_topics_permit(struct fr_topics *topics, struct freshet_span name, int64_t now_us);
 
 /* A reference to a topic, new or known. FRESHET_FULL, FRESHET_NO_MEMORY. Any thread. */
 enum freshet_status fr_topics_acquire(struct fr_topics *topics, struct freshet_span name,
@@ -97,6 +106,9 @@ void fr_topics_confirm(struct fr_topics *topics, struct freshet_span name, uint6
 void fr_topics_refuse(struct fr_topics *topics, struct freshet_span name, uint64_t subscription);
 void fr_topics_all_lost(struct fr_topics *topics);   /* no subscription is in force */
 void fr_topics_all_marked(struct fr_topics *topics); /* any of them may have missed publishes */
+/* The number of a topic that is subscribed now; 0: it is not. While it stays the same, nothing was published
+ * to the topic that this freshet has heard of, and nothing can have been missed. Any thread. */
+uint64_t fr_topics_current(struct fr_topics *topics, struct freshet_span name);
 size_t fr_topics_streams(struct fr_topics *topics, struct freshet_span name);
 size_t fr_topics_count(struct fr_topics *topics);
 

@@ -13,16 +13,22 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct fr_admission;
+struct fr_asked;
 struct fr_fan;
+struct fr_peer;
+struct fr_verdict;
 
 /* Embedded in a stream; zeroed before it is opened. */
 struct fr_view {
-    struct fr_list link;     /* in its fan: among those behind, or those that have all */
-    struct fr_fan *fan;      /* NULL: closed */
-    uint32_t snapshot_seen;  /* number of the snapshot taken last; 0: none yet */
-    uint32_t error_seen;     /* the same of load-errors */
-    struct fr_version *held; /* what the client says it has; forgotten with the first news */
-    bool joining;            /* waits for the feed's word on what is current */
+    struct fr_list link;              /* in its fan: among those behind, or those that have all */
+    struct fr_fan *fan;               /* NULL: closed */
+    uint32_t snapshot_seen;           /* number of the snapshot taken last; 0: none yet */
+    uint32_t error_seen;              /* the same of load-errors */
+    struct fr_version *held;          /* what the client says it has; forgotten with the first news */
+    struct fr_admission *admission;   /* NULL: no guards */
+    const struct fr_verdict *verdict; /* why, during view_lost() with FRESHET_CLOSE_DENIED */
+    bool joining;                     /* waits for the feed's word on what is current */
 };
 
 /* Which loader answers a path: FRESHET_OK with *loader and *params (the caller's), FRESHET_NOT_FOUND,
@@ -32,7 +38,9 @@ enum freshet_status fr_route_find(struct freshet *freshet, struct freshet_span r
 
 struct fr_view_request {
     struct freshet_loader *loader;
-    struct fr_params *params; /* taken over, also on failure */
+    struct fr_params *params;       /* taken over, also on failure; so are the next two */
+    struct fr_asked *asked;         /* NULL: the loader does not look at requests */
+    struct fr_admission *admission; /* admitted; NULL: no guards */
     struct freshet_span peer;
     const struct fr_version *held; /* Last-Event-ID; NULL: none */
 };
@@ -59,11 +67,20 @@ enum fr_view_news fr_view_take(struct fr_view *view, struct fr_bytes **frame);
 /* The topic of an open view. */
 struct freshet_span fr_view_topic(const struct fr_view *view);
 
-/* Room for one more stream under max_streams; counts it as open. FRESHET_FULL. Any thread. */
-enum freshet_status fr_stream_begin(struct fr_worker *worker);
+/* What an open stream holds of the limits; zeroed: nothing. */
+struct fr_ticket {
+    struct fr_peer *peer;
+};
+
+/* Room for one more stream under max_streams and, with `peer` not empty, max_streams_per_peer. FRESHET_OK,
+ * FRESHET_FULL, FRESHET_NO_MEMORY; then *code says why. The worker's thread, as the rest. */
+enum freshet_status fr_stream_begin(struct fr_worker *worker, struct freshet_span peer,
+                                    struct fr_ticket *ticket, const char **code);
 /* Takes that back: the stream was refused after all, and was never open. */
-void fr_stream_cancel(struct fr_worker *worker);
+void fr_stream_cancel(struct fr_worker *worker, struct fr_ticket *ticket);
+/* Counts it as opened. */
+void fr_stream_count_open(struct fr_worker *worker);
 /* Counts it as closed. */
-void fr_stream_end(struct fr_worker *worker, enum freshet_close_reason reason);
+void fr_stream_end(struct fr_worker *worker, struct fr_ticket *ticket, enum freshet_close_reason reason);
 
 #endif

@@ -6,6 +6,9 @@
 #include "core/watch.h"
 #include <stdlib.h>
 
+/* Feeds that a delivery reaches before others have their turn. */
+#define SLICE 32
+
 static struct fr_topics *topics_of(const struct fr_watch *watch)
 {
     return &watch->worker->freshet->topics;
@@ -17,37 +20,79 @@ static void free_watch(struct fr_watch *watch)
     free(watch);
 }
 
-/* Everything that the feeds of a topic wait for passes here. */
+static void read_seat(struct fr_watch *watch)
+{
+    enum fr_topic_state before = watch->state;
+    watch->mail_waits = false;
+    watch->event = fr_seat_read(topics_of(watch), &watch->seat, &watch->state);
+    if (before == FR_TOPIC_CONFIRMED && watch->state != FR_TOPIC_CONFIRMED)
+        watch->unconfirmed_us = fr_worker_now_us(watch->worker);
+    if (watch->event.state_changed && watch->state == FR_TOPIC_CONFIRMED)
+        watch->event.gap = true; /* what was published before the acknowledgement did not come */
+    fr_list_splice(&watch->unreached, &watch->feeds);
+}
+
+/* Delivers to at most `limit` feeds; true: all are reached. */
+static bool reach(struct fr_watch *watch, size_t limit)
+{
+    struct fr_list *link;
+    for (; limit > 0 && (link = fr_list_shift(&watch->unreached)) != NULL; limit--) {
+        fr_list_append(&watch->feeds, link);
+        fr_feed_event(FR_CONTAINER(link, struct fr_feed, in_watch), &watch->event);
+    }
+    if (!fr_list_is_empty(&watch->unreached))
+        return false;
+    fr_bytes_release(watch->event.body);
+    watch->event.body = NULL;
+    return true;
+}
+
+/* Everything that the feeds of a topic wait for passes here. A topic may have thousands of feeds of one
+ * connection each: they are reached in slices, and others have their turn in between. */
 static void deliver_seat(struct fr_mail *mail)
 {
     struct fr_watch *watch = FR_CONTAINER(mail, struct fr_watch, seat.mail);
     if (watch->left) {
         free_watch(watch);
-        return;
+    } else if (!fr_list_is_empty(&watch->in_delivery)) {
+        watch->mail_waits = true;
+    } else {
+        read_seat(watch);
+        if (!reach(watch, SLICE))
+            fr_list_append(&watch->worker->deliveries, &watch->in_delivery);
     }
-    enum fr_topic_state before = watch->state;
-    struct fr_event event = fr_seat_read(topics_of(watch), &watch->seat, &watch->state);
-    if (before == FR_TOPIC_CONFIRMED && watch->state != FR_TOPIC_CONFIRMED)
-        watch->unconfirmed_us = fr_worker_now_us(watch->worker);
-    if (event.state_changed && watch->state == FR_TOPIC_CONFIRMED)
-        event.gap = true; /* what was published before the acknowledgement did not come */
-    for (struct fr_list *link = watch->feeds.next, *next; link != &watch->feeds; link = next) {
-        next = link->next;
-        fr_feed_event(FR_CONTAINER(link, struct fr_feed, in_watch), &event);
+}
+
+bool fr_watch_sweep(struct fr_worker *worker, size_t limit)
+{
+    struct fr_list *link = fr_list_shift(&worker->deliveries);
+    if (link == NULL)
+        return false;
+    struct fr_watch *watch = FR_CONTAINER(link, struct fr_watch, in_delivery);
+    bool done = reach(watch, limit);
+    if (done && watch->mail_waits) {
+        read_seat(watch);
+        done = reach(watch, 0);
     }
-    fr_bytes_release(event.body);
+    /* Behind those of other topics. */
+    if (!done)
+        fr_list_append(&worker->deliveries, &watch->in_delivery);
+    return !fr_list_is_empty(&worker->deliveries);
 }
 
 static void end_watch(struct fr_watch *watch)
 {
     struct fr_worker *worker = watch->worker;
+    fr_list_splice(&watch->feeds, &watch->unreached);
+    fr_list_remove(&watch->in_delivery);
+    fr_bytes_release(watch->event.body);
     while (!fr_list_is_empty(&watch->feeds))
         fr_feed_destroy(FR_CONTAINER(watch->feeds.next, struct fr_feed, in_watch));
     fr_timers_cancel(&worker->timers, &watch->linger);
     fr_timers_unreserve(&worker->timers);
     fr_map_remove(&worker->watches, &watch->node);
     watch->left = true;
-    if (!fr_seat_leave(topics_of(watch), &watch->seat))
+    if (!fr_seat_leave(topics_of(watch), &watch->seat) || watch->mail_waits)
         free_watch(watch);
 }
 
@@ -64,6 +109,8 @@ static enum freshet_status new_watch(struct fr_worker *worker, struct fr_topic *
     if (watch == NULL)
         return status;
     fr_list_init(&watch->feeds);
+    fr_list_init(&watch->unreached);
+    fr_list_init(&watch->in_delivery);
     watch->worker = worker;
     watch->seat.worker = worker;
     watch->seat.mail.deliver = deliver_seat;

@@ -1,5 +1,6 @@
 #include "core/worker.h"
 
+#include "base/clock.h"
 #include "core/fan.h"
 #include "core/instance.h"
 #include "core/watch.h"
@@ -7,9 +8,11 @@
 #include <stdlib.h>
 
 /* How much of each kind of work one turn does before the loop sees to its sockets. */
-#define TURN_MAIL   256
-#define TURN_TIMERS 256
-#define TURN_VIEWS  256
+#define SLICE         32
+#define TURN_SLICES   8
+#define TURN_SLICE_US (2 * FR_US_PER_MS)
+#define TURN_TIMERS   256
+#define TURN_VIEWS    256
 
 static _Thread_local struct fr_worker *workers_here;
 
@@ -58,6 +61,7 @@ enum freshet_status fr_worker_new(struct fr_worker **out, struct freshet *freshe
     worker->host = *host;
     atomic_init(&worker->references, 1);
     fr_mailbox_init(&worker->mailbox, wake_host, worker);
+    fr_list_init(&worker->deliveries);
     fr_list_init(&worker->sweeping);
     if (!fr_map_init(&worker->watches) || !fr_map_init(&worker->feeds) || !fr_map_init(&worker->fans)) {
         fr_worker_release(worker);
@@ -72,9 +76,33 @@ enum freshet_status fr_worker_new(struct fr_worker **out, struct freshet *freshe
     return FRESHET_OK;
 }
 
+/* In small slices until the time is up: a load on the loop may take a millisecond. True: there is more. */
+static bool run_slices(struct fr_worker *worker, bool (*slice)(struct fr_worker *worker))
+{
+    int64_t end_us = fr_worker_now_us(worker) + TURN_SLICE_US;
+    for (int i = 0; i < TURN_SLICES; i++) {
+        if (!slice(worker))
+            return false;
+        if (fr_worker_now_us(worker) >= end_us)
+            return true;
+    }
+    return true;
+}
+
+static bool deliver_mail(struct fr_worker *worker)
+{
+    return fr_mailbox_deliver(&worker->mailbox, SLICE);
+}
+
+static bool deliver_events(struct fr_worker *worker)
+{
+    return fr_watch_sweep(worker, SLICE);
+}
+
 int64_t fr_worker_turn(struct fr_worker *worker)
 {
-    bool more = fr_mailbox_deliver(&worker->mailbox, TURN_MAIL);
+    bool more = run_slices(worker, deliver_mail);
+    more |= run_slices(worker, deliver_events);
     fr_timers_run(&worker->timers, fr_worker_now_us(worker), TURN_TIMERS);
     fr_fan_sweep(worker, TURN_VIEWS);
     return more ? INT64_MIN : fr_worker_next(worker);
@@ -82,7 +110,8 @@ int64_t fr_worker_turn(struct fr_worker *worker)
 
 int64_t fr_worker_next(const struct fr_worker *worker)
 {
-    if (worker->mailbox.taken != NULL || !fr_list_is_empty(&worker->sweeping))
+    if (worker->mailbox.taken != NULL || !fr_list_is_empty(&worker->sweeping) ||
+        !fr_list_is_empty(&worker->deliveries))
         return INT64_MIN;
     return fr_timers_next(&worker->timers);
 }

@@ -26,7 +26,8 @@ struct fr_worker {
     struct fr_map watches;   /* by topic */
     struct fr_map feeds;     /* shared ones that live here, by address */
     struct fr_map fans;      /* of shared feeds that have streams here, by address */
-    struct fr_list sweeping; /* fans with views that have not been told of the newest */
+    struct fr_list deliveries; /* watches whose feeds have not all heard of an event */
+    struct fr_list sweeping;   /* fans with views that have not been told of the newest */
     size_t views;
     bool leaving; /* written under the lock of the topics */
     struct fr_counters counters;

@@ -26,6 +26,7 @@ static bool add_site(struct freshet_h2o_worker *worker, struct fr_h2o_mount *mou
                                          .ops = &fr_h2o_stream_ops,
                                          .heartbeat = mount->heartbeat,
                                          .heartbeat_ms = options->heartbeat_ms,
+                                         .max_age_ms = options->max_age_ms,
                                          .write_timeout_ms = options->write_timeout_ms,
                                          .retry_min_ms = options->retry_min_ms,
                                          .retry_max_ms = options->retry_max_ms};
@@ -134,6 +135,7 @@ static enum freshet_status start(struct freshet_h2o_worker *worker, struct fresh
     worker->group.worker = worker->core;
     fr_h2o_worker_tick(worker);
     fr_wheel_init(&worker->group.wheel, worker->group.now_ms);
+    fr_list_init(&worker->visits);
     fr_h2o_worker_rearm(worker);
     bind_sites(worker, true);
     return FRESHET_OK;

@@ -1,6 +1,7 @@
 /* The handler: which requests are streams, and which are refused. */
 #include "base/log.h"
 #include "web/h2o_web.h"
+#include "web/target.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,48 +25,6 @@ void fr_h2o_mount_add_headers(const struct fr_h2o_mount *mount, h2o_req_t *req)
         h2o_add_header_by_str(&req->pool, &req->res.headers, header->name, strlen(header->name), 1, NULL,
                               header->value, strlen(header->value));
     }
-}
-
-/* The raw path behind the mount's own. h2o compared decoded paths, where /live%2Fx is under /live. */
-static bool path_below(const struct fr_h2o_mount *mount, const h2o_req_t *req, struct freshet_span *below)
-{
-    const h2o_iovec_t *path = &req->input.path;
-    const char *query = memchr(path->base, '?', path->len);
-    size_t len = query == NULL ? path->len : (size_t)(query - path->base);
-    size_t prefix_len = strlen(mount->prefix);
-    if (len < prefix_len || memcmp(path->base, mount->prefix, prefix_len) != 0)
-        return false;
-    *below = freshet_span(path->base + prefix_len, len - prefix_len);
-    return below->len == 0 || below->data[0] == '/';
-}
-
-/* The length of a '.', raw or encoded, that `text` begins with; 0: none. */
-static size_t dot_len(struct freshet_span text)
-{
-    if (text.len >= 1 && text.data[0] == '.')
-        return 1;
-    bool encoded = text.len >= 3 && text.data[0] == '%' && text.data[1] == '2' && (text.data[2] | 32) == 'e';
-    return encoded ? 3 : 0;
-}
-
-static bool is_dots(struct freshet_span segment)
-{
-    size_t first = dot_len(segment);
-    size_t second = dot_len(freshet_span(segment.data + first, segment.len - first));
-    return first > 0 && first + second == segment.len;
-}
-
-static bool has_dots(struct freshet_span path)
-{
-    size_t start = 0;
-    for (size_t i = 0; i <= path.len; i++) {
-        if (i < path.len && path.data[i] != '/')
-            continue;
-        if (is_dots(freshet_span(path.data + start, i - start)))
-            return true;
-        start = i + 1;
-    }
-    return false;
 }
 
 static bool is_get(const h2o_req_t *req)
@@ -108,28 +67,23 @@ static struct fr_h2o_site *find_site(struct fr_h2o_mount *mount, h2o_req_t *req)
 }
 
 static void serve(struct fr_h2o_mount *mount, h2o_req_t *req, struct freshet_loader *loader,
-                  struct fr_params *params)
+                  struct fr_params *params, const struct fr_target *target)
 {
     struct fr_h2o_site *site = is_streamable(mount, req) ? find_site(mount, req) : NULL;
     if (site == NULL)
-        fr_params_destroy(params);
+        fr_params_release(params);
     else
-        fr_h2o_stream_open(site, req, loader, params);
+        fr_h2o_visit_begin(site, req, loader, params, target);
 }
 
-static int on_req(h2o_handler_t *self, h2o_req_t *req)
+/* -1: no route; the next handler has its turn. */
+static int route(struct fr_h2o_mount *mount, h2o_req_t *req, const struct fr_target *target)
 {
-    struct fr_h2o_mount *mount = (struct fr_h2o_mount *)self;
-    struct freshet_span path;
-    if (!path_below(mount, req, &path) || has_dots(path)) {
-        fr_h2o_refuse(mount, req, 404, "not-found");
-        return 0;
-    }
     struct freshet_loader *loader;
     struct fr_params *params;
-    switch (fr_route_find(mount->freshet, path, &loader, &params)) {
+    switch (fr_route_find(mount->freshet, target->path, &loader, &params)) {
     case FRESHET_OK:
-        serve(mount, req, loader, params);
+        serve(mount, req, loader, params, target);
         return 0;
     case FRESHET_NOT_FOUND:
         return -1;
@@ -142,9 +96,26 @@ static int on_req(h2o_handler_t *self, h2o_req_t *req)
     }
 }
 
+static int on_req(h2o_handler_t *self, h2o_req_t *req)
+{
+    struct fr_h2o_mount *mount = (struct fr_h2o_mount *)self;
+    struct fr_target target;
+    enum freshet_status status = fr_target_cut(freshet_span(req->input.path.base, req->input.path.len),
+                                               freshet_span_text(mount->prefix), &target);
+    if (status == FRESHET_NOT_FOUND)
+        fr_h2o_refuse(mount, req, 404, "not-found");
+    else if (status != FRESHET_OK)
+        fr_h2o_refuse(mount, req, 400, "bad-path");
+    else
+        return route(mount, req, &target);
+    return 0;
+}
+
 static void release(struct fr_h2o_mount *mount)
 {
     fr_bytes_release(mount->heartbeat);
+    free(mount->request_headers);
+    free(mount->guards);
     free(mount->prefix);
     free(mount->texts);
 }
@@ -203,6 +174,7 @@ static enum freshet_status fill_options(struct freshet_h2o_mount_options *into,
                into->retry_min_ms > DEFAULT_RETRY_MAX_MS ? into->retry_min_ms : DEFAULT_RETRY_MAX_MS);
     default_to(&into->write_timeout_ms, DEFAULT_WRITE_TIMEOUT_MS);
     default_to(&into->max_unsent_bytes, DEFAULT_MAX_UNSENT_BYTES);
+    default_to(&into->max_age_ms, FRESHET_NEVER);
     if (into->retry_max_ms < into->retry_min_ms)
         return fr_fail(error, FRESHET_INVALID, "retry_max_ms: must not be below retry_min_ms");
     for (size_t i = 0; i < into->header_count; i++) {
@@ -213,6 +185,12 @@ static enum freshet_status fill_options(struct freshet_h2o_mount_options *into,
                            "without line ends",
                            i);
     }
+    for (size_t i = 0; into->request_headers != NULL && into->request_headers[i] != NULL; i++)
+        if (!is_header_name(into->request_headers[i]))
+            return fr_fail(error, FRESHET_INVALID, "request_headers[%zu]: a name in lower case", i);
+    for (size_t i = 0; i < into->use_count; i++)
+        if (into->use == NULL || into->use[i].guard == NULL)
+            return fr_fail(error, FRESHET_INVALID, "use[%zu]: has no function", i);
     return FRESHET_OK;
 }
 
@@ -222,6 +200,38 @@ static const char *copy_text(char **room, const char *text)
     char *copy = memcpy(*room, text, size);
     *room += size;
     return copy;
+}
+
+/* Names and pointers to them in one. */
+static bool copy_request_headers(struct fr_h2o_mount *mount)
+{
+    const char *const *from = mount->options.request_headers;
+    size_t count = 0, size = 0;
+    if (from == NULL)
+        return true;
+    for (; from[count] != NULL; count++)
+        size += strlen(from[count]) + 1;
+    mount->request_headers = malloc((count + 1) * sizeof(*mount->request_headers) + size);
+    if (mount->request_headers == NULL)
+        return false;
+    char *room = (char *)(mount->request_headers + count + 1);
+    for (size_t i = 0; i < count; i++) {
+        mount->request_headers[i] = room;
+        copy_text(&room, from[i]);
+    }
+    mount->request_headers[count] = NULL;
+    return true;
+}
+
+static bool copy_guards(struct fr_h2o_mount *mount)
+{
+    size_t size = mount->options.use_count * sizeof(*mount->guards);
+    if (size == 0)
+        return true;
+    mount->guards = malloc(size);
+    if (mount->guards != NULL)
+        memcpy(mount->guards, mount->options.use, size);
+    return mount->guards != NULL;
 }
 
 /* Moves the headers into memory of the mount's own. */
@@ -251,7 +261,8 @@ static bool fill_mount(struct fr_h2o_mount *mount, const h2o_pathconf_t *path)
         len--;
     mount->prefix = strndup(len == 0 ? "" : path->path.base, len);
     mount->heartbeat = fr_frame_comment(freshet_span_text(""));
-    return mount->prefix != NULL && mount->heartbeat != NULL && copy_headers(mount);
+    return mount->prefix != NULL && mount->heartbeat != NULL && copy_headers(mount) &&
+           copy_request_headers(mount) && copy_guards(mount);
 }
 
 enum freshet_status freshet_h2o_mount(struct freshet *freshet, struct st_h2o_pathconf_t *path,

@@ -46,6 +46,7 @@ static h2o_iovec_t make_first(struct fr_h2o_stream *self, h2o_req_t *req)
 
 static void upgrade(struct fr_h2o_stream *self, h2o_req_t *req)
 {
+    fr_stream_count_open(fr_h2o_stream_worker(self)->core);
     self->upgrading = true;
     fr_h2o_stream_worker(self)->upgrading++;
     write_head(self, req);
@@ -63,81 +64,50 @@ static const struct fr_version *read_held(h2o_req_t *req, struct fr_version *ver
     return fr_version_parse(freshet_span(value->base, value->len), version) ? version : NULL;
 }
 
-static enum freshet_status open_view(struct fr_h2o_stream *self, h2o_req_t *req,
-                                     struct freshet_loader *loader, struct fr_params *params,
-                                     struct freshet_refusal *refusal)
-{
-    char peer[FR_H2O_PEER_TEXT_BYTES];
-    struct fr_version version;
-    struct fr_view_request request = {.loader = loader,
-                                      .params = params,
-                                      .peer = fr_h2o_peer_print(&self->peer, peer),
-                                      .held = read_held(req, &version)};
-    return fr_view_open(fr_h2o_stream_worker(self)->core, &self->stream.view, &request, refusal);
-}
-
-static struct fr_h2o_stream *make_stream(struct fr_h2o_site *site, h2o_req_t *req)
+static struct fr_h2o_stream *make_stream(const struct fr_h2o_visit *visit)
 {
     struct fr_h2o_stream *self = calloc(1, sizeof(*self));
     if (self == NULL)
         return NULL;
-    self->sock = req->conn->callbacks->get_socket(req->conn);
-    self->opened_us = site->worker->now_us;
-    fr_h2o_peer_read(&self->peer, h2o_socket_get_fd(self->sock));
-    fr_stream_init(&self->stream, &site->kind, req->version >= 0x101);
+    self->sock = visit->req->conn->callbacks->get_socket(visit->req->conn);
+    self->opened_us = visit->site->worker->now_us;
+    self->peer = visit->peer;
+    fr_stream_init(&self->stream, &visit->site->kind, visit->req->version >= 0x101);
     return self;
 }
 
-static void refuse(struct fr_h2o_site *site, h2o_req_t *req, enum freshet_status status,
-                   const struct freshet_refusal *refusal)
-{
-    bool valid = refusal->status >= 400 && refusal->status <= 499;
-    if (status == FRESHET_REFUSED) {
-        fr_count(&fr_worker_counters(site->worker->core)->streams_denied, 1);
-        fr_h2o_refuse(site->mount, req, valid ? refusal->status : 403, refusal->code);
-    } else {
-        fr_h2o_refuse_for_now(site->mount, req, refusal->code);
-    }
-}
-
-/* Makes a stream whose view is open and whose socket h2o still has. Takes `params` over. */
-static enum freshet_status make_open(struct fr_h2o_site *site, h2o_req_t *req, struct freshet_loader *loader,
-                                     struct fr_params *params, struct fr_h2o_stream **out,
+static enum freshet_status open_view(struct fr_h2o_stream *self, const struct fr_h2o_visit *visit,
                                      struct freshet_refusal *refusal)
 {
-    struct fr_h2o_stream *self = make_stream(site, req);
-    if (self == NULL) {
-        fr_params_destroy(params);
-        return FRESHET_NO_MEMORY;
-    }
-    enum freshet_status status = open_view(self, req, loader, params, refusal);
-    if (status != FRESHET_OK) {
-        fr_stream_deinit(&self->stream);
-        free(self);
-        self = NULL;
-    }
-    *out = self;
-    return status;
+    char peer[FR_H2O_PEER_TEXT_BYTES];
+    struct fr_version version;
+    struct fr_view_request request = {.loader = visit->loader,
+                                      .params = visit->params,
+                                      .asked = visit->asked,
+                                      .admission = visit->admission,
+                                      .peer = fr_h2o_peer_print(&self->peer, peer),
+                                      .held = read_held(visit->req, &version)};
+    return fr_view_open(fr_h2o_stream_worker(self)->core, &self->stream.view, &request, refusal);
 }
 
-void fr_h2o_stream_open(struct fr_h2o_site *site, h2o_req_t *req, struct freshet_loader *loader,
-                        struct fr_params *params)
+void fr_h2o_visit_open(struct fr_h2o_visit *visit)
 {
-    struct fr_worker *core = site->worker->core;
-    fr_h2o_worker_tick(site->worker);
-    if (fr_stream_begin(core) != FRESHET_OK) {
-        fr_params_destroy(params);
-        fr_h2o_refuse_for_now(site->mount, req, "max-streams");
+    struct freshet_refusal refusal = {.code = "no-memory"};
+    struct fr_h2o_stream *self = make_stream(visit);
+    if (self == NULL) {
+        fr_h2o_visit_refuse(visit, FRESHET_NO_MEMORY, &refusal);
         return;
     }
-    struct freshet_refusal refusal = {.code = "no-memory"};
-    struct fr_h2o_stream *self = NULL;
-    enum freshet_status status = make_open(site, req, loader, params, &self, &refusal);
+    enum freshet_status status = open_view(self, visit, &refusal);
+    visit->params = NULL;
+    visit->asked = NULL;
+    visit->admission = NULL;
     if (status == FRESHET_OK) {
-        upgrade(self, req);
-    } else {
-        fr_stream_cancel(core);
-        refuse(site, req, status, &refusal);
+        self->stream.ticket = visit->ticket;
+        upgrade(self, visit->req);
+        return;
     }
-    fr_h2o_worker_rearm(site->worker);
+    fr_stream_deinit(&self->stream);
+    free(self);
+    fr_h2o_visit_refuse(visit, status, &refusal);
 }

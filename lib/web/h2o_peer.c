@@ -23,6 +23,19 @@ void fr_h2o_peer_read(struct fr_h2o_peer *peer, int fd)
     }
 }
 
+struct freshet_span fr_h2o_peer_key(const struct fr_h2o_peer *peer)
+{
+    static const unsigned char mapped[12] = {[10] = 0xff, [11] = 0xff};
+    const char *bytes = (const char *)peer->address;
+    if (peer->family == AF_INET)
+        return freshet_span(bytes, 4);
+    if (peer->family != AF_INET6)
+        return freshet_span(NULL, 0);
+    if (memcmp(bytes, mapped, sizeof(mapped)) == 0)
+        return freshet_span(bytes + sizeof(mapped), 4);
+    return freshet_span(bytes, 8); /* the rest is the client's own to choose */
+}
+
 struct freshet_span fr_h2o_peer_print(const struct fr_h2o_peer *peer, char text[FR_H2O_PEER_TEXT_BYTES])
 {
     char address[INET6_ADDRSTRLEN];

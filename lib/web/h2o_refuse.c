@@ -11,7 +11,8 @@ static const char *reason_of(int status)
     static const struct {
         int status;
         const char *reason;
-    } reasons[] = {{400, "Bad Request"},
+    } reasons[] = {{302, "Found"},
+                   {400, "Bad Request"},
                    {401, "Unauthorized"},
                    {403, "Forbidden"},
                    {404, "Not Found"},
@@ -20,6 +21,7 @@ static const char *reason_of(int status)
                    {409, "Conflict"},
                    {410, "Gone"},
                    {429, "Too Many Requests"},
+                   {431, "Request Header Fields Too Large"},
                    {503, "Service Unavailable"},
                    {505, "HTTP Version Not Supported"}};
     for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++)
@@ -100,7 +102,8 @@ void fr_h2o_refuse_for_now(const struct fr_h2o_mount *mount, h2o_req_t *req, con
     }
     char body[512];
     int len = snprintf(body, sizeof(body), "retry: %u\n\n", (unsigned)retry_ms);
-    struct fr_bytes *end = fr_frame_end(freshet_span_text(safe_code(code)), retry_ms);
+    struct fr_bytes *end =
+        fr_frame_end(&(struct fr_end){.code = freshet_span_text(safe_code(code)), .retry_ms = retry_ms});
     if (end != NULL) {
         struct freshet_span event = fr_frame_body(end->span);
         len += snprintf(body + len, sizeof(body) - (size_t)len, "%.*s", (int)event.len, event.data);
@@ -109,4 +112,11 @@ void fr_h2o_refuse_for_now(const struct fr_h2o_mount *mount, h2o_req_t *req, con
     req->res.status = 200;
     req->res.reason = "OK";
     send_body(mount, req, "text/event-stream; charset=utf-8", body, (size_t)len);
+}
+
+void fr_h2o_redirect(const struct fr_h2o_mount *mount, h2o_req_t *req, const char *location)
+{
+    h2o_iovec_t copy = h2o_strdup(&req->pool, location, SIZE_MAX);
+    h2o_add_header(&req->pool, &req->res.headers, H2O_TOKEN_LOCATION, NULL, copy.base, copy.len);
+    send_code(mount, req, 302, "redirect");
 }

@@ -6,12 +6,6 @@
 
 #define FR_H2O_PEER_TEXT_BYTES 64
 
-/* 20 bytes, since there is one for each stream; asking the socket at the end fails after a reset. */
-struct fr_h2o_peer {
-    uint16_t family, port;
-    unsigned char address[16];
-};
-
 struct fr_h2o_stream {
     struct fr_stream stream;
     h2o_socket_t *sock; /* while it is being upgraded: h2o's, only its descriptor may be used; NULL: gone */
@@ -34,6 +28,8 @@ static inline struct freshet_h2o_worker *fr_h2o_stream_worker(const struct fr_h2
 }
 
 void fr_h2o_peer_read(struct fr_h2o_peer *peer, int fd);
+/* What max_streams_per_peer counts by; points into `peer`. Empty: not an address. */
+struct freshet_span fr_h2o_peer_key(const struct fr_h2o_peer *peer);
 /* `text` is room for it. Empty: unknown. */
 struct freshet_span fr_h2o_peer_print(const struct fr_h2o_peer *peer, char text[FR_H2O_PEER_TEXT_BYTES]);
 

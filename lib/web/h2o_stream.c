@@ -251,7 +251,10 @@ static void take_socket(struct fr_h2o_stream *self, h2o_socket_t *sock, size_t r
     if (sock->ssl == NULL)
         h2o_socket_dont_read(sock, 1);
     h2o_socket_read_start(sock, sock->ssl == NULL ? on_plain_readable : on_tls_read);
-    if (fr_stream_received(&self->stream, pipelined))
+    /* One that came with the request is no longer on the socket to wake anybody. */
+    if (sock->ssl != NULL && has_close_notify(sock))
+        fr_stream_client_gone(&self->stream);
+    else if (fr_stream_received(&self->stream, pipelined))
         fr_stream_opened(&self->stream, self->first_len);
 }
 

@@ -5,6 +5,7 @@
 #include "core/view.h"
 #include "core/worker.h"
 #include "web/stream.h"
+#include "web/target.h"
 #include <freshet/h2o.h>
 #include <h2o.h>
 #include <pthread.h>
@@ -23,6 +24,8 @@ struct fr_h2o_mount {
     struct freshet_h2o_mount_options options; /* defaults filled in; `headers` points into `texts` */
     char *prefix;                             /* raw path without a '/' at its end */
     char *texts;
+    char **request_headers; /* names, NULL at the end; NULL: none */
+    struct freshet_guard *guards;
     struct fr_bytes *heartbeat;
     atomic_flag warned; /* of a context that has not joined */
 };
@@ -53,7 +56,8 @@ struct freshet_h2o_worker {
     bool in_turn, again;
     struct fr_stream_group group;
     struct fr_h2o_site *sites;
-    size_t upgrading; /* requests whose socket h2o still has */
+    size_t upgrading;      /* requests whose socket h2o still has */
+    struct fr_list visits; /* requests that wait for guards */
     enum fr_h2o_worker_state state;
     int64_t deadline_us;
     freshet_h2o_drained_cb drained;
@@ -83,9 +87,36 @@ void fr_h2o_refuse(const struct fr_h2o_mount *mount, h2o_req_t *req, int status,
 /* Answers so that the client comes back. */
 void fr_h2o_refuse_for_now(const struct fr_h2o_mount *mount, h2o_req_t *req, const char *code);
 
-/* Answers with a stream or a refusal. Takes `params` over. */
-void fr_h2o_stream_open(struct fr_h2o_site *site, h2o_req_t *req, struct freshet_loader *loader,
-                        struct fr_params *params);
+/* Redirects. */
+void fr_h2o_redirect(const struct fr_h2o_mount *mount, h2o_req_t *req, const char *location);
+
+/* 20 bytes, since there is one for each stream; asking the socket at the end fails after a reset. */
+struct fr_h2o_peer {
+    uint16_t family, port;
+    unsigned char address[16];
+};
+
+/* A request that may become a stream. */
+struct fr_h2o_visit {
+    struct fr_h2o_site *site;
+    h2o_req_t *req;
+    struct freshet_loader *loader;
+    struct fr_params *params;       /* a reference, and so on */
+    struct fr_asked *asked;         /* NULL: nobody looks at the request */
+    struct fr_admission *admission; /* NULL: no guards */
+    struct fr_ticket ticket;
+    struct fr_h2o_peer peer;
+};
+
+/* Answers with a stream or a refusal, at once or when its guards have decided. Takes `params` over. */
+void fr_h2o_visit_begin(struct fr_h2o_site *site, h2o_req_t *req, struct freshet_loader *loader,
+                        struct fr_params *params, const struct fr_target *target);
+/* Refuses all that wait for their guards: the worker drains. */
+void fr_h2o_visits_end(struct freshet_h2o_worker *worker);
+/* Nothing stands in its way any more. */
+void fr_h2o_visit_open(struct fr_h2o_visit *visit);
+void fr_h2o_visit_refuse(struct fr_h2o_visit *visit, enum freshet_status status,
+                         const struct freshet_refusal *refusal);
 extern const struct fr_stream_ops fr_h2o_stream_ops;
 
 #endif

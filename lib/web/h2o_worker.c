@@ -57,7 +57,7 @@ void fr_h2o_worker_tick(struct freshet_h2o_worker *worker)
 
 static bool is_empty(const struct freshet_h2o_worker *worker)
 {
-    return worker->group.count == 0 && worker->upgrading == 0;
+    return worker->group.count == 0 && worker->upgrading == 0 && fr_list_is_empty(&worker->visits);
 }
 
 /* When the next turn is due. */
@@ -183,6 +183,7 @@ static void begin_drain(struct freshet_h2o_worker *worker, uint32_t spread_ms, f
     worker->drained = drained;
     worker->user = user;
     fr_stream_group_drain(&worker->group, spread_ms);
+    fr_h2o_visits_end(worker);
 }
 
 void freshet_h2o_worker_drain(struct freshet_h2o_worker *worker, uint32_t deadline_ms, uint32_t spread_ms,

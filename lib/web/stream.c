@@ -2,6 +2,7 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/random.h"
+#include "core/check.h"
 #include <assert.h>
 #include <freshet/instance.h>
 #include <string.h>
@@ -35,17 +36,24 @@ static uint32_t write_deadline(const struct fr_stream *stream)
     return after(stream->since_ms, timeout_ms * (1 + size / WRITE_TIMEOUT_STEP_BYTES));
 }
 
-static bool wants_end(const struct fr_stream *stream)
+static bool ages(const struct fr_stream *stream)
 {
-    return group_of(stream)->draining && stream->end == NULL && stream->state < FR_STREAM_ENDING;
+    return stream->kind->max_age_ms != FRESHET_NEVER && stream->end == NULL &&
+           stream->state < FR_STREAM_ENDING;
 }
 
-/* When fr_stream_check() has something to do. */
-static uint32_t due(const struct fr_stream *stream)
+static bool wants_end(const struct fr_stream *stream)
+{
+    const struct fr_stream_group *group = group_of(stream);
+    if (group->draining && stream->end == NULL && stream->state < FR_STREAM_ENDING)
+        return true;
+    return ages(stream) && (int32_t)(stream->expires_ms - group->now_ms) <= 0;
+}
+
+/* When its state has a deadline. */
+static uint32_t state_due(const struct fr_stream *stream)
 {
     uint32_t now_ms = group_of(stream)->now_ms;
-    if (wants_end(stream))
-        return now_ms;
     if (stream->state == FR_STREAM_LINGERING)
         return after(stream->since_ms, FR_STREAM_LINGER_MS);
     if (stream->state != FR_STREAM_IDLE)
@@ -53,6 +61,17 @@ static uint32_t due(const struct fr_stream *stream)
     if (stream->kind->heartbeat_ms == FRESHET_NEVER)
         return after(now_ms, INT32_MAX);
     return after(stream->sent_ms, stream->kind->heartbeat_ms);
+}
+
+/* When fr_stream_check() has something to do. */
+static uint32_t due(const struct fr_stream *stream)
+{
+    if (wants_end(stream))
+        return group_of(stream)->now_ms;
+    uint32_t at_ms = state_due(stream);
+    if (ages(stream) && (int32_t)(stream->expires_ms - at_ms) < 0)
+        return stream->expires_ms;
+    return at_ms;
 }
 
 static void file(struct fr_stream *stream)
@@ -72,7 +91,7 @@ static void release_frames(struct fr_stream *stream)
 static void count_end(struct fr_stream *stream, enum freshet_close_reason reason)
 {
     stream->kind->ops->ended(stream, reason);
-    fr_stream_end(group_of(stream)->worker, reason);
+    fr_stream_end(group_of(stream)->worker, &stream->ticket, reason);
     fr_view_close(&stream->view);
     release_frames(stream);
 }
@@ -187,15 +206,32 @@ static const char *end_code(enum freshet_close_reason reason)
         return "going-away";
     case FRESHET_CLOSE_NO_MEMORY:
         return "no-memory";
+    case FRESHET_CLOSE_MAX_AGE:
+        return "max-age";
     default:
         return "topic-moved";
     }
 }
 
-/* `end` and, with chunks, what ends the body, so that both leave in one write. NULL: no memory. */
-static struct fr_bytes *make_end(const struct fr_stream *stream, const char *code, int64_t retry_ms)
+static struct fr_end describe_end(const struct fr_stream *stream, enum freshet_close_reason reason)
 {
-    struct fr_bytes *event = fr_frame_end(freshet_span_text(code), retry_ms);
+    const struct fr_stream_kind *kind = stream->kind;
+    const struct fr_verdict *verdict = stream->view.verdict;
+    if (reason == FRESHET_CLOSE_DENIED) {
+        const char *location = verdict->location == NULL ? "" : verdict->location;
+        return (struct fr_end){freshet_span_text(verdict->code), -1, freshet_span_text(location)};
+    }
+    uint64_t retry_ms = reason == FRESHET_CLOSE_DRAIN
+                            ? fr_random_between(0, kind->group->spread_ms)
+                            : fr_random_between(kind->retry_min_ms, kind->retry_max_ms);
+    return (struct fr_end){.code = freshet_span_text(end_code(reason)), .retry_ms = (int64_t)retry_ms};
+}
+
+/* `end` and, with chunks, what ends the body, so that both leave in one write. NULL: no memory. */
+static struct fr_bytes *make_end(const struct fr_stream *stream, enum freshet_close_reason reason)
+{
+    struct fr_end end = describe_end(stream, reason);
+    struct fr_bytes *event = fr_frame_end(&end);
     if (event == NULL || !stream->chunked)
         return event;
     size_t last_len = strlen(FR_LAST_CHUNK);
@@ -210,11 +246,7 @@ static struct fr_bytes *make_end(const struct fr_stream *stream, const char *cod
 
 static void begin_end(struct fr_stream *stream, enum freshet_close_reason reason)
 {
-    const struct fr_stream_kind *kind = stream->kind;
-    uint64_t retry_ms = reason == FRESHET_CLOSE_DRAIN
-                            ? fr_random_between(0, kind->group->spread_ms)
-                            : fr_random_between(kind->retry_min_ms, kind->retry_max_ms);
-    stream->end = make_end(stream, end_code(reason), (int64_t)retry_ms);
+    stream->end = make_end(stream, reason);
     if (stream->end == NULL) {
         enter_closed(stream, FRESHET_CLOSE_NO_MEMORY);
         return;
@@ -231,6 +263,8 @@ void fr_stream_init(struct fr_stream *stream, const struct fr_stream_kind *kind,
     stream->state = FR_STREAM_OPENING;
     stream->since_ms = stream->sent_ms = kind->group->now_ms;
     fr_list_init(&stream->link);
+    if (kind->max_age_ms != FRESHET_NEVER)
+        stream->expires_ms = after(kind->group->now_ms, fr_random_jitter(kind->max_age_ms));
     kind->group->count++;
     file(stream);
 }
@@ -321,7 +355,7 @@ void fr_stream_check(struct fr_stream *stream)
     if (!is_due(stream))
         file(stream);
     else if (wants_end(stream))
-        begin_end(stream, FRESHET_CLOSE_DRAIN);
+        begin_end(stream, group_of(stream)->draining ? FRESHET_CLOSE_DRAIN : FRESHET_CLOSE_MAX_AGE);
     else if (stream->state == FR_STREAM_IDLE)
         send_heartbeat(stream);
     else

@@ -50,6 +50,7 @@ struct fr_stream_kind {
     struct fr_bytes *heartbeat;              /* the frame of a comment */
     uint32_t heartbeat_ms, write_timeout_ms; /* FRESHET_NEVER: not */
     uint32_t retry_min_ms, retry_max_ms;
+    uint32_t max_age_ms; /* FRESHET_NEVER: not */
     void *user;
 };
 
@@ -73,6 +74,8 @@ struct fr_stream {
     uint32_t since_ms;      /* when the frame started; OPENING, LINGERING: the state */
     uint32_t sent_ms;       /* when a frame was last completed */
     uint32_t client_bytes;
+    uint32_t expires_ms; /* with kind->max_age_ms */
+    struct fr_ticket ticket;
     uint8_t state, reason;
     bool chunked; /* HTTP/1.1; else the body ends with the connection */
 };

@@ -27,7 +27,7 @@ static void check_way_back(const struct fr_pattern *pattern, const struct fr_par
     CHECK(status == FRESHET_OK);
     CHECK(fr_pattern_match(pattern, freshet_span(topic.text, topic.len), &again) == FRESHET_OK);
     CHECK(same_params(params->items, params->count, again->items, again->count));
-    fr_params_destroy(again);
+    fr_params_release(again);
 }
 
 /* What is wrong with a path is wrong with it for every pattern. */
@@ -40,7 +40,7 @@ static void check_status(enum freshet_status status, struct freshet_span path)
     enum freshet_status of_any = fr_pattern_match(any, path, &params);
     CHECK((status == FRESHET_INVALID) == (of_any == FRESHET_INVALID));
     CHECK(status != FRESHET_OK || of_any == FRESHET_OK);
-    fr_params_destroy(params);
+    fr_params_release(params);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -65,7 +65,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             check_way_back(pattern, params);
         }
     }
-    fr_params_destroy(params);
+    fr_params_release(params);
     fr_pattern_destroy(pattern);
     free(name);
     return 0;

@@ -85,10 +85,10 @@ static void check_fill(const struct fr_pattern *pattern, const struct fr_pattern
     CHECK(status == FRESHET_OK || status == FRESHET_INVALID);
     if (status == FRESHET_OK)
         CHECK(same_params(params, count, found->items, found->count));
-    fr_params_destroy(found);
+    fr_params_release(found);
     if (other != NULL && fr_pattern_match(other, path, &found) == FRESHET_OK) {
         CHECK(fr_pattern_overlap(pattern, other));
-        fr_params_destroy(found);
+        fr_params_release(found);
     }
 }
 

@@ -91,8 +91,8 @@ static void reset_link(void)
 static void take_reply(const redisReply *reply)
 {
     struct fr_redis_push push = fr_redis_push_read(reply);
-    struct freshet_redis_reply *converted = fr_redis_reply_convert(reply);
-    free(converted);
+    size_t bytes;
+    free(fr_redis_reply_copy(reply, &bytes));
     CHECK(push.body.len <= MAX_BODY || push.kind == FR_REDIS_PUSH_ERROR);
     CHECK(!push.oversized || push.kind == FR_REDIS_PUSH_MESSAGE);
     if (push.kind != FR_REDIS_PUSH_MESSAGE)

@@ -30,6 +30,7 @@
 #include <h2o/http1.h>
 #include <h2o/http2.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -386,6 +387,13 @@ static inline void rig_send(struct rig_client *client, const char *text)
 {
     size_t len = strlen(text);
     cr_assert_eq(send(client->fd, text, len, MSG_NOSIGNAL), (ssize_t)len);
+}
+
+/* What is sent while this is on leaves together when it is switched off, or at the end. */
+static inline void rig_hold_back(struct rig_client *client, bool on)
+{
+    int value = on;
+    cr_assert_eq(setsockopt(client->fd, IPPROTO_TCP, TCP_CORK, &value, sizeof(value)), 0);
 }
 
 static inline struct rig_client *rig_ask(const char *request)

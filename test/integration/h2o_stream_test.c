@@ -131,6 +131,24 @@ Test(h2o_stream, half_close_is_a_close)
 }
 
 /* contract 6.3 */
+Test(h2o_stream, half_close_together_with_the_request_is_a_close)
+{
+    rig_up(NULL, NULL);
+    struct rig_client *client = rig_connect_to(0, 0);
+    int64_t from_ms = rig_now_ms();
+    /* Request and FIN leave in one segment. */
+    rig_hold_back(client, true);
+    rig_send(client, "GET /live/counter HTTP/1.1\r\nHost: x\r\n\r\n");
+    shutdown(client->fd, SHUT_WR);
+    rig_expect_end(client);
+    expect_reason(FRESHET_CLOSE_CLIENT);
+    cr_assert_lt(rig_now_ms() - from_ms, 1000);
+    cr_assert_eq(rig_stats().streams, 0);
+    rig_hang_up(client);
+    rig_down();
+}
+
+/* contract 6.3 */
 Test(h2o_stream, discards_what_the_client_sends_up_to_a_limit)
 {
     rig_up(NULL, NULL);

@@ -187,6 +187,28 @@ Test(h2o_tls, close_notify_alone_is_a_close)
     tls_down();
 }
 
+/* contract 6.3: nothing more comes that could wake the server */
+Test(h2o_tls, close_notify_together_with_the_request_is_a_close)
+{
+    tls_up(NULL, true);
+    struct tls_client *client = tls_connect("http/1.1", 0);
+    int64_t from_ms = rig_now_ms();
+    /* Both records leave in one segment. */
+    rig_hold_back(client->wire, true);
+    static const char request[] = "GET /live/counter HTTP/1.1\r\nHost: x\r\n\r\n";
+    tls_send(client, request, sizeof(request) - 1);
+    cr_assert_eq(SSL_shutdown(client->ssl), 0);
+    rig_hold_back(client->wire, false);
+    RIG_WAIT(rig_stream_ends() == 1);
+    cr_assert_lt(rig_now_ms() - from_ms, 1000);
+    cr_assert_eq(rig.reason, FRESHET_CLOSE_CLIENT);
+    cr_assert_eq(rig_stats().streams, 0);
+    cr_assert_eq(rig_stats().streams_closed[FRESHET_CLOSE_CLIENT], 1);
+    RIG_WAIT(atomic_load(&rig.workers[0].closed) == 1);
+    tls_hang_up(client);
+    tls_down();
+}
+
 /* contract 6.3 */
 Test(h2o_tls, client_that_sends_too_much_is_closed)
 {

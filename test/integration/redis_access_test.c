@@ -228,3 +228,29 @@ Test(redis_access, names_what_is_wrong_with_its_options_but_no_password)
     cr_assert_eq(freshet_redis_bus_new(&bus, &options, &error), FRESHET_SYSTEM);
     cr_assert_not_null(strstr(error.text, "tls_ca_file"));
 }
+
+/* A TLS option says that the writer believes in TLS. */
+Test(redis_access, refuses_tls_options_without_tls)
+{
+    static const char *const urls[] = {"redis://127.0.0.1:6379", "redis+unix:///nowhere/redis.sock", NULL};
+    for (int i = 0; i < 3; i++) {
+        struct freshet_bus *bus;
+        struct freshet_redis_data *data;
+        struct freshet_error error = {""};
+        struct freshet_redis_options options = rig_options(urls[i]);
+        options.tls_ca_file = "/nowhere/ca.pem";
+        cr_assert_eq(freshet_redis_bus_new(&bus, &options, &error), FRESHET_INVALID);
+        cr_assert_null(bus);
+        cr_assert_not_null(strstr(error.text, "tls_ca_file"));
+        options = rig_options(urls[i]);
+        options.tls_cert_file = options.tls_key_file = "/nowhere/cert.pem";
+        cr_assert_eq(freshet_redis_bus_new(&bus, &options, &error), FRESHET_INVALID);
+        cr_assert_not_null(strstr(error.text, "tls_cert_file"));
+        options = rig_options(urls[i]);
+        options.tls_name = "redis.example";
+        struct freshet_redis_data_options data_options = {.size = sizeof(data_options), .link = options};
+        cr_assert_eq(freshet_redis_data_new(&data, &data_options, &error), FRESHET_INVALID);
+        cr_assert_null(data);
+        cr_assert_not_null(strstr(error.text, "tls_name"));
+    }
+}

@@ -127,11 +127,11 @@ Test(frame, events_have_codes_in_json)
     expect_frame(
         fr_frame_load_error(SPAN("bus-down"), SPAN("The bus is down.")),
         "4a\r\nevent: load-error\ndata: {\"code\":\"bus-down\",\"message\":\"The bus is down.\"}\n\n\r\n");
-    expect_frame(fr_frame_end(SPAN("going-away"), 1500),
+    expect_frame(fr_frame_end(&(struct fr_end){.code = SPAN("going-away"), .retry_ms = 1500}),
                  "38\r\nevent: end\ndata: {\"code\":\"going-away\",\"retry_ms\":1500}\n\n\r\n");
-    expect_frame(fr_frame_end(SPAN("refused"), -1),
+    expect_frame(fr_frame_end(&(struct fr_end){.code = SPAN("refused"), .retry_ms = -1}),
                  "35\r\nevent: end\ndata: {\"code\":\"refused\",\"retry_ms\":null}\n\n\r\n");
-    expect_frame(fr_frame_end(SPAN("x"), 0),
+    expect_frame(fr_frame_end(&(struct fr_end){.code = SPAN("x"), .retry_ms = 0}),
                  "2c\r\nevent: end\ndata: {\"code\":\"x\",\"retry_ms\":0}\n\n\r\n");
 }
 
@@ -223,7 +223,7 @@ Test(frame, a_client_gets_named_events_and_keeps_its_id)
         fr_frame_comment(SPAN("hello")),
         fr_frame_snapshot(&version, SPAN("1")),
         fr_frame_load_error(SPAN("c"), SPAN("a\nb")),
-        fr_frame_end(SPAN("max-age"), 7),
+        fr_frame_end(&(struct fr_end){.code = SPAN("max-age"), .retry_ms = 7}),
     };
     for (size_t i = 0; i < COUNT(frames); i++) {
         feed(&reader, unchunk(frames[i]));
@@ -279,7 +279,7 @@ Test(frame, no_memory_gives_no_frame)
     cr_expect_null(fr_frame_comment(SPAN("x")));
     for (int left = 0; left < 2; left++) {
         allocations_left = left;
-        cr_expect_null(fr_frame_end(SPAN("x"), 1), "%d left", left);
+        cr_expect_null(fr_frame_end(&(struct fr_end){.code = SPAN("x"), .retry_ms = 1}), "%d left", left);
         allocations_left = left;
         cr_expect_null(fr_frame_load_error(SPAN("x"), SPAN("y")), "%d left", left);
     }

@@ -86,6 +86,8 @@ static void load_state(struct freshet_load load, const struct freshet_load_conte
     freshet_load_answer(load, freshet_span_text(text));
 }
 
+static struct freshet_cache *cache;
+
 static bool add_loader(const char *name, const char *route, bool is_shared)
 {
     struct freshet_channel *channel;
@@ -94,6 +96,7 @@ static bool add_loader(const char *name, const char *route, bool is_shared)
                                              .route = route,
                                              .load = load_state,
                                              .shared = is_shared,
+                                             .cache = is_shared ? cache : NULL,
                                              .on_loop = true};
     if (freshet_channel_new(&channel, route, NULL) != FRESHET_OK)
         return false;
@@ -121,6 +124,8 @@ static void build(void)
         .wake = rig_wake, .view_ready = rig_view_ready, .view_lost = rig_view_lost};
     rig = (struct rig){.now_us = 1000000000};
     start_freshet();
+    while (freshet_cache_new(&cache, rig.freshet, NULL, NULL) != FRESHET_OK)
+        ;
     while (!add_loader("shared", "shared/:id", true))
         ;
     while (!add_loader("single", "single/:id", false))
@@ -188,6 +193,7 @@ static void check_newest(bool may_be_lost)
 static void end(void)
 {
     close_clients();
+    freshet_cache_release(cache);
     rig_end();
     cr_assert_eq(results, expected_results);
     /* The last thread of the pool may still be on its way out. */

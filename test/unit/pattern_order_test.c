@@ -94,8 +94,8 @@ Test(pattern_order, overlap_agrees_with_matching)
             struct fr_params *of_a = NULL, *of_b = NULL;
             both = fr_pattern_match(a, freshet_span_text(paths[j]), &of_a) == FRESHET_OK &&
                    fr_pattern_match(b, freshet_span_text(paths[j]), &of_b) == FRESHET_OK;
-            fr_params_destroy(of_a);
-            fr_params_destroy(of_b);
+            fr_params_release(of_a);
+            fr_params_release(of_b);
         }
         cr_expect_eq(fr_pattern_overlap(a, b), both, "%s, %s", fr_pattern_text(a), fr_pattern_text(b));
     }

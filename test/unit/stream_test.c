@@ -33,9 +33,10 @@ void fr_histogram_add(struct fr_histogram *histogram, int64_t us)
     histogram->sum_us += (uint64_t)us;
 }
 
-void fr_stream_end(struct fr_worker *of, enum freshet_close_reason reason)
+void fr_stream_end(struct fr_worker *of, struct fr_ticket *ticket, enum freshet_close_reason reason)
 {
     (void)of;
+    (void)ticket;
     ends[reason]++;
 }
 
@@ -67,10 +68,10 @@ static struct fr_bytes *chunk(const char *event)
     return fr_bytes_copy(freshet_span_text(text));
 }
 
-struct fr_bytes *fr_frame_end(struct freshet_span code, int64_t retry_ms)
+struct fr_bytes *fr_frame_end(const struct fr_end *end)
 {
     char event[128];
-    snprintf(event, sizeof(event), "end %.*s %d\n\n", (int)code.len, code.data, retry_ms >= 0);
+    snprintf(event, sizeof(event), "end %.*s %d\n\n", (int)end->code.len, end->code.data, end->retry_ms >= 0);
     return chunk(event);
 }
 
@@ -141,6 +142,7 @@ static void open_stream(bool chunked)
                                    .ops = &ops,
                                    .heartbeat = chunk(":\n\n"),
                                    .heartbeat_ms = 1000,
+                                   .max_age_ms = FRESHET_NEVER,
                                    .write_timeout_ms = 300,
                                    .retry_min_ms = 10,
                                    .retry_max_ms = 20};

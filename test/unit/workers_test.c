@@ -139,15 +139,17 @@ Test(workers, max_topics_refuses_a_stream_of_a_new_topic)
 /* contract 6.5 */
 Test(workers, max_streams_is_counted)
 {
+    struct fr_ticket ticket;
+    const char *code;
     rig_begin((struct freshet_options){.max_streams = 2}, 1);
-    cr_assert_eq(fr_stream_begin(rig.workers[0]), FRESHET_OK);
-    cr_assert_eq(fr_stream_begin(rig.workers[0]), FRESHET_OK);
-    cr_assert_eq(fr_stream_begin(rig.workers[0]), FRESHET_FULL);
-    fr_stream_end(rig.workers[0], FRESHET_CLOSE_CLIENT);
-    cr_assert_eq(fr_stream_begin(rig.workers[0]), FRESHET_OK);
+    cr_assert_eq(fr_stream_begin(rig.workers[0], freshet_span(NULL, 0), &ticket, &code), FRESHET_OK);
+    cr_assert_eq(fr_stream_begin(rig.workers[0], freshet_span(NULL, 0), &ticket, &code), FRESHET_OK);
+    cr_assert_eq(fr_stream_begin(rig.workers[0], freshet_span(NULL, 0), &ticket, &code), FRESHET_FULL);
+    fr_stream_end(rig.workers[0], &ticket, FRESHET_CLOSE_CLIENT);
+    cr_assert_eq(fr_stream_begin(rig.workers[0], freshet_span(NULL, 0), &ticket, &code), FRESHET_OK);
     cr_assert_eq(rig_stats().streams, 2);
-    fr_stream_end(rig.workers[0], FRESHET_CLOSE_CLIENT);
-    fr_stream_end(rig.workers[0], FRESHET_CLOSE_FLOOD);
+    fr_stream_end(rig.workers[0], &ticket, FRESHET_CLOSE_CLIENT);
+    fr_stream_end(rig.workers[0], &ticket, FRESHET_CLOSE_FLOOD);
     cr_assert_eq(rig_stats().streams, 0);
     cr_assert_eq(rig_stats().streams_closed[FRESHET_CLOSE_CLIENT], 2);
     rig_end();
@@ -488,10 +490,10 @@ Test(loader, conflicts_are_refused_naming_both_routes)
     struct fr_params *params;
     cr_assert_eq(fr_route_find(rig.freshet, freshet_span_text("board/new"), &found, &params), FRESHET_OK);
     cr_assert_eq(params->count, 0);
-    fr_params_destroy(params);
+    fr_params_release(params);
     cr_assert_eq(fr_route_find(rig.freshet, freshet_span_text("board/x"), &found, &params), FRESHET_OK);
     cr_assert_eq(params->count, 1);
-    fr_params_destroy(params);
+    fr_params_release(params);
     cr_assert_eq(fr_route_find(rig.freshet, freshet_span_text("nowhere"), &found, &params),
                  FRESHET_NOT_FOUND);
     cr_assert_eq(fr_route_find(rig.freshet, freshet_span_text("board/%zz"), &found, &params),

@@ -1,0 +1,236 @@
+#include "core/admission.h"
+
+#include "base/clock.h"
+#include "base/random.h"
+#include "core/instance.h"
+#include "core/loader.h"
+#include "core/use.h"
+#include <stdlib.h>
+#include <string.h>
+
+#define DEFAULT_TIMEOUT_MS 5000
+#define RETRY_FIRST_US     (250 * FR_US_PER_MS)
+#define RETRY_MOST_US      (30 * FR_US_PER_S)
+
+static void ask_next(struct fr_admission *admission);
+
+static struct fr_timers *timers(const struct fr_admission *admission)
+{
+    return &admission->worker->timers;
+}
+
+static int64_t now_us(const struct fr_admission *admission)
+{
+    return fr_worker_now_us(admission->worker);
+}
+
+/* ---- which guards ---- */
+
+static size_t add(struct freshet_guard *to, size_t at, const struct freshet_guard *guards, size_t count)
+{
+    if (to != NULL && count > 0)
+        memcpy(to + at, guards, count * sizeof(*guards));
+    return at + count;
+}
+
+/* Mount, routes, loader. With `to` NULL only counts. Under the freshet's lock. */
+static size_t collect(const struct freshet *freshet, const struct freshet_loader *loader,
+                      struct freshet_span raw_path, const struct fr_guards *mount, struct freshet_guard *to)
+{
+    size_t at = add(to, 0, mount->guards, mount->count);
+    const struct fr_list *all = &freshet->uses;
+    for (const struct fr_list *link = all->next; link != all; link = link->next) {
+        const struct fr_use *use = FR_CONTAINER(link, struct fr_use, link);
+        struct fr_params *params;
+        /* A pattern that cannot be told from the path must not let it pass. */
+        if (fr_pattern_match(use->pattern, raw_path, &params) == FRESHET_NOT_FOUND)
+            continue;
+        fr_params_release(params);
+        at = add(to, at, use->guards, use->count);
+    }
+    return add(to, at, loader->guards, loader->guard_count);
+}
+
+bool fr_admission_is_needed(struct freshet *freshet, const struct freshet_loader *loader,
+                            struct freshet_span raw_path, const struct fr_guards *mount)
+{
+    pthread_mutex_lock(&freshet->lock);
+    size_t count = collect(freshet, loader, raw_path, mount, NULL);
+    pthread_mutex_unlock(&freshet->lock);
+    return count > 0;
+}
+
+/* ---- the chain ---- */
+
+static void cancel(struct fr_admission *admission)
+{
+    fr_timers_cancel(timers(admission), &admission->timer);
+    if (admission->check != NULL)
+        fr_check_drop(admission->check);
+    admission->check = NULL;
+}
+
+static void decide(struct fr_admission *admission, const struct fr_verdict *verdict)
+{
+    admission->decided(admission, verdict);
+}
+
+static void enter_admitted(struct fr_admission *admission)
+{
+    admission->state = FR_ADMISSION_ADMITTED;
+    admission->checked_us = now_us(admission);
+    admission->failures = 0;
+    fr_attribute_release(admission->attributes);
+    admission->attributes = admission->finding;
+    admission->finding = NULL;
+    decide(admission, &(struct fr_verdict){.kind = FR_VERDICT_ALLOW});
+}
+
+static void enter_over(struct fr_admission *admission, const struct fr_verdict *verdict)
+{
+    admission->state = FR_ADMISSION_OVER;
+    decide(admission, verdict);
+}
+
+static void enter_delayed(struct fr_admission *admission)
+{
+    int64_t delay_us = RETRY_FIRST_US;
+    for (unsigned i = 0; i < admission->failures && delay_us < RETRY_MOST_US; i++)
+        delay_us *= 2;
+    admission->state = FR_ADMISSION_DELAYED;
+    admission->failures++;
+    delay_us = (int64_t)fr_random_jitter((uint64_t)(delay_us < RETRY_MOST_US ? delay_us : RETRY_MOST_US));
+    fr_timers_set(timers(admission), &admission->timer, now_us(admission) + delay_us);
+}
+
+/* The guard has not decided. */
+static void fail(struct fr_admission *admission, const char *code)
+{
+    struct fr_verdict unknown = {.kind = FR_VERDICT_UNKNOWN};
+    fr_count(&admission->worker->counters.guards_failed, 1);
+    if (admission->opened) {
+        enter_delayed(admission);
+        return;
+    }
+    memcpy(unknown.code, code, strlen(code) + 1);
+    enter_over(admission, &unknown);
+}
+
+void fr_admission_answered(struct fr_admission *admission, struct fr_check *check)
+{
+    struct fr_verdict verdict = check->verdict;
+    fr_timers_cancel(timers(admission), &admission->timer);
+    fr_attribute_release(admission->finding);
+    admission->finding = fr_attribute_acquire(check->found);
+    admission->check = NULL;
+    check->verdict.location = NULL;
+    fr_check_drop(check);
+    if (verdict.kind == FR_VERDICT_ALLOW && admission->next < admission->guard_count)
+        ask_next(admission);
+    else if (verdict.kind == FR_VERDICT_ALLOW)
+        enter_admitted(admission);
+    else if (verdict.kind == FR_VERDICT_UNKNOWN)
+        fail(admission, verdict.code);
+    else
+        enter_over(admission, &verdict);
+    free(verdict.location);
+}
+
+static void ask_next(struct fr_admission *admission)
+{
+    const struct freshet_guard *guard = &admission->guards[admission->next++];
+    uint32_t timeout_ms = guard->timeout_ms == 0 ? DEFAULT_TIMEOUT_MS : guard->timeout_ms;
+    int64_t timeout_us = (int64_t)timeout_ms * FR_US_PER_MS;
+    admission->state = FR_ADMISSION_CHECKING;
+    if (timeout_ms != FRESHET_NEVER)
+        fr_timers_set(timers(admission), &admission->timer, now_us(admission) + timeout_us);
+    admission->check = fr_check_start(admission, guard, admission->finding);
+    if (admission->check == NULL) /* never decided within a call that came from outside */
+        fr_timers_set(timers(admission), &admission->timer, now_us(admission));
+}
+
+void fr_admission_run(struct fr_admission *admission)
+{
+    if (admission->state == FR_ADMISSION_CHECKING || admission->state == FR_ADMISSION_OVER)
+        return;
+    fr_timers_cancel(timers(admission), &admission->timer);
+    fr_attribute_release(admission->finding);
+    admission->finding = NULL;
+    admission->next = 0;
+    ask_next(admission);
+}
+
+static void expire(struct fr_timer *timer)
+{
+    struct fr_admission *admission = FR_CONTAINER(timer, struct fr_admission, timer);
+    if (admission->state != FR_ADMISSION_CHECKING) {
+        fr_admission_run(admission);
+        return;
+    }
+    const char *code = admission->check == NULL ? "no-memory" : "guard-timeout";
+    cancel(admission);
+    fail(admission, code);
+}
+
+static int64_t interval_us(const struct fr_admission *admission)
+{
+    uint32_t interval_ms = admission->worker->freshet->options.guard_interval_ms;
+    return interval_ms == FRESHET_NEVER ? INT64_MAX / 2 : (int64_t)interval_ms * FR_US_PER_MS;
+}
+
+bool fr_admission_is_fresh(const struct fr_admission *admission)
+{
+    return admission->state == FR_ADMISSION_ADMITTED &&
+           now_us(admission) - admission->checked_us <= interval_us(admission);
+}
+
+void fr_admission_open(struct fr_admission *admission, bool at_intervals)
+{
+    admission->opened = true;
+    if (at_intervals && admission->worker->freshet->options.guard_interval_ms != FRESHET_NEVER)
+        fr_timers_set(timers(admission), &admission->timer, admission->checked_us + interval_us(admission));
+}
+
+/* Room for all guards, and these in it. */
+static struct fr_admission *make(struct freshet *freshet, const struct freshet_loader *loader,
+                                 const struct fr_asked *asked, const struct fr_guards *mount)
+{
+    pthread_mutex_lock(&freshet->lock);
+    size_t count = collect(freshet, loader, asked->path, mount, NULL);
+    struct fr_admission *admission = calloc(1, sizeof(*admission) + count * sizeof(struct freshet_guard));
+    if (admission != NULL)
+        admission->guard_count = collect(freshet, loader, asked->path, mount, admission->guards);
+    pthread_mutex_unlock(&freshet->lock);
+    return admission;
+}
+
+struct fr_admission *fr_admission_new(struct fr_worker *worker, struct freshet_loader *loader,
+                                      struct fr_asked *asked, struct fr_params *params,
+                                      const struct fr_guards *mount)
+{
+    struct fr_admission *admission = make(worker->freshet, loader, asked, mount);
+    if (admission == NULL || !fr_timers_reserve(&worker->timers)) {
+        free(admission);
+        return NULL;
+    }
+    admission->worker = worker;
+    admission->loader = fr_loader_acquire(loader);
+    admission->asked = fr_asked_acquire(asked);
+    admission->params = fr_params_acquire(params);
+    admission->timer.expire = expire;
+    return admission;
+}
+
+void fr_admission_destroy(struct fr_admission *admission)
+{
+    if (admission == NULL)
+        return;
+    cancel(admission);
+    fr_timers_unreserve(timers(admission));
+    fr_attribute_release(admission->attributes);
+    fr_attribute_release(admission->finding);
+    fr_asked_release(admission->asked);
+    fr_params_release(admission->params);
+    fr_loader_release(admission->loader);
+    free(admission);
+}

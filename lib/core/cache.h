@@ -1,0 +1,47 @@
+/* A cache from inside: what the public calls and loaders with the option `cache` share.
+ *
+ * An entry carries the number that its topic had when its bytes began to be loaded. It is good as long as
+ * that is the topic's number still (fr_topics_current()), so nobody has to tell the cache of a publish. */
+#ifndef FR_CACHE_H
+#define FR_CACHE_H
+
+#include "base/bytes.h"
+#include "base/list.h"
+#include "base/map.h"
+#include <freshet/cache.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+struct freshet_cache {
+    atomic_uint references;
+    struct freshet_cache_options options; /* defaults filled in */
+    struct fr_list link;                  /* in the freshet, under its lock */
+
+    pthread_mutex_t lock;    /* taken before topics.lock; guards the rest */
+    struct freshet *freshet; /* NULL: it was destroyed */
+    struct fr_map map;
+    struct fr_list used; /* entries, the one that was not used for longest first */
+    size_t bytes;
+    uint64_t invalidations;
+};
+
+struct freshet_cache *fr_cache_acquire(struct freshet_cache *cache);
+
+/* As the public calls, but a loader's keys begin with a zero byte, found bytes come with a reference to them,
+ * and put ones are not copied. */
+enum freshet_status fr_cache_find(struct freshet_cache *cache, struct freshet_span topic,
+                                  struct freshet_span key, struct fr_bytes **bytes,
+                                  struct freshet_cache_token *token);
+enum freshet_status fr_cache_keep(struct freshet_cache *cache, struct freshet_span topic,
+                                  struct freshet_span key, struct freshet_cache_token token,
+                                  struct fr_bytes *bytes);
+
+/* For a put of what is loaded after this call. */
+struct freshet_cache_token fr_cache_token(struct freshet_cache *cache, struct freshet_span topic);
+
+/* It has no freshet any more: empties it for good. */
+void fr_cache_close(struct freshet_cache *cache);
+/* The freshet goes: closes its caches. */
+void fr_cache_detach_all(struct freshet *freshet);
+
+#endif

@@ -1,0 +1,205 @@
+#include "core/request.h"
+
+#include "core/cookie.h"
+#include "core/loader.h"
+#include "core/query.h"
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- what is kept ---- */
+
+static size_t most_pairs(struct freshet_span query)
+{
+    size_t count = 1;
+    for (size_t i = 0; i < query.len; i++)
+        count += query.data[i] == '&';
+    return query.len == 0 ? 0 : count;
+}
+
+static struct freshet_span keep(char **at, struct freshet_span from)
+{
+    char *to = *at;
+    if (from.len > 0)
+        memcpy(to, from.data, from.len);
+    to[from.len] = '\0';
+    *at = to + from.len + 1;
+    return freshet_span(to, from.len);
+}
+
+static enum freshet_status keep_query(struct fr_asked *asked, struct freshet_span query, char *at)
+{
+    struct fr_field field;
+    enum freshet_status status;
+    while ((status = fr_query_next(&query, &at, &field.name, &field.value)) == FRESHET_OK)
+        asked->query[asked->query_count++] = field;
+    return status == FRESHET_NOT_FOUND ? FRESHET_OK : status;
+}
+
+enum freshet_status fr_asked_new(struct fr_asked **out, const struct fr_ask *ask)
+{
+    size_t fields = ask->header_count + most_pairs(ask->query);
+    size_t words = ask->query.len, nuls = 2 + 2 * ask->header_count;
+    for (size_t i = 0; i < ask->header_count; i++)
+        words += ask->headers[i].name.len + ask->headers[i].value.len;
+    *out = NULL;
+    if (words > FR_ASKED_MOST_BYTES)
+        return FRESHET_TOO_LARGE;
+    size_t len = fields * sizeof(struct fr_field) + words + ask->path.len + ask->peer.len + nuls;
+    struct fr_asked *asked = malloc(sizeof(*asked) + len);
+    if (asked == NULL)
+        return FRESHET_NO_MEMORY;
+    *asked = (struct fr_asked){.headers = asked->fields, .query = asked->fields + ask->header_count};
+    atomic_init(&asked->references, 1);
+    char *at = (char *)(asked->fields + fields);
+    asked->path = keep(&at, ask->path);
+    asked->peer = keep(&at, ask->peer);
+    for (; asked->header_count < ask->header_count; asked->header_count++) {
+        struct fr_field *header = &asked->headers[asked->header_count];
+        header->name = keep(&at, ask->headers[asked->header_count].name);
+        header->value = keep(&at, ask->headers[asked->header_count].value);
+    }
+    enum freshet_status status = keep_query(asked, ask->query, at);
+    if (status == FRESHET_OK)
+        *out = asked;
+    else
+        free(asked);
+    return status;
+}
+
+struct fr_asked *fr_asked_acquire(struct fr_asked *asked)
+{
+    if (asked != NULL)
+        atomic_fetch_add_explicit(&asked->references, 1, memory_order_relaxed);
+    return asked;
+}
+
+void fr_asked_release(struct fr_asked *asked)
+{
+    if (asked != NULL && atomic_fetch_sub_explicit(&asked->references, 1, memory_order_acq_rel) == 1)
+        free(asked);
+}
+
+struct fr_attribute *fr_attribute_new(struct fr_attribute *next, struct freshet_span name,
+                                      struct freshet_span value)
+{
+    struct fr_attribute *attribute = malloc(sizeof(*attribute) + name.len + 1 + value.len + 1);
+    if (attribute == NULL) {
+        fr_attribute_release(next);
+        return NULL;
+    }
+    *attribute = (struct fr_attribute){.next = next};
+    atomic_init(&attribute->references, 1);
+    char *at = attribute->text;
+    attribute->name = keep(&at, name);
+    attribute->value = keep(&at, value);
+    return attribute;
+}
+
+struct fr_attribute *fr_attribute_acquire(struct fr_attribute *attribute)
+{
+    if (attribute != NULL)
+        atomic_fetch_add_explicit(&attribute->references, 1, memory_order_relaxed);
+    return attribute;
+}
+
+void fr_attribute_release(struct fr_attribute *attribute)
+{
+    while (attribute != NULL &&
+           atomic_fetch_sub_explicit(&attribute->references, 1, memory_order_acq_rel) == 1) {
+        struct fr_attribute *next = attribute->next;
+        free(attribute);
+        attribute = next;
+    }
+}
+
+/* ---- what callbacks ask ---- */
+
+static enum freshet_status find_field(const struct fr_field *fields, size_t count, const char *name,
+                                      size_t index, struct freshet_span *value)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (!freshet_span_equal(fields[i].name, freshet_span_text(name)))
+            continue;
+        if (index-- == 0) {
+            *value = fields[i].value;
+            return FRESHET_OK;
+        }
+    }
+    return FRESHET_NOT_FOUND;
+}
+
+/* FRESHET_INVALID: there is no request to ask. */
+static enum freshet_status begin(const struct freshet_request *request, struct freshet_span *value)
+{
+    *value = freshet_span(NULL, 0);
+    if (request == NULL)
+        return FRESHET_INVALID;
+    return request->asked == NULL ? FRESHET_NOT_FOUND : FRESHET_OK;
+}
+
+enum freshet_status freshet_request_param(const struct freshet_request *request, const char *name,
+                                          size_t index, struct freshet_span *value)
+{
+    if (begin(request, value) == FRESHET_INVALID)
+        return FRESHET_INVALID;
+    return fr_param_find(request->params, request->route, name, index, value);
+}
+
+enum freshet_status freshet_request_query(const struct freshet_request *request, const char *name,
+                                          size_t index, struct freshet_span *value)
+{
+    enum freshet_status status = begin(request, value);
+    if (status != FRESHET_OK)
+        return status;
+    return find_field(request->asked->query, request->asked->query_count, name, index, value);
+}
+
+enum freshet_status freshet_request_header(const struct freshet_request *request, const char *name,
+                                           struct freshet_span *value)
+{
+    enum freshet_status status = begin(request, value);
+    if (status != FRESHET_OK)
+        return status;
+    return find_field(request->asked->headers, request->asked->header_count, name, 0, value);
+}
+
+enum freshet_status freshet_request_cookie(const struct freshet_request *request, const char *name,
+                                           struct freshet_span *value)
+{
+    struct freshet_span header;
+    enum freshet_status status = begin(request, value);
+    if (status != FRESHET_OK)
+        return status;
+    const struct fr_asked *asked = request->asked;
+    for (size_t i = 0; find_field(asked->headers, asked->header_count, "cookie", i, &header) == FRESHET_OK;
+         i++)
+        if (fr_cookie_find(header, freshet_span_text(name), value) == FRESHET_OK)
+            return FRESHET_OK;
+    return FRESHET_NOT_FOUND;
+}
+
+enum freshet_status freshet_request_attribute(const struct freshet_request *request, const char *name,
+                                              struct freshet_span *value)
+{
+    if (begin(request, value) == FRESHET_INVALID)
+        return FRESHET_INVALID;
+    for (const struct fr_attribute *at = request->attributes; at != NULL; at = at->next) {
+        if (!freshet_span_equal(at->name, freshet_span_text(name)))
+            continue;
+        *value = at->value;
+        return FRESHET_OK;
+    }
+    return FRESHET_NOT_FOUND;
+}
+
+struct freshet_span freshet_request_path(const struct freshet_request *request)
+{
+    return request == NULL || request->asked == NULL ? freshet_span(NULL, 0) : request->asked->path;
+}
+
+struct freshet_span freshet_request_peer(const struct freshet_request *request)
+{
+    if (request == NULL)
+        return freshet_span(NULL, 0);
+    return request->asked == NULL ? request->peer : request->asked->peer;
+}

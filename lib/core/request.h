@@ -1,0 +1,63 @@
+/* What a client asked for, kept for as long as somebody may look at it. */
+#ifndef FR_REQUEST_H
+#define FR_REQUEST_H
+
+#include "core/pattern.h"
+#include <freshet/request.h>
+#include <stdatomic.h>
+
+/* Query and kept headers of one request together. */
+#define FR_ASKED_MOST_BYTES 8192
+/* Headers that are kept of one request. */
+#define FR_ASKED_MOST_HEADERS 32
+
+struct fr_field {
+    struct freshet_span name, value;
+};
+
+/* A client's words, in one allocation. Counted, immutable. */
+struct fr_asked {
+    atomic_uint references;
+    struct freshet_span path; /* below the mount, raw */
+    struct freshet_span peer;
+    size_t header_count, query_count;
+    struct fr_field *headers, *query; /* the query's are decoded */
+    struct fr_field fields[];
+};
+
+/* The same, borrowed from the request at hand; the query raw. */
+struct fr_ask {
+    struct freshet_span path, query, peer;
+    struct fr_field headers[FR_ASKED_MOST_HEADERS];
+    size_t header_count;
+};
+
+/* FRESHET_INVALID: the query has a bad '%' or invalid UTF-8. FRESHET_TOO_LARGE. FRESHET_NO_MEMORY. */
+enum freshet_status fr_asked_new(struct fr_asked **out, const struct fr_ask *ask);
+struct fr_asked *fr_asked_acquire(struct fr_asked *asked);
+void fr_asked_release(struct fr_asked *asked); /* NULL is fine */
+
+/* What guards found, newest first. Counted, immutable: a later one points at those before. */
+struct fr_attribute {
+    atomic_uint references;
+    struct fr_attribute *next;
+    struct freshet_span name, value;
+    char text[];
+};
+
+/* Takes `next` over, also on failure. NULL: no memory. */
+struct fr_attribute *fr_attribute_new(struct fr_attribute *next, struct freshet_span name,
+                                      struct freshet_span value);
+struct fr_attribute *fr_attribute_acquire(struct fr_attribute *attribute); /* NULL is fine */
+void fr_attribute_release(struct fr_attribute *attribute);                 /* NULL is fine */
+
+/* What a callback sees; owns nothing. */
+struct freshet_request {
+    const struct fr_asked *asked; /* NULL: nothing was kept */
+    const struct fr_params *params;
+    const struct fr_pattern *route;
+    const struct fr_attribute *attributes;
+    struct freshet_span peer; /* while nothing was kept */
+};
+
+#endif

@@ -1,0 +1,248 @@
+/* The server that an application has with one call. */
+#include <arpa/inet.h>
+#include <criterion/criterion.h>
+#include <dirent.h>
+#include <freshet/freshet.h>
+#include <freshet/h2o.h>
+#include <h2o.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#define DEADLINE_MS 10000
+
+TestSuite(h2o_serve, .timeout = 60);
+
+static struct freshet *freshet;
+static h2o_globalconf_t config;
+static pthread_t thread;
+static int stop_fd = -1, port;
+static enum freshet_status result;
+static struct freshet_error error;
+
+static void load(struct freshet_load load, const struct freshet_load_context *context, void *user)
+{
+    (void)context;
+    (void)user;
+    freshet_load_answer(load, freshet_span_text("it"));
+}
+
+static int answer(h2o_handler_t *self, h2o_req_t *req)
+{
+    (void)self;
+    req->res.status = 200;
+    h2o_send_inline(req, H2O_STRLIT("answer"));
+    return 0;
+}
+
+static struct freshet_topic choose(void)
+{
+    struct freshet_channel *channel;
+    struct freshet_topic topic;
+    cr_assert_eq(freshet_channel_new(&channel, "it", &error), FRESHET_OK);
+    cr_assert_eq(freshet_channel_topic(channel, NULL, 0, &topic, &error), FRESHET_OK);
+    struct freshet_loader_options options = {.size = sizeof(options),
+                                             .name = "it",
+                                             .route = "it",
+                                             .channel = channel,
+                                             .load = load,
+                                             .shared = true,
+                                             .on_loop = true};
+    cr_assert_eq(freshet_loader_new(freshet, &options, NULL, &error), FRESHET_OK, "%s", error.text);
+    freshet_channel_destroy(channel);
+    return topic;
+}
+
+static void set_up(void)
+{
+    cr_assert_eq(freshet_new(&freshet, NULL, &error), FRESHET_OK, "%s", error.text);
+    choose();
+    h2o_hostconf_t *host = freshet_h2o_config_init(&config);
+    cr_assert_eq(freshet_h2o_mount(freshet, h2o_config_register_path(host, "/live", 0), NULL, &error),
+                 FRESHET_OK);
+    h2o_create_handler(h2o_config_register_path(host, "/", 0), sizeof(h2o_handler_t))->on_req = answer;
+    stop_fd = eventfd(0, EFD_CLOEXEC);
+}
+
+static void tear_down(void)
+{
+    freshet_destroy(freshet, 1000);
+    h2o_config_dispose(&config);
+    close(stop_fd);
+}
+
+/* One that was free a moment ago. */
+static int find_port(void)
+{
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof(address);
+    cr_assert(fd >= 0 && bind(fd, (struct sockaddr *)&address, len) == 0);
+    getsockname(fd, (struct sockaddr *)&address, &len);
+    close(fd);
+    return ntohs(address.sin_port);
+}
+
+static void *serve(void *user)
+{
+    const struct freshet_h2o_serve_options *options = user;
+    char text[8];
+    snprintf(text, sizeof(text), "%d", port);
+    result = freshet_h2o_serve(freshet, &config, "127.0.0.1", text, options, &error);
+    return NULL;
+}
+
+static void start(struct freshet_h2o_serve_options *options)
+{
+    options->size = sizeof(*options);
+    options->stop_fd = stop_fd;
+    port = find_port();
+    cr_assert_eq(pthread_create(&thread, NULL, serve, options), 0);
+}
+
+static int64_t now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static int dial(void)
+{
+    struct sockaddr_in address = {
+        .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons((uint16_t)port)};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    for (int64_t until_ms = now_ms() + DEADLINE_MS;
+         connect(fd, (struct sockaddr *)&address, sizeof(address)) != 0; poll(NULL, 0, 1))
+        cr_assert_lt(now_ms(), until_ms, "nobody listens");
+    return fd;
+}
+
+static int ask(const char *path)
+{
+    char request[128];
+    int fd = dial(), len = snprintf(request, sizeof(request), "GET %s HTTP/1.1\r\nHost: x\r\n\r\n", path);
+    cr_assert_eq(send(fd, request, (size_t)len, MSG_NOSIGNAL), len);
+    return fd;
+}
+
+/* Reads until `text` has come; NULL: until the other side closes. What came stays in `in`. */
+static char in[65536];
+static void expect(int fd, const char *text)
+{
+    size_t used = 0;
+    int64_t until_ms = now_ms() + DEADLINE_MS;
+    in[0] = '\0';
+    while (text == NULL || strstr(in, text) == NULL) {
+        struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
+        int left_ms = (int)(until_ms - now_ms());
+        cr_assert(left_ms > 0 && poll(&poll_fd, 1, left_ms) == 1, "nothing more after: %s", in);
+        ssize_t len = recv(fd, in + used, sizeof(in) - 1 - used, 0);
+        if (len <= 0) {
+            cr_assert_null(text, "closed after: %s", in);
+            return;
+        }
+        used += (size_t)len;
+        in[used] = '\0';
+    }
+}
+
+static unsigned descriptors(void)
+{
+    unsigned count = 0;
+    DIR *folder = opendir("/proc/self/fd");
+    while (readdir(folder) != NULL)
+        count++;
+    closedir(folder);
+    return count;
+}
+
+/* contract 6.4 */
+Test(h2o_serve, serves_until_told_to_stop_and_leaves_nothing)
+{
+    set_up();
+    unsigned before = descriptors();
+    struct freshet_h2o_serve_options options = {.drain_spread_ms = 1};
+    start(&options);
+    int stream = ask("/live/it"), page = ask("/page"), silent = dial();
+    expect(stream, "data: it\n\n");
+    expect(page, "answer");
+    eventfd_write(stop_fd, 1);
+    expect(stream, NULL);
+    cr_assert_not_null(strstr(in, "\"code\":\"going-away\""), "%s", in);
+    expect(page, NULL);
+    expect(silent, NULL);
+    pthread_join(thread, NULL);
+    cr_assert_eq(result, FRESHET_OK);
+    close(stream);
+    close(page);
+    close(silent);
+    cr_assert_eq(descriptors(), before);
+    /* It is the caller's, and was not read. */
+    eventfd_t value;
+    cr_assert(eventfd_read(stop_fd, &value) == 0 && value == 1);
+    tear_down();
+}
+
+/* contract 6.4 */
+Test(h2o_serve, cuts_what_is_left_at_the_deadline)
+{
+    set_up();
+    struct freshet_h2o_serve_options options = {.drain_deadline_ms = 100};
+    start(&options);
+    int stuck = dial();
+    /* The head of a request that does not end. */
+    cr_assert_eq(send(stuck, "GET /page HTTP/1.1\r\n", 20, MSG_NOSIGNAL), 20);
+    int page = ask("/page");
+    expect(page, "answer");
+    int64_t from_ms = now_ms();
+    eventfd_write(stop_fd, 1);
+    pthread_join(thread, NULL);
+    cr_assert_lt(now_ms() - from_ms, DEADLINE_MS);
+    cr_assert_eq(result, FRESHET_OK);
+    expect(stuck, NULL);
+    close(stuck);
+    close(page);
+    tear_down();
+}
+
+/* The same freshet and configuration serve a second time. */
+Test(h2o_serve, serves_again_after_it_was_stopped)
+{
+    set_up();
+    struct freshet_h2o_serve_options options = {.drain_spread_ms = 1};
+    for (int round = 0; round < 2; round++) {
+        start(&options);
+        int stream = ask("/live/it");
+        expect(stream, "data: it\n\n");
+        eventfd_write(stop_fd, 1);
+        expect(stream, NULL);
+        pthread_join(thread, NULL);
+        cr_assert_eq(result, FRESHET_OK, "%s", error.text);
+        close(stream);
+        eventfd_t value;
+        cr_assert_eq(eventfd_read(stop_fd, &value), 0);
+    }
+    tear_down();
+}
+
+Test(h2o_serve, says_what_is_wrong_and_leaves_nothing)
+{
+    set_up();
+    unsigned before = descriptors();
+    struct freshet_h2o_serve_options options = {.size = 1};
+    cr_assert_eq(freshet_h2o_serve(freshet, &config, "127.0.0.1", "0", &options, &error), FRESHET_INVALID);
+    cr_assert_not_null(strstr(error.text, "size"));
+    cr_assert_eq(freshet_h2o_serve(freshet, &config, "127.0.0.1", "x", NULL, &error), FRESHET_INVALID);
+    cr_assert_not_null(strstr(error.text, "port x"));
+    options = (struct freshet_h2o_serve_options){.size = sizeof(options), .stop_fd = 9999};
+    cr_assert_eq(freshet_h2o_serve(freshet, &config, "127.0.0.1", "0", &options, &error), FRESHET_SYSTEM);
+    cr_assert_not_null(strstr(error.text, "stop_fd"));
+    cr_assert_eq(descriptors(), before);
+    tear_down();
+}
