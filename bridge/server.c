@@ -75,9 +75,12 @@ static enum freshet_status configure(struct server *server, struct freshet_error
     /* The first path that fits is taken. */
     enum freshet_status status =
         freshet_h2o_mount(server->app->freshet, h2o_config_register_path(host, "/live", 0), &mount, error);
-    if (status == FRESHET_OK)
-        server->app->router = http_router_new(h2o_config_register_path(host, "/", 0), server->app->instance);
-    return status;
+    if (status != FRESHET_OK)
+        return status;
+    h2o_pathconf_t *rest = h2o_config_register_path(host, "/", 0);
+    freshet_h2o_serve_script(rest);
+    server->app->router = http_router_new(rest, server->app->instance);
+    return FRESHET_OK;
 }
 
 enum freshet_status server_new(struct server **out, struct app *app, int listen_fd, unsigned threads,

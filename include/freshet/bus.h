@@ -14,6 +14,7 @@
 extern "C" {
 #endif
 
+/* What the links of a bus are good for. */
 enum freshet_bus_state {
     FRESHET_BUS_DOWN = 0,  /* publishes wait in the bus; subscriptions are not in force */
     FRESHET_BUS_UP = 1,    /* links stand; what was subscribed is being subscribed again */
@@ -23,8 +24,8 @@ enum freshet_bus_state {
 /* What a bus tells its freshet. Any thread; several threads at once for `message`. The functions never block,
  * never call the bus back, and copy what they keep. */
 struct freshet_bus_sink {
-    void *context;
-    struct freshet_log log;
+    void *context;          /* for all functions */
+    struct freshet_log log; /* the freshet's, for the bus's own lines */
 
     /* Somebody published to a topic that is, or lately was, subscribed. `body` as it came, at most the bus's
      * own message limit; a longer one is passed as an empty body with `oversized`. */
@@ -50,17 +51,18 @@ struct freshet_bus_sink {
     void (*published)(void *context, void *token, enum freshet_status status, int64_t receivers);
 };
 
+/* How a bus goes; counters run from its start, "now" marks gauges. */
 struct freshet_bus_stats {
-    enum freshet_bus_state state;
-    uint64_t reconnects;
-    uint64_t errors; /* answers the bus did not expect */
-    uint64_t probes_lost;
-    int64_t probe_age_ms;   /* since the last delivery that proved the links; -1: never */
-    uint64_t queued;        /* publishes without an answer now */
-    uint64_t collapsed;     /* times the queue was given up for one mark "everything" */
-    uint64_t resent;        /* publishes sent again after a lost link */
-    uint64_t subscriptions; /* wanted now */
-    uint64_t confirmed;     /* of these, in force */
+    enum freshet_bus_state state; /* now */
+    uint64_t reconnects;          /* links that stood again after they were lost */
+    uint64_t errors;              /* answers the bus did not expect */
+    uint64_t probes_lost;         /* that did not come back in time */
+    int64_t probe_age_ms;         /* since the last delivery that proved the links; -1: never */
+    uint64_t queued;              /* publishes without an answer now */
+    uint64_t collapsed;           /* times the queue was given up for one mark "everything" */
+    uint64_t resent;              /* publishes sent again after a lost link */
+    uint64_t subscriptions;       /* wanted now */
+    uint64_t confirmed;           /* of these, in force */
 };
 
 struct freshet_bus;
@@ -75,6 +77,7 @@ struct freshet_bus_ops {
      * a number to be given back. sink->subscribed may be called from within. */
     enum freshet_status (*subscribe)(struct freshet_bus *bus, struct freshet_span topic,
                                      uint64_t subscription);
+    /* As subscribe(); what is on its way may still be delivered. */
     void (*unsubscribe)(struct freshet_bus *bus, struct freshet_span topic);
 
     /* Hands on a body. Publishes of one thread to one topic stay in order. `signal`: it has no payload, so
@@ -84,6 +87,7 @@ struct freshet_bus_ops {
     enum freshet_status (*publish)(struct freshet_bus *bus, struct freshet_span topic,
                                    struct freshet_span body, bool signal, void *token);
 
+    /* Fills in all of *stats. */
     void (*stats)(struct freshet_bus *bus, struct freshet_bus_stats *stats);
 
     /* Sends what is queued if that is possible within `deadline_ms`, answers every publish, calls no sink
@@ -96,12 +100,14 @@ struct freshet_bus_ops {
 
 /* First member of each backend's own struct. */
 struct freshet_bus {
-    const struct freshet_bus_ops *ops;
+    const struct freshet_bus_ops *ops; /* the backend's, never NULL */
 };
 
 /* What several in-process buses share: a publish on one is delivered to all. Counted; buses hold it. */
 struct freshet_memory_broker;
+/* With one hold, the caller's. NULL: no memory. Any thread. */
 struct freshet_memory_broker *freshet_memory_broker_new(void);
+/* Gives the caller's hold up. NULL is fine. Any thread. */
 void freshet_memory_broker_release(struct freshet_memory_broker *broker);
 
 /* A bus inside this process, always up. `broker` NULL: one of its own. FRESHET_NO_MEMORY. */

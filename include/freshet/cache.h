@@ -44,8 +44,8 @@ struct freshet_cache_options {
 
 /* What a look-up found: `bytes` stay as they are until the release, whatever becomes of the entry. */
 struct freshet_cached {
-    struct freshet_span bytes;
-    const void *internal; /* the library's */
+    struct freshet_span bytes; /* as they were put */
+    const void *internal;      /* the library's */
 };
 
 /* What a topic was like at a look-up. A plain value, good for a put of any key of that topic. */

@@ -17,17 +17,17 @@
 extern "C" {
 #endif
 
-#define FRESHET_MAX_TOPIC_BYTES 512
+#define FRESHET_MAX_TOPIC_BYTES 512 /* of a name and of a topic */
 
 /* A channel with its parameters filled in. A plain value: copy it freely, nothing to free. */
 struct freshet_topic {
-    uint16_t len;
+    uint16_t len;                           /* of `text`, without the NUL */
     char text[FRESHET_MAX_TOPIC_BYTES + 1]; /* NUL-terminated */
 };
 
 /* One value for one parameter. A rest parameter takes several entries of its name, in order. */
 struct freshet_param {
-    const char *name;
+    const char *name;          /* of the channel's name or the route, without colon and suffix */
     struct freshet_span value; /* UTF-8, any characters; encoded as encodeURIComponent does */
 };
 

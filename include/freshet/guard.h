@@ -19,8 +19,8 @@ struct freshet;
 /* One call of a guard that waits for its answer. A value, as struct freshet_load is: once answered, timed out
  * or gone with its stream it is stale, and every call with it says so. */
 struct freshet_check {
-    uint64_t generation;
-    uint32_t slot;
+    uint64_t generation; /* the library's */
+    uint32_t slot;       /* the library's */
 };
 
 /* Looks at a request and answers `check` with one of the calls below, exactly once, here or later, from any
@@ -30,11 +30,12 @@ struct freshet_check {
 typedef void (*freshet_guard_cb)(struct freshet_check check, const struct freshet_request *request,
                                  void *user);
 
+/* One guard of a chain. A zeroed struct with `guard` set means all defaults. */
 struct freshet_guard {
-    freshet_guard_cb guard;
-    void *user;          /* must outlive the freshet */
-    bool on_pool;        /* run it on a thread of the pool */
-    uint32_t timeout_ms; /* default 5000 */
+    freshet_guard_cb guard; /* required */
+    void *user;             /* must outlive the freshet */
+    bool on_pool;           /* run it on a thread of the pool */
+    uint32_t timeout_ms;    /* default 5000 */
 };
 
 /* Keeps what was found out, a user's id say, for freshet_request_attribute() in later guards, in the topic
@@ -52,7 +53,7 @@ enum freshet_status freshet_check_allow(struct freshet_check check);
 enum freshet_status freshet_check_deny(struct freshet_check check, int status, const char *code);
 /* Sends the client elsewhere: an answer of 302 with this location, copied. An open stream ends with `end`
  * `redirect` and the location. FRESHET_INVALID (the check stays open): NULL, empty, over 1023 bytes, or a
- * control character in it. */
+ * space or control character in it. */
 enum freshet_status freshet_check_redirect(struct freshet_check check, const char *location);
 /* The guard could not decide: a new stream is refused for now; for an open one it is run again after a
  * growing delay, and data is held back meanwhile. */

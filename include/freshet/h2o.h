@@ -36,24 +36,26 @@ struct ssl_ctx_st;
 
 /* The end of a stream. On the stream's worker; must not block; the spans live until it returns. */
 struct freshet_stream_end {
-    struct freshet_span topic;
-    struct freshet_span peer; /* address and port of the client */
-    uint64_t duration_ms;
-    uint64_t bytes;
-    enum freshet_close_reason reason;
+    struct freshet_span topic;        /* that it showed */
+    struct freshet_span peer;         /* address and port of the client */
+    uint64_t duration_ms;             /* from its first byte to its end */
+    uint64_t bytes;                   /* sent on it */
+    enum freshet_close_reason reason; /* why it ended */
 };
+/* Called once for each stream that was opened. */
 typedef void (*freshet_stream_end_cb)(const struct freshet_stream_end *end, void *user);
 
+/* One header of a response. */
 struct freshet_h2o_header {
-    const char *name; /* lower case */
-    const char *value;
+    const char *name;  /* lower case */
+    const char *value; /* without line ends */
 };
 
 /* A zeroed struct with `size` set means all defaults. Read during the mount; texts are copied. */
 struct freshet_h2o_mount_options {
-    size_t size;
+    size_t size;                              /* sizeof(struct freshet_h2o_mount_options) */
     const struct freshet_h2o_header *headers; /* added to every stream's response */
-    size_t header_count;
+    size_t header_count;                      /* of `headers` */
     uint32_t heartbeat_ms;     /* a comment goes out when nothing else has for this long; default 15000 */
     uint32_t retry_min_ms;     /* `retry:` of each connection is drawn from this range; default 500 ... */
     uint32_t retry_max_ms;     /* ... to 3000 */
@@ -62,13 +64,13 @@ struct freshet_h2o_mount_options {
         max_unsent_bytes; /* kept unsent in the kernel for each stream (TCP_NOTSENT_LOWAT); default 16384 */
     uint32_t max_age_ms;  /* a stream ends after this, give or take a quarter, and its client comes back;
                              default  none */
-    const struct freshet_guard *use; /* who may have a stream of any of the loaders; copied */
-    size_t use_count;
+    const struct freshet_guard *use;    /* who may have a stream of any of the loaders; copied */
+    size_t use_count;                   /* of `use` */
     const char *const *request_headers; /* names in lower case, the last NULL: kept of each request for
                                            guards, beside those that its loader names */
     bool refuse_with_503; /* temporary refusals: 503 with Retry-After instead of a 200 stream that ends */
-    freshet_stream_end_cb stream_end;
-    void *user;
+    freshet_stream_end_cb stream_end; /* the end of each stream; NULL: not told */
+    void *user;                       /* for stream_end */
 };
 
 /* Serves the freshet's loaders under the path. Call it right after h2o_config_register_path(), before
@@ -108,6 +110,12 @@ size_t freshet_h2o_worker_streams(const struct freshet_h2o_worker *worker);
 
 /* Helpers for an application's own set-up; each is optional. */
 
+/* Serves the browser's side directly below the path, which may have other handlers after this one:
+ * freshet.js, freshet-view.js and use-live.js, to be asked for again each time (ETag), and under names with
+ * the version (freshet-0.1.0.js, see version.h), to be kept for a year. Right after
+ * h2o_config_register_path(), before h2o_context_init(). */
+void freshet_h2o_serve_script(struct st_h2o_pathconf_t *path);
+
 /* Limits that protect a server of streams: small request bodies, 5 s for a request head, no server header,
  * HTTP/2 off. Before h2o_context_init(). */
 void freshet_h2o_harden(struct st_h2o_globalconf_t *config);
@@ -134,11 +142,11 @@ typedef bool (*freshet_h2o_accepted_cb)(struct st_h2o_socket_t *socket, void *us
 
 /* A zeroed struct with `size` set means all defaults. */
 struct freshet_h2o_listen_options {
-    size_t size;
-    struct ssl_ctx_st *tls; /* must outlive the connections; NULL: plain */
-    freshet_h2o_accepted_cb accepted;
-    void *user;
-    struct freshet_log log; /* must outlive the listener */
+    size_t size;                      /* sizeof(struct freshet_h2o_listen_options) */
+    struct ssl_ctx_st *tls;           /* must outlive the connections; NULL: plain */
+    freshet_h2o_accepted_cb accepted; /* NULL: every connection is served */
+    void *user;                       /* for accepted */
+    struct freshet_log log;           /* must outlive the listener */
 };
 
 /* In the loop's thread, after h2o_context_init(). Takes `fd` over, also on failure; for several loops on one
@@ -154,7 +162,7 @@ void freshet_h2o_listener_close(struct freshet_h2o_listener *listener);
 
 /* A zeroed struct with `size` set means all defaults. */
 struct freshet_h2o_serve_options {
-    size_t size;
+    size_t size; /* sizeof(struct freshet_h2o_serve_options) */
     int stop_fd; /* the end begins when it is readable: a signalfd, an eventfd, a pipe. Made non-blocking, not
                     read, not closed; must outlive the call. 0: serves as long as the process lives */
     uint32_t drain_deadline_ms; /* for streams and connections to end; default 5000 */

@@ -17,6 +17,7 @@ extern "C" {
 /* For fields that end in _ms: the time is switched off. */
 #define FRESHET_NEVER UINT32_MAX
 
+/* Workers, loaders and a bus. Any thread may use it, unless a call says otherwise. */
 struct freshet;
 
 /* A zeroed struct with `size` set means all defaults. Read only during freshet_new(). */

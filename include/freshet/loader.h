@@ -22,13 +22,14 @@ extern "C" {
  * as you like. Once answered, cancelled or gone with its freshet it is stale, and every call with it says so.
  */
 struct freshet_load {
-    uint64_t generation;
-    uint32_t slot;
+    uint64_t generation; /* the library's */
+    uint32_t slot;       /* the library's */
 };
 
+/* Why a loader is run. */
 enum freshet_load_cause {
-    FRESHET_CAUSE_CONNECT = 1, /* the first streams of a feed */
-    FRESHET_CAUSE_PUBLISH = 2,
+    FRESHET_CAUSE_CONNECT = 1,  /* the first streams of a feed */
+    FRESHET_CAUSE_PUBLISH = 2,  /* one or several publishes to the topic */
     FRESHET_CAUSE_GAP = 3,      /* deliveries may have been lost, or the bus is down */
     FRESHET_CAUSE_RETRY = 4,    /* the run before failed */
     FRESHET_CAUSE_INTERVAL = 5, /* publishes that min_interval_ms held back */
@@ -38,15 +39,15 @@ enum freshet_load_cause {
 /* What a run knows. Valid until the load is answered or cancelled, and in any case until the load callback
  * has returned. Read-only; any thread. */
 struct freshet_load_context {
-    struct freshet_span loader; /* its name */
-    struct freshet_span topic;
+    struct freshet_span loader;            /* its name */
+    struct freshet_span topic;             /* whose state is asked for */
     struct freshet_span identity;          /* of the connections that share the feed; else empty */
     const struct freshet_request *request; /* of the one connection; NULL for several */
-    enum freshet_load_cause cause;
-    uint64_t publishes;             /* how many publishes this run stands for */
-    struct freshet_message message; /* the newest of them; publisher is empty when there is none */
-    int64_t deadline_us;            /* CLOCK_MONOTONIC; INT64_MAX: none */
-    const void *internal;
+    enum freshet_load_cause cause;         /* of this run */
+    uint64_t publishes;                    /* how many publishes this run stands for */
+    struct freshet_message message;        /* the newest of them; publisher is empty when there is none */
+    int64_t deadline_us;                   /* CLOCK_MONOTONIC; INT64_MAX: none */
+    const void *internal;                  /* the library's */
 };
 
 /* A route parameter, decoded; empty when absent. For a rest parameter the `index`-th value, and
@@ -89,8 +90,8 @@ typedef enum freshet_status (*freshet_topic_cb)(const struct freshet_request *re
 
 /* What connections that may share one feed have in common: a tenant, a role, a user. */
 struct freshet_identity {
-    size_t len; /* of `text`, which has no NUL; 0 is an identity like any other */
-    char text[256];
+    size_t len;     /* of `text`, which has no NUL; 0 is an identity like any other */
+    char text[256]; /* any bytes but NUL */
 };
 
 /* Tells who may share a feed with this stream, on its worker's loop; must not block. Called when a stream
@@ -100,23 +101,24 @@ typedef enum freshet_status (*freshet_identity_cb)(const struct freshet_request 
                                                    struct freshet_identity *identity,
                                                    struct freshet_refusal *refusal, void *user);
 
+/* A loader once registered, until its freshet is destroyed. */
 struct freshet_loader;
 
 /* A zeroed struct with `size`, `name`, `route`, `load` and one of `channel` and `topic` set means all
  * defaults. Read during freshet_loader_new(), texts are copied. */
 struct freshet_loader_options {
-    size_t size;
+    size_t size;       /* sizeof(struct freshet_loader_options) */
     const char *name;  /* [A-Za-z0-9_.-]+, unique in its freshet; part of every snapshot's version */
     const char *route; /* pattern under the mount, `board/:boardId`; grammar of channels */
     const struct freshet_channel
         *channel;           /* topic: this channel filled with the route's parameters of its names */
     freshet_topic_cb topic; /* instead of channel */
-    freshet_load_cb load;
-    void *user;  /* for all callbacks; must outlive the freshet */
+    freshet_load_cb load;   /* produces the snapshots; required */
+    void *user;             /* for all callbacks; must outlive the freshet */
     bool shared; /* one feed for all streams with the same topic and parameters; default: one for each */
     freshet_identity_cb identity; /* one feed for those of them with the same identity; not with `shared` */
     const struct freshet_guard *use; /* who may have a stream; copied */
-    size_t use_count;
+    size_t use_count;                /* of `use` */
     const char *const *headers; /* names in lower case, the last NULL: kept of each request for guards, topic,
                                    identity and loads of one connection; at most 16 */
     /* Answers that are still current instead of loads, only with `shared` or `identity`; of the same freshet,
@@ -129,7 +131,7 @@ struct freshet_loader_options {
     uint32_t timeout_ms;      /* for each run; default none */
     uint32_t min_interval_ms; /* at most one run of a feed in this time; default none */
     uint32_t settle_ms;       /* one more load this long after the last one for a publish, pushed only if it
-                                 differs:       for state behind lagging replicas; default none */
+                                 differs: for state behind lagging replicas; default none */
     uint32_t
         max_concurrent_loads; /* runs of this loader out at once; default: one less than the pool has threads,
                                  64 on the loop; on the pool never more than the default if that is over 0 */

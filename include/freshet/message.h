@@ -24,16 +24,16 @@
 extern "C" {
 #endif
 
-#define FRESHET_MESSAGE_VERSION       1
-#define FRESHET_MAX_PUBLISHER_BYTES   64
-#define FRESHET_DEFAULT_MESSAGE_BYTES 65536
+#define FRESHET_MESSAGE_VERSION       1     /* the first element */
+#define FRESHET_MAX_PUBLISHER_BYTES   64    /* of the second element */
+#define FRESHET_DEFAULT_MESSAGE_BYTES 65536 /* a whole body, unless an option says otherwise */
 
 /* Spans point into the bytes decoded, or to what the encoder is given. */
 struct freshet_message {
-    struct freshet_span publisher;
-    uint64_t sequence;
-    uint64_t time_us;
-    struct freshet_span payload; /* one msgpack value; empty: nil, a signal */
+    struct freshet_span publisher; /* 1 to 64 bytes */
+    uint64_t sequence;             /* grows with each publish of that publisher */
+    uint64_t time_us;              /* of the publish, since 1970, UTC */
+    struct freshet_span payload;   /* one msgpack value; empty: nil, a signal */
 };
 
 /* Checks `body` without trusting any length in it, then reads it. Allocates nothing. FRESHET_INVALID: not a

@@ -16,14 +16,14 @@ extern "C" {
 
 /* A zeroed struct with `size` set means all defaults. Texts are copied. */
 struct freshet_redis_options {
-    size_t size;
+    size_t size;        /* sizeof(struct freshet_redis_options) */
     const char *url;    /* redis://[user:password@]host[:port][/db], rediss:// with TLS, redis+unix:///path;
                            default redis://127.0.0.1:6379; user and password percent-encoded */
     const char *prefix; /* of every channel; default "freshet:" */
     /* tls_* go with rediss:// only: FRESHET_INVALID otherwise. */
-    const char *tls_ca_file;   /* PEM; default the system's */
-    const char *tls_cert_file; /* client certificate and key, PEM, no passphrase; both or none */
-    const char *tls_key_file;
+    const char *tls_ca_file;     /* PEM; default the system's */
+    const char *tls_cert_file;   /* client certificate and key, PEM, no passphrase; both or none */
+    const char *tls_key_file;    /* of tls_cert_file */
     const char *tls_name;        /* expected in the certificate; default the URL's host */
     uint32_t connect_timeout_ms; /* each attempt; default 1000 */
     uint32_t backoff_min_ms;     /* default 50, doubled up to ... */
@@ -46,8 +46,9 @@ enum freshet_status freshet_redis_bus_new(struct freshet_bus **out,
 /* A link for the program's own commands, with its own connection and thread-safe. */
 struct freshet_redis_data;
 
+/* A zeroed struct with `size` and `link.size` set means all defaults. Texts are copied. */
 struct freshet_redis_data_options {
-    size_t size;
+    size_t size; /* sizeof(struct freshet_redis_data_options) */
     struct freshet_redis_options
         link;                     /* url, tls_*, connect_timeout_ms, backoff_*, link_timeout_ms are used */
     struct freshet_log log;       /* must outlive the link */
@@ -72,20 +73,22 @@ enum freshet_status freshet_redis_data_new(struct freshet_redis_data **out,
  * use the link. */
 void freshet_redis_data_destroy(struct freshet_redis_data *data);
 
+/* Which field of a reply has its value. */
 enum freshet_redis_reply_type {
-    FRESHET_REDIS_NIL = 1,
-    FRESHET_REDIS_INTEGER = 2,
-    FRESHET_REDIS_TEXT = 3, /* simple and bulk strings */
-    FRESHET_REDIS_ARRAY = 4,
-    FRESHET_REDIS_ERROR = 5 /* `text` has Redis's words */
+    FRESHET_REDIS_NIL = 1,     /* none: there is no such key, say */
+    FRESHET_REDIS_INTEGER = 2, /* `integer` */
+    FRESHET_REDIS_TEXT = 3,    /* `text`: simple and bulk strings */
+    FRESHET_REDIS_ARRAY = 4,   /* `elements` */
+    FRESHET_REDIS_ERROR = 5    /* `text` has Redis's words */
 };
 
+/* What Redis answered. Read-only. */
 struct freshet_redis_reply {
-    enum freshet_redis_reply_type type;
-    int64_t integer;
-    struct freshet_span text;
-    const struct freshet_redis_reply *elements;
-    size_t element_count;
+    enum freshet_redis_reply_type type;         /* says which of the others counts */
+    int64_t integer;                            /* of FRESHET_REDIS_INTEGER */
+    struct freshet_span text;                   /* of FRESHET_REDIS_TEXT and FRESHET_REDIS_ERROR */
+    const struct freshet_redis_reply *elements; /* of FRESHET_REDIS_ARRAY */
+    size_t element_count;                       /* of `elements` */
 };
 
 /* The answer to one command, exactly once, never on the caller's stack. If the link has a freshet: on the

@@ -19,10 +19,10 @@ enum freshet_close_reason {
     FRESHET_CLOSE_DRAIN,         /* `end` `going-away` was delivered */
     FRESHET_CLOSE_DRAIN_CUT,     /* the drain's deadline passed first */
     FRESHET_CLOSE_TOPIC,         /* the topic's worker left or its memory ran out: `end`, come back */
-    FRESHET_CLOSE_NO_MEMORY,
-    FRESHET_CLOSE_DENIED,  /* a guard or an identity function denied it while it was open */
-    FRESHET_CLOSE_MAX_AGE, /* it was open for max_age_ms */
-    FRESHET_CLOSE_REASONS
+    FRESHET_CLOSE_NO_MEMORY,     /* none for a frame that had to be sent */
+    FRESHET_CLOSE_DENIED,        /* a guard or an identity function denied it while it was open */
+    FRESHET_CLOSE_MAX_AGE,       /* it was open for max_age_ms */
+    FRESHET_CLOSE_REASONS        /* how many there are */
 };
 
 /* A short name for logs and labels, never NULL. */
@@ -30,49 +30,50 @@ const char *freshet_close_reason_text(enum freshet_close_reason reason);
 
 /* Histogram buckets: bucket i counts times up to 2^i * 64 microseconds, the last one all longer ones. */
 #define FRESHET_HISTOGRAM_BUCKETS 20
+/* How long something took, each time. */
 struct freshet_histogram {
-    uint64_t buckets[FRESHET_HISTOGRAM_BUCKETS];
-    uint64_t count;
-    uint64_t sum_us;
+    uint64_t buckets[FRESHET_HISTOGRAM_BUCKETS]; /* times in each; not cumulative */
+    uint64_t count;                              /* of all times */
+    uint64_t sum_us;                             /* of all times, in microseconds */
 };
 
 /* Counters run from the freshet's start; "now" marks gauges. */
 struct freshet_stats {
-    uint64_t streams; /* open now */
-    uint64_t streams_opened;
+    uint64_t streams;         /* open now */
+    uint64_t streams_opened;  /* ever */
     uint64_t streams_refused; /* limits and draining; refusals of the application's callbacks are `denied` */
-    uint64_t streams_denied;
-    uint64_t streams_closed[FRESHET_CLOSE_REASONS];
-    uint64_t streams_moved; /* to another feed, since their identity changed */
-    uint64_t guards;        /* calls of guards */
-    uint64_t guards_failed; /* of these: failed or timed out */
-    uint64_t topics;        /* now */
-    uint64_t feeds;         /* now */
-    uint64_t loads;         /* begun */
-    uint64_t loads_running;
-    uint64_t loads_failed; /* of these, timed out and too large ones too */
-    uint64_t loads_timed_out;
-    uint64_t loads_overdue;   /* out for over 30 s */
-    uint64_t loads_collapsed; /* publishes that a later run stood for */
+    uint64_t streams_denied;  /* by the application's callbacks */
+    uint64_t streams_closed[FRESHET_CLOSE_REASONS]; /* by reason */
+    uint64_t streams_moved;                         /* to another feed, since their identity changed */
+    uint64_t guards;                                /* calls of guards */
+    uint64_t guards_failed;                         /* of these: failed or timed out */
+    uint64_t topics;                                /* now */
+    uint64_t feeds;                                 /* now */
+    uint64_t loads;                                 /* begun */
+    uint64_t loads_running;                         /* out now */
+    uint64_t loads_failed;                          /* of these, timed out and too large ones too */
+    uint64_t loads_timed_out;                       /* over their timeout_ms */
+    uint64_t loads_overdue;                         /* out for over 30 s */
+    uint64_t loads_collapsed;                       /* publishes that a later run stood for */
     uint64_t loads_abandoned; /* out after their time-out or after their feed has gone, now */
     uint64_t loads_late;      /* answers that came too late or twice */
     uint64_t loop_holds;      /* loads on the loop that held it over 50 ms */
     uint64_t cache_hits;      /* look-ups, of loaders too, that found something current */
-    uint64_t cache_misses;
+    uint64_t cache_misses;    /* look-ups that did not */
     uint64_t cache_refused; /* puts, of loaders too: outdated by a publish meanwhile, too large, no memory */
     uint64_t cache_evicted; /* entries given up for a bound */
-    uint64_t snapshots_pushed;
-    uint64_t snapshots_skipped; /* a newer one replaced it before this stream could take it */
-    uint64_t bytes_sent;
-    uint64_t publishes;
-    uint64_t publishes_accepted;
-    uint64_t publishes_refused;
-    uint64_t messages;         /* from the bus */
-    uint64_t messages_echo;    /* of these: own ones that no load was needed for */
-    uint64_t messages_foreign; /* of these: not in our format */
-    uint64_t gaps;             /* times the bus went down, or said "everything" */
-    struct freshet_bus_stats bus;
-    struct freshet_histogram load_time;
+    uint64_t snapshots_pushed;          /* to streams */
+    uint64_t snapshots_skipped;         /* a newer one replaced it before this stream could take it */
+    uint64_t bytes_sent;                /* on streams */
+    uint64_t publishes;                 /* asked for */
+    uint64_t publishes_accepted;        /* by the bus */
+    uint64_t publishes_refused;         /* by the bus or before it */
+    uint64_t messages;                  /* from the bus */
+    uint64_t messages_echo;             /* of these: own ones that no load was needed for */
+    uint64_t messages_foreign;          /* of these: not in our format */
+    uint64_t gaps;                      /* times the bus went down, or said "everything" */
+    struct freshet_bus_stats bus;       /* of the bus */
+    struct freshet_histogram load_time; /* from the begin of a load to its answer */
     struct freshet_histogram
         publish_to_push; /* from the publisher's clock to the encoded frame: clocks must agree */
     struct freshet_histogram write_time; /* of frames that the kernel did not take at once */

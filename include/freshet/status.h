@@ -9,7 +9,7 @@ extern "C" {
 /* Which of these a function returns stands with the function. Numbers are stable; new ones are added at the
  * end. */
 enum freshet_status {
-    FRESHET_OK = 0,
+    FRESHET_OK = 0,          /* done */
     FRESHET_INVALID = 1,     /* an argument is outside of what is allowed; the detail names it */
     FRESHET_NO_MEMORY = 2,   /* an allocation failed; nothing was changed */
     FRESHET_TOO_LARGE = 3,   /* over a byte limit that the options set */
@@ -31,7 +31,7 @@ const char *freshet_status_text(enum freshet_status status);
  * it only when they fail. The text is NUL-terminated, holds no credentials, and bytes of clients are escaped.
  */
 struct freshet_error {
-    char text[256];
+    char text[256]; /* what was wrong */
 };
 
 #ifdef __cplusplus

@@ -16,11 +16,13 @@
  *     board_channel(&error)       for freshet_loader_options.channel
  *
  * and of a signal the topic, counter_key(&topic, &error), counter_publish(freshet, &topic, published, user)
- * and counter_channel(&error): it has no message at all. Wrong use does not compile, in C11 and in C++.
+ * and counter_channel(&error): it has no message at all. Wrong use does not compile, in C11 and in C++. For
+ * that, -Wincompatible-pointer-types and -Wint-conversion are errors in a C file from its first declaration
+ * on.
  *
- * Macros and not a generator: both were written for the README's example. The declaration reads the same, but
- * the generator needs a language of its own, a build step in every program that links the library, and its
- * errors point at a file that nobody wrote; these point at the line of the declaration.
+ * Macros and not a generator: the README's example was written both ways. The declaration reads the same, but
+ * a generator needs a language of its own and a build step in every program that links the library, and its
+ * errors and the debugger point at a file that nobody wrote; with these they point at the declaration.
  *
  * Parameters stand in the order of the name, each as it is there: `param(id)` for `:id`, `optional(id)` for
  * `:id?`, `rest(path)` for `:path*` and `:path+`; `()` for none; at most 32. A channel whose declaration and
@@ -29,10 +31,12 @@
  * Fields, 1 to 32, each with the name that it has on the bus and in the struct:
  *
  *     boolean(x)  int64(x)  uint64(x)  float64(x)      bool, int64_t, uint64_t, double
- *     text(x)  bytes(x)                                struct freshet_span; text is UTF-8
+ *     text(x)  bytes(x)                                struct freshet_span, borrowed; text is UTF-8
  *     message(type, x)                                 struct type, of FRESHET_MESSAGE(type, fields...)
  *     array(text(x))                                   struct freshet_text_array; any of the above
- *     optional(text(x))                                bool has_x, and x; any of the above
+ *     optional(text(x))                                bool has_x, and x if it is set; any of the above
+ *
+ * (Names are C identifiers; for a channel with others there is freshet_channel_new().)
  *
  * On the bus a message is a msgpack map with the names as keys. Decoding ignores what it does not know. It
  * refuses, in a text that names the field (`at.x`, `labels[2]`): a required one that is missing; another kind
@@ -86,6 +90,8 @@ extern "C" {
  *         ...
  */
 
+/* ---- What declarations are made into, and the functions behind them. Not for use by hand. ---- */
+
 enum freshet_kind {
     FRESHET_KIND_BOOLEAN = 1,
     FRESHET_KIND_INT64,
@@ -95,8 +101,6 @@ enum freshet_kind {
     FRESHET_KIND_BYTES,
     FRESHET_KIND_MESSAGE
 };
-
-/* ---- What declarations are made into, and the functions behind them. Not for use by hand. ---- */
 
 struct freshet_fields;
 

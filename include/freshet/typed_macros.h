@@ -3,6 +3,10 @@
 #ifndef FRESHET_TYPED_MACROS_H
 #define FRESHET_TYPED_MACROS_H
 
+#include <freshet/span.h>
+#include <stdbool.h>
+#include <stddef.h>
+
 /* So that errors are shown where a declaration stands, and not here. */
 #pragma GCC system_header
 

@@ -8,8 +8,8 @@ extern "C" {
 
 /* CMakeLists.txt reads the version from these three lines. */
 #define FRESHET_VERSION_MAJOR 0
-#define FRESHET_VERSION_MINOR 1
-#define FRESHET_VERSION_PATCH 0
+#define FRESHET_VERSION_MINOR 1 /* may change the interface as long as the major one is zero */
+#define FRESHET_VERSION_PATCH 0 /* never changes it */
 
 /* "major.minor.patch" of the library linked; any thread. */
 const char *freshet_version(void);

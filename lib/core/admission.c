@@ -26,38 +26,60 @@ static int64_t now_us(const struct fr_admission *admission)
 
 /* ---- which guards ---- */
 
-static size_t add(struct freshet_guard *to, size_t at, const struct freshet_guard *guards, size_t count)
+static enum freshet_status match(const struct fr_use *use, struct freshet_span raw_path)
 {
-    if (to != NULL && count > 0)
-        memcpy(to + at, guards, count * sizeof(*guards));
-    return at + count;
+    struct fr_params *params;
+    enum freshet_status status = fr_pattern_match(use->pattern, raw_path, &params);
+    fr_params_release(params);
+    return status;
 }
 
-/* Mount, routes, loader. With `to` NULL only counts. Under the freshet's lock. */
-static size_t collect(const struct freshet *freshet, const struct freshet_loader *loader,
-                      struct freshet_span raw_path, const struct fr_guards *mount, struct freshet_guard *to)
+/* As many as there can be. Under the freshet's lock, as the next two. */
+static size_t count_most(const struct freshet *freshet, const struct freshet_loader *loader,
+                         const struct fr_guards *mount)
 {
-    size_t at = add(to, 0, mount->guards, mount->count);
-    const struct fr_list *all = &freshet->uses;
-    for (const struct fr_list *link = all->next; link != all; link = link->next) {
+    size_t count = mount->count + loader->guard_count;
+    for (const struct fr_list *link = freshet->uses.next; link != &freshet->uses; link = link->next)
+        count += FR_CONTAINER(link, struct fr_use, link)->count;
+    return count;
+}
+
+static void add(struct fr_admission *admission, const struct freshet_guard *guards, size_t count)
+{
+    if (count > 0)
+        memcpy(admission->guards + admission->guard_count, guards, count * sizeof(*guards));
+    admission->guard_count += count;
+}
+
+/* Mount, routes, loader. False: no memory to tell which. */
+static bool collect(struct fr_admission *admission, const struct freshet *freshet,
+                    const struct freshet_loader *loader, struct freshet_span raw_path,
+                    const struct fr_guards *mount)
+{
+    add(admission, mount->guards, mount->count);
+    for (const struct fr_list *link = freshet->uses.next; link != &freshet->uses; link = link->next) {
         const struct fr_use *use = FR_CONTAINER(link, struct fr_use, link);
-        struct fr_params *params;
-        /* A pattern that cannot be told from the path must not let it pass. */
-        if (fr_pattern_match(use->pattern, raw_path, &params) == FRESHET_NOT_FOUND)
-            continue;
-        fr_params_release(params);
-        at = add(to, at, use->guards, use->count);
+        enum freshet_status status = match(use, raw_path);
+        if (status != FRESHET_OK && status != FRESHET_NOT_FOUND)
+            return false;
+        if (status == FRESHET_OK)
+            add(admission, use->guards, use->count);
     }
-    return add(to, at, loader->guards, loader->guard_count);
+    add(admission, loader->guards, loader->guard_count);
+    return true;
 }
 
 bool fr_admission_is_needed(struct freshet *freshet, const struct freshet_loader *loader,
                             struct freshet_span raw_path, const struct fr_guards *mount)
 {
+    bool needed = mount->count + loader->guard_count > 0;
     pthread_mutex_lock(&freshet->lock);
-    size_t count = collect(freshet, loader, raw_path, mount, NULL);
+    const struct fr_list *all = &freshet->uses;
+    /* What cannot be told from the path must not let it pass. */
+    for (const struct fr_list *link = all->next; link != all && !needed; link = link->next)
+        needed = match(FR_CONTAINER(link, struct fr_use, link), raw_path) != FRESHET_NOT_FOUND;
     pthread_mutex_unlock(&freshet->lock);
-    return count > 0;
+    return needed;
 }
 
 /* ---- the chain ---- */
@@ -149,10 +171,8 @@ static void ask_next(struct fr_admission *admission)
         fr_timers_set(timers(admission), &admission->timer, now_us(admission));
 }
 
-void fr_admission_run(struct fr_admission *admission)
+static void run(struct fr_admission *admission)
 {
-    if (admission->state == FR_ADMISSION_CHECKING || admission->state == FR_ADMISSION_OVER)
-        return;
     fr_timers_cancel(timers(admission), &admission->timer);
     fr_attribute_release(admission->finding);
     admission->finding = NULL;
@@ -160,11 +180,17 @@ void fr_admission_run(struct fr_admission *admission)
     ask_next(admission);
 }
 
+void fr_admission_run(struct fr_admission *admission)
+{
+    if (admission->state == FR_ADMISSION_NEW || admission->state == FR_ADMISSION_ADMITTED)
+        run(admission);
+}
+
 static void expire(struct fr_timer *timer)
 {
     struct fr_admission *admission = FR_CONTAINER(timer, struct fr_admission, timer);
     if (admission->state != FR_ADMISSION_CHECKING) {
-        fr_admission_run(admission);
+        run(admission);
         return;
     }
     const char *code = admission->check == NULL ? "no-memory" : "guard-timeout";
@@ -191,15 +217,17 @@ void fr_admission_open(struct fr_admission *admission, bool at_intervals)
         fr_timers_set(timers(admission), &admission->timer, admission->checked_us + interval_us(admission));
 }
 
-/* Room for all guards, and these in it. */
+/* With its guards. NULL: no memory. */
 static struct fr_admission *make(struct freshet *freshet, const struct freshet_loader *loader,
                                  const struct fr_asked *asked, const struct fr_guards *mount)
 {
     pthread_mutex_lock(&freshet->lock);
-    size_t count = collect(freshet, loader, asked->path, mount, NULL);
-    struct fr_admission *admission = calloc(1, sizeof(*admission) + count * sizeof(struct freshet_guard));
-    if (admission != NULL)
-        admission->guard_count = collect(freshet, loader, asked->path, mount, admission->guards);
+    size_t most = count_most(freshet, loader, mount);
+    struct fr_admission *admission = calloc(1, sizeof(*admission) + most * sizeof(struct freshet_guard));
+    if (admission != NULL && !collect(admission, freshet, loader, asked->path, mount)) {
+        free(admission);
+        admission = NULL;
+    }
     pthread_mutex_unlock(&freshet->lock);
     return admission;
 }

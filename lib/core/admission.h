@@ -55,7 +55,7 @@ struct fr_admission *fr_admission_new(struct fr_worker *worker, struct freshet_l
 /* NULL is fine. */
 void fr_admission_destroy(struct fr_admission *admission);
 
-/* Runs the chain, unless it runs already; `decided` comes in a later turn. */
+/* Runs the chain, unless it runs already or waits after a failure; `decided` comes in a later turn. */
 void fr_admission_run(struct fr_admission *admission);
 /* The last allow is not older than the interval. */
 bool fr_admission_is_fresh(const struct fr_admission *admission);

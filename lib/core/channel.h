@@ -11,8 +11,8 @@
 enum freshet_status fr_channel_new_typed(struct freshet_channel **out, const char *name, uint64_t type,
                                          struct freshet_error *error);
 
-/* 0: made without a declaration, so any message may be meant. Equal in every program for messages of equal
- * fields (names, kinds, what is optional or an array; in any order), and for signals. */
+/* 0: made without a declaration, so any message may be meant. Equal for messages of equal fields (names,
+ * kinds, what is optional or an array; in any order), and for signals. */
 uint64_t fr_channel_type(const struct freshet_channel *channel);
 
 const struct fr_pattern *fr_channel_pattern(const struct freshet_channel *channel);

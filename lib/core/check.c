@@ -31,6 +31,7 @@ static struct fr_check *new_check(struct fr_admission *admission, const struct f
     if (check == NULL)
         return NULL;
     atomic_init(&check->references, 1);
+    atomic_init(&check->dropped, false);
     check->worker = fr_worker_acquire(admission->worker);
     check->admission = admission;
     check->guard = *guard;
@@ -56,10 +57,11 @@ static void call(struct fr_check *check)
     check->guard.guard(public_handle(check), &check->request, check->guard.user);
 }
 
+/* Clients that come and go faster than guards answer leave no work behind. */
 static void call_pool(struct fr_job *job, bool abandoned)
 {
     struct fr_check *check = FR_CONTAINER(job, struct fr_check, job);
-    if (abandoned)
+    if (abandoned || atomic_load(&check->dropped))
         freshet_check_fail(public_handle(check));
     else
         call(check);
@@ -81,6 +83,7 @@ struct fr_check *fr_check_start(struct fr_admission *admission, const struct fre
     fr_count(&check->worker->counters.guards, 1);
     if (guard->on_pool) {
         check->job.run = call_pool;
+        check->job.limited = true;
         fr_pool_run(check->worker->freshet->pool, &check->job);
     } else {
         call(check);
@@ -92,6 +95,7 @@ struct fr_check *fr_check_start(struct fr_admission *admission, const struct fre
 void fr_check_drop(struct fr_check *check)
 {
     check->admission = NULL;
+    atomic_store(&check->dropped, true);
     release(check);
 }
 
@@ -115,7 +119,7 @@ static enum freshet_status finish(struct freshet_check handle, enum fr_verdict_k
 {
     pthread_mutex_lock(&table.lock);
     struct fr_check *check = find(handle);
-    bool refused = false;
+    bool refused = false, taken = check != NULL && !atomic_load(&check->dropped);
     if (check != NULL) {
         fr_handles_remove(&table, check->handle);
         check->verdict = (struct fr_verdict){.kind = kind, .status = status, .location = location};
@@ -128,7 +132,7 @@ static enum freshet_status finish(struct freshet_check handle, enum fr_verdict_k
         free(location);
     if (refused) /* its worker has left */
         release(check);
-    return check == NULL ? FRESHET_STALE : FRESHET_OK;
+    return taken ? FRESHET_OK : FRESHET_STALE;
 }
 
 enum freshet_status freshet_check_allow(struct freshet_check check)
@@ -177,7 +181,7 @@ enum freshet_status freshet_check_set(struct freshet_check handle, const char *n
         return FRESHET_NO_MEMORY;
     pthread_mutex_lock(&table.lock);
     struct fr_check *check = find(handle);
-    if (check != NULL) {
+    if (check != NULL && !atomic_load(&check->dropped)) {
         added->next = check->found;
         check->found = added;
         added = NULL;

@@ -37,6 +37,7 @@ struct fr_check {
     struct fr_attribute *before; /* what the request shows */
     struct freshet_request request;
     struct fr_handle handle;
+    atomic_bool dropped; /* nobody waits for its answer */
 
     /* Under the table's lock until it is answered; then the worker's. */
     struct fr_attribute *found;

@@ -5,6 +5,7 @@
 #include "core/loader.h"
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 static void deliver_to_feed(struct fr_mail *mail);
 static void deliver_to_views(struct fr_mail *mail);
@@ -21,6 +22,15 @@ static void release_show(struct fr_show *show)
     *show = (struct fr_show){0};
 }
 
+static void forget_named(struct fr_fan *fan)
+{
+    fr_bytes_release(fan->plain);
+    fr_bytes_release(fan->named);
+    free(fan->name);
+    fan->plain = fan->named = NULL;
+    fan->name = NULL;
+}
+
 static void acquire(struct fr_fan *fan)
 {
     atomic_fetch_add_explicit(&fan->references, 1, memory_order_relaxed);
@@ -32,6 +42,7 @@ static void release(struct fr_fan *fan)
         return;
     release_show(&fan->next);
     release_show(&fan->show);
+    forget_named(fan);
     if (fan->home != NULL)
         fr_worker_release(fan->home);
     fr_topics_release(topics_of(fan), fan->topic);
@@ -149,6 +160,7 @@ static void close_fan(struct fr_fan *fan)
         fr_map_remove(&fan->worker->fans, &fan->node);
     fr_list_remove(&fan->sweep);
     release_show(&fan->show);
+    forget_named(fan);
     if (fan->home != NULL) {
         pthread_mutex_lock(&fan->lock);
         fan->leaves = true;
@@ -264,6 +276,21 @@ bool fr_fan_sweep(struct fr_worker *worker, size_t limit)
     /* A large fan's slice is over: the others' turn. */
     fr_list_append(&worker->sweeping, fr_list_shift(&worker->sweeping));
     return true;
+}
+
+struct fr_bytes *fr_fan_name(struct fr_fan *fan, struct fr_bytes *frame, const char *name)
+{
+    if (fan->plain == frame && strcmp(fan->name, name) == 0)
+        return fr_bytes_acquire(fan->named);
+    struct fr_bytes *named = fr_frame_named(frame, freshet_span_text(name));
+    char *copy = named == NULL ? NULL : strdup(name);
+    if (copy == NULL)
+        return named;
+    forget_named(fan);
+    fan->plain = fr_bytes_acquire(frame); /* held, so that no other can be at its address */
+    fan->named = fr_bytes_acquire(named);
+    fan->name = copy;
+    return named;
 }
 
 struct fr_view *fr_fan_only_view(const struct fr_fan *fan)

@@ -42,7 +42,9 @@ struct fr_fan {
     struct fr_list sweep;    /* in worker->sweeping */
     size_t views;
     struct fr_show show;
-    bool closed; /* has no view and is out of the map */
+    struct fr_bytes *plain, *named; /* what fr_fan_name() made last, and of what; NULL: nothing */
+    char *name;                     /* for whom */
+    bool closed;                    /* has no view and is out of the map */
 
     /* Both sides, under `lock`. */
     pthread_mutex_t lock;
@@ -80,6 +82,10 @@ void fr_fan_lose(struct fr_fan *fan, enum freshet_close_reason reason);
 struct fr_view *fr_fan_only_view(const struct fr_fan *fan);
 /* Its guards have allowed the load that waits for them. */
 void fr_fan_admitted(struct fr_fan *fan);
+
+/* A frame of this fan as a view of that name is told it: encoded once for all that call it so. One reference;
+ * NULL: no memory. */
+struct fr_bytes *fr_fan_name(struct fr_fan *fan, struct fr_bytes *frame, const char *name);
 
 /* Tells views of what is new, at most `limit` of them; true: there are more. */
 bool fr_fan_sweep(struct fr_worker *worker, size_t limit);

@@ -91,7 +91,10 @@ static struct fr_bytes *take_marks(struct fr_feed *feed)
     feed->body = NULL;
     clear_marks(feed);
     feed->confirmed_at_begin = fr_feed_is_confirmed(feed);
-    feed->settle_us = INT64_MAX;
+    feed->settles |= feed->running_publishes > 0 && fr_feed_options(feed)->settle_ms != 0;
+    /* One that runs earlier for another cause does not stand for it. */
+    if (feed->settles || feed->settle_us <= fr_feed_now_us(feed))
+        feed->settle_us = INT64_MAX;
     return body;
 }
 
@@ -128,7 +131,7 @@ static void begin(struct fr_feed *feed)
 {
     struct fr_admission *admission = admission_of(feed);
     fr_timers_cancel(&feed->worker->timers, &feed->timer);
-    if (admission != NULL && !feed->admitted) {
+    if (admission != NULL && !(feed->admitted && fr_admission_is_fresh(admission))) {
         feed->state = FR_FEED_CHECKING;
         fr_admission_run(admission);
         return;
@@ -173,11 +176,11 @@ void fr_feed_granted(struct fr_feed *feed)
 /* The earliest time for the next load; INT64_MAX: none is wanted. */
 static int64_t due_us(struct fr_feed *feed)
 {
-    if (feed->marks == 0 && fr_feed_is_confirmed(feed))
-        return feed->settle_us;
     /* After a refusal there is nothing to wait for. */
     int64_t at = feed->watch->state == FR_TOPIC_WAITING ? fr_feed_grace_end_us(feed) : INT64_MIN;
-    if (feed->marks == 0 && feed->bus_error)
+    if (feed->marks == 0 && fr_feed_is_confirmed(feed))
+        at = feed->settle_us;
+    else if (feed->marks == 0 && feed->bus_error)
         at = feed->poll_us;
     if (feed->marks != 0 && feed->failures > 0) {
         int64_t next = feed->publishes > 0 ? feed->failed_us + FR_FEED_RETRY_FIRST_US : feed->retry_us;

@@ -69,6 +69,7 @@ struct fr_feed {
     unsigned failures; /* in a row */
     int64_t failed_us, retry_us, began_us, poll_us;
     int64_t settle_us; /* when state behind lagging replicas is looked at once more; INT64_MAX: not */
+    bool settles;      /* a publish has begun a load, and none has succeeded since */
 };
 
 /* A fan asks to be served: attaches it if it is not, and answers it now or after the next load. */

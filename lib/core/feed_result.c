@@ -120,8 +120,9 @@ void fr_feed_succeed(struct fr_feed *feed, struct fr_bytes *bytes)
     bool push = changed || healed || published;
     if (push)
         note_push(feed);
-    if (feed->running_publishes > 0 && fr_feed_options(feed)->settle_ms != 0)
+    if (feed->settles)
         feed->settle_us = fr_feed_now_us(feed) + (int64_t)fr_feed_options(feed)->settle_ms * FR_US_PER_MS;
+    feed->settles = false;
     feed->failures = 0;
     if (fr_feed_is_confirmed(feed) || (!feed->bus_error && is_in_grace(feed)))
         clear_error(feed);

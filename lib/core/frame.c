@@ -149,20 +149,90 @@ struct fr_bytes *fr_frame_load_error(struct freshet_span code, struct freshet_sp
     return wrap(&event);
 }
 
+static void print_end(struct fr_buffer *event, const struct fr_end *end)
+{
+    fr_buffer_print(event, "\"code\":");
+    print_json(event, end->code);
+    if (end->retry_ms < 0)
+        fr_buffer_print(event, ",\"retry_ms\":null");
+    else
+        fr_buffer_print(event, ",\"retry_ms\":%lld", (long long)end->retry_ms);
+    if (end->location.len > 0) {
+        fr_buffer_print(event, ",\"location\":");
+        print_json(event, end->location);
+    }
+    fr_buffer_print(event, "}\n\n");
+}
+
 struct fr_bytes *fr_frame_end(const struct fr_end *end)
 {
     struct fr_buffer event = {0};
-    fr_buffer_print(&event, "event: end\ndata: {\"code\":");
-    print_json(&event, end->code);
-    if (end->retry_ms < 0)
-        fr_buffer_print(&event, ",\"retry_ms\":null");
-    else
-        fr_buffer_print(&event, ",\"retry_ms\":%lld", (long long)end->retry_ms);
-    if (end->location.len > 0) {
-        fr_buffer_print(&event, ",\"location\":");
-        print_json(&event, end->location);
+    fr_buffer_print(&event, "event: end\ndata: {");
+    print_end(&event, end);
+    return wrap(&event);
+}
+
+struct fr_bytes *fr_frame_end_view(const struct fr_end *end, struct freshet_span name, int status)
+{
+    struct fr_buffer event = {0};
+    fr_buffer_print(&event, "event: end\ndata: {\"view\":");
+    print_json(&event, name);
+    if (status != 0)
+        fr_buffer_print(&event, ",\"status\":%d", status);
+    fr_buffer_print(&event, ",");
+    print_end(&event, end);
+    return wrap(&event);
+}
+
+struct fr_bytes *fr_frame_current(struct freshet_span name, const struct fr_version *version)
+{
+    char digits[FR_VERSION_HEX];
+    struct fr_buffer event = {0};
+    put_version(digits, version);
+    fr_buffer_print(&event, "event: ");
+    fr_buffer_append(&event, name);
+    fr_buffer_print(&event, "\ndata: %.*s\n\n", FR_VERSION_HEX, digits);
+    return wrap(&event);
+}
+
+/* Takes `text` off the beginning of `rest`; false: it does not begin so. */
+static bool skip(struct freshet_span *rest, const char *text)
+{
+    size_t len = strlen(text);
+    if (rest->len < len || memcmp(rest->data, text, len) != 0)
+        return false;
+    *rest = freshet_span(rest->data + len, rest->len - len);
+    return true;
+}
+
+static struct freshet_span skip_line(struct freshet_span *rest)
+{
+    const char *end = memchr(rest->data, '\n', rest->len);
+    struct freshet_span line = freshet_span(rest->data, (size_t)(end - rest->data));
+    *rest = freshet_span(end + 1, rest->len - line.len - 1);
+    return line;
+}
+
+struct fr_bytes *fr_frame_named(const struct fr_bytes *frame, struct freshet_span name)
+{
+    struct freshet_span rest = fr_frame_body(frame->span), version = {NULL, 0};
+    struct fr_buffer event = {0};
+    if (skip(&rest, "event: ")) {
+        struct freshet_span kind = skip_line(&rest);
+        bool json = skip(&rest, "data: {");
+        assert(json && "events with a name have JSON");
+        (void)json;
+        fr_buffer_print(&event, "event: %.*s\ndata: {\"view\":", (int)kind.len, kind.data);
+        print_json(&event, name);
+        fr_buffer_print(&event, ",");
+    } else {
+        if (skip(&rest, "id: "))
+            version = skip_line(&rest);
+        fr_buffer_print(&event, "event: ");
+        fr_buffer_append(&event, name);
+        fr_buffer_print(&event, "\ndata: %.*s\n", (int)version.len, version.len == 0 ? "" : version.data);
     }
-    fr_buffer_print(&event, "}\n\n");
+    fr_buffer_append(&event, rest);
     return wrap(&event);
 }
 

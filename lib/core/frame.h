@@ -37,6 +37,16 @@ struct fr_bytes *fr_frame_end(const struct fr_end *end);
 /* A comment line; `text` without line ends. */
 struct fr_bytes *fr_frame_comment(struct freshet_span text);
 
+/* Several views on one stream. `name` is the view's: printable ASCII without spaces. */
+
+/* Any of the frames above (but comments), said for one view: a snapshot or message gets the view as its event
+ * and its version, or nothing, as the first line of its data; other events get "view" in their JSON. */
+struct fr_bytes *fr_frame_named(const struct fr_bytes *frame, struct freshet_span name);
+/* The client holds the current snapshot already: an event with the version and no more. */
+struct fr_bytes *fr_frame_current(struct freshet_span name, const struct fr_version *version);
+/* Event `end` of one view; status 0: none, it was open. */
+struct fr_bytes *fr_frame_end_view(const struct fr_end *end, struct freshet_span name, int status);
+
 /* The event without its chunk: for HTTP/1.0. Points into `frame`. */
 struct freshet_span fr_frame_body(struct freshet_span frame);
 

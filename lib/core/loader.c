@@ -288,7 +288,8 @@ enum freshet_status fr_loader_topic(const struct freshet_loader *loader,
     }
     *topic = (struct freshet_topic){0};
     if (loader->options.topic(request, topic, refusal, loader->options.user) == FRESHET_OK) {
-        if (topic->len > 0 && topic->len <= FRESHET_MAX_TOPIC_BYTES && topic->text[0] != '/')
+        if (topic->len > 0 && topic->len <= FRESHET_MAX_TOPIC_BYTES && topic->text[0] != '/' &&
+            memchr(topic->text, '\0', topic->len) == NULL) /* which ends parts of a feed's key */
             return FRESHET_OK;
         return refuse(refusal, 400, "bad-topic");
     }

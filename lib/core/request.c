@@ -8,12 +8,13 @@
 
 /* ---- what is kept ---- */
 
-static size_t most_pairs(struct freshet_span query)
+/* Empty pairs count for nothing. */
+static size_t count_pairs(struct freshet_span query)
 {
-    size_t count = 1;
+    size_t count = 0;
     for (size_t i = 0; i < query.len; i++)
-        count += query.data[i] == '&';
-    return query.len == 0 ? 0 : count;
+        count += query.data[i] != '&' && (i == 0 || query.data[i - 1] == '&');
+    return count;
 }
 
 static struct freshet_span keep(char **at, struct freshet_span from)
@@ -37,12 +38,12 @@ static enum freshet_status keep_query(struct fr_asked *asked, struct freshet_spa
 
 enum freshet_status fr_asked_new(struct fr_asked **out, const struct fr_ask *ask)
 {
-    size_t fields = ask->header_count + most_pairs(ask->query);
+    size_t pairs = count_pairs(ask->query), fields = ask->header_count + pairs;
     size_t words = ask->query.len, nuls = 2 + 2 * ask->header_count;
     for (size_t i = 0; i < ask->header_count; i++)
         words += ask->headers[i].name.len + ask->headers[i].value.len;
     *out = NULL;
-    if (words > FR_ASKED_MOST_BYTES)
+    if (words > FR_ASKED_MOST_BYTES || pairs > FR_ASKED_MOST_PAIRS || ask->too_many)
         return FRESHET_TOO_LARGE;
     size_t len = fields * sizeof(struct fr_field) + words + ask->path.len + ask->peer.len + nuls;
     struct fr_asked *asked = malloc(sizeof(*asked) + len);

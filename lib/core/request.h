@@ -10,6 +10,8 @@
 #define FR_ASKED_MOST_BYTES 8192
 /* Headers that are kept of one request. */
 #define FR_ASKED_MOST_HEADERS 32
+/* Pairs in a query: each takes more room than its bytes. */
+#define FR_ASKED_MOST_PAIRS 256
 
 struct fr_field {
     struct freshet_span name, value;
@@ -30,6 +32,7 @@ struct fr_ask {
     struct freshet_span path, query, peer;
     struct fr_field headers[FR_ASKED_MOST_HEADERS];
     size_t header_count;
+    bool too_many; /* there were more headers */
 };
 
 /* FRESHET_INVALID: the query has a bad '%' or invalid UTF-8. FRESHET_TOO_LARGE. FRESHET_NO_MEMORY. */

@@ -168,7 +168,7 @@ enum freshet_status freshet_fields_encode(const struct freshet_fields *fields, c
         .output = {.data = buffer, .capacity = capacity}, .owner = fields, .error = error};
     msgpack_packer_init(&writer.packer, &writer.output, fr_msgpack_output_write);
     enum freshet_status status = write_message(&writer, fields, NULL, message);
-    *len = writer.output.len;
+    *len = status == FRESHET_INVALID ? 0 : writer.output.len;
     if (status == FRESHET_OK && *len > capacity)
         return fr_typed_fail(error, FRESHET_TOO_LARGE, fields, NULL, "it does not fit");
     return status;

@@ -216,7 +216,7 @@ static bool is_admitted(struct fr_view *view)
     return false;
 }
 
-enum fr_view_news fr_view_take(struct fr_view *view, struct fr_bytes **frame)
+static enum fr_view_news take_next(struct fr_view *view, struct fr_bytes **frame)
 {
     *frame = NULL;
     if (view->fan == NULL || view->joining || !is_admitted(view))
@@ -230,6 +230,19 @@ enum fr_view_news fr_view_take(struct fr_view *view, struct fr_bytes **frame)
     forget_held(view); /* the first success after an error is sent in full */
     *frame = fr_bytes_acquire(show->error);
     return FR_NEWS_ERROR;
+}
+
+enum fr_view_news fr_view_take(struct fr_view *view, struct fr_bytes **frame)
+{
+    enum fr_view_news news = take_next(view, frame);
+    if (view->name == NULL || news == FR_NEWS_NONE)
+        return news;
+    struct fr_bytes *named = news == FR_NEWS_UNCHANGED
+                                 ? fr_frame_current(freshet_span_text(view->name), &view->fan->show.version)
+                                 : fr_fan_name(view->fan, *frame, view->name);
+    fr_bytes_release(*frame);
+    *frame = named;
+    return named == NULL ? FR_NEWS_NO_MEMORY : news;
 }
 
 struct freshet_span fr_view_topic(const struct fr_view *view)

@@ -26,6 +26,7 @@ struct fr_view {
     uint32_t snapshot_seen;           /* number of the snapshot taken last; 0: none yet */
     uint32_t error_seen;              /* the same of load-errors */
     struct fr_version *held;          /* what the client says it has; forgotten with the first news */
+    const char *name;                 /* on a stream of several: what the client calls it; else NULL */
     struct fr_admission *admission;   /* NULL: no guards */
     const struct fr_verdict *verdict; /* why, during view_lost() with FRESHET_CLOSE_DENIED */
     bool joining;                     /* waits for the feed's word on what is current */
@@ -57,7 +58,9 @@ enum fr_view_news {
     FR_NEWS_NONE = 0,
     FR_NEWS_SNAPSHOT,  /* *frame is the snapshot */
     FR_NEWS_UNCHANGED, /* the client holds it already: a comment will do; *frame is one */
-    FR_NEWS_ERROR      /* *frame is a load-error */
+    FR_NEWS_ERROR,     /* *frame is a load-error */
+    FR_NEWS_NO_MEMORY, /* there is news, but no memory to tell it: the stream has to begin anew */
+    FR_NEWS_OVER       /* of several views: all have ended */
 };
 
 /* The newest that this view has not taken, which then counts as taken; *frame is one reference for the

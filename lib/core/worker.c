@@ -11,7 +11,6 @@
 #define SLICE         32
 #define TURN_SLICES   8
 #define TURN_SLICE_US (2 * FR_US_PER_MS)
-#define TURN_TIMERS   256
 #define TURN_VIEWS    256
 
 static _Thread_local struct fr_worker *workers_here;
@@ -99,11 +98,17 @@ static bool deliver_events(struct fr_worker *worker)
     return fr_watch_sweep(worker, SLICE);
 }
 
+static bool expire_timers(struct fr_worker *worker)
+{
+    fr_timers_run(&worker->timers, fr_worker_now_us(worker), SLICE);
+    return fr_timers_next(&worker->timers) <= fr_worker_now_us(worker);
+}
+
 int64_t fr_worker_turn(struct fr_worker *worker)
 {
     bool more = run_slices(worker, deliver_mail);
     more |= run_slices(worker, deliver_events);
-    fr_timers_run(&worker->timers, fr_worker_now_us(worker), TURN_TIMERS);
+    more |= run_slices(worker, expire_timers);
     fr_fan_sweep(worker, TURN_VIEWS);
     return more ? INT64_MIN : fr_worker_next(worker);
 }

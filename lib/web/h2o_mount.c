@@ -76,6 +76,13 @@ static void serve(struct fr_h2o_mount *mount, h2o_req_t *req, struct freshet_loa
         fr_h2o_visit_begin(site, req, loader, params, target);
 }
 
+static void serve_views(struct fr_h2o_mount *mount, h2o_req_t *req, const struct fr_target *target)
+{
+    struct fr_h2o_site *site = is_streamable(mount, req) ? find_site(mount, req) : NULL;
+    if (site != NULL)
+        fr_h2o_views_begin(site, req, target);
+}
+
 /* -1: no route; the next handler has its turn. */
 static int route(struct fr_h2o_mount *mount, h2o_req_t *req, const struct fr_target *target)
 {
@@ -106,6 +113,8 @@ static int on_req(h2o_handler_t *self, h2o_req_t *req)
         fr_h2o_refuse(mount, req, 404, "not-found");
     else if (status != FRESHET_OK)
         fr_h2o_refuse(mount, req, 400, "bad-path");
+    else if (fr_h2o_wants_views(&target, req))
+        serve_views(mount, req, &target);
     else
         return route(mount, req, &target);
     return 0;

@@ -44,8 +44,10 @@ static h2o_iovec_t make_first(struct fr_h2o_stream *self, h2o_req_t *req)
     return h2o_iovec_init(room, (size_t)len);
 }
 
-static void upgrade(struct fr_h2o_stream *self, h2o_req_t *req)
+void fr_h2o_stream_upgrade(struct fr_h2o_stream *self, const struct fr_h2o_visit *visit)
 {
+    h2o_req_t *req = visit->req;
+    self->stream.ticket = visit->ticket;
     fr_stream_count_open(fr_h2o_stream_worker(self)->core);
     self->upgrading = true;
     fr_h2o_stream_worker(self)->upgrading++;
@@ -64,7 +66,7 @@ static const struct fr_version *read_held(h2o_req_t *req, struct fr_version *ver
     return fr_version_parse(freshet_span(value->base, value->len), version) ? version : NULL;
 }
 
-static struct fr_h2o_stream *make_stream(const struct fr_h2o_visit *visit)
+struct fr_h2o_stream *fr_h2o_stream_new(const struct fr_h2o_visit *visit)
 {
     struct fr_h2o_stream *self = calloc(1, sizeof(*self));
     if (self == NULL)
@@ -76,38 +78,32 @@ static struct fr_h2o_stream *make_stream(const struct fr_h2o_visit *visit)
     return self;
 }
 
-static enum freshet_status open_view(struct fr_h2o_stream *self, const struct fr_h2o_visit *visit,
+static enum freshet_status open_view(struct fr_h2o_stream *self, struct fr_h2o_visit *visit,
                                      struct freshet_refusal *refusal)
 {
     char peer[FR_H2O_PEER_TEXT_BYTES];
     struct fr_version version;
-    struct fr_view_request request = {.loader = visit->loader,
-                                      .params = visit->params,
-                                      .asked = visit->asked,
-                                      .admission = visit->admission,
-                                      .peer = fr_h2o_peer_print(&self->peer, peer),
-                                      .held = read_held(visit->req, &version)};
-    return fr_view_open(fr_h2o_stream_worker(self)->core, &self->stream.view, &request, refusal);
+    return fr_entry_open(&visit->entry, &self->stream.view, fr_h2o_peer_print(&self->peer, peer),
+                         read_held(visit->req, &version), refusal);
+}
+
+void fr_h2o_stream_drop(struct fr_h2o_stream *self)
+{
+    if (self == NULL)
+        return;
+    fr_stream_deinit(&self->stream);
+    free(self);
 }
 
 void fr_h2o_visit_open(struct fr_h2o_visit *visit)
 {
     struct freshet_refusal refusal = {.code = "no-memory"};
-    struct fr_h2o_stream *self = make_stream(visit);
-    if (self == NULL) {
-        fr_h2o_visit_refuse(visit, FRESHET_NO_MEMORY, &refusal);
-        return;
-    }
-    enum freshet_status status = open_view(self, visit, &refusal);
-    visit->params = NULL;
-    visit->asked = NULL;
-    visit->admission = NULL;
+    struct fr_h2o_stream *self = fr_h2o_stream_new(visit);
+    enum freshet_status status = self == NULL ? FRESHET_NO_MEMORY : open_view(self, visit, &refusal);
     if (status == FRESHET_OK) {
-        self->stream.ticket = visit->ticket;
-        upgrade(self, visit->req);
+        fr_h2o_stream_upgrade(self, visit);
         return;
     }
-    fr_stream_deinit(&self->stream);
-    free(self);
+    fr_h2o_stream_drop(self);
     fr_h2o_visit_refuse(visit, status, &refusal);
 }

@@ -3,6 +3,7 @@
 #include "base/list.h"
 #include "base/log.h"
 #include "web/h2o_web.h"
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -147,9 +148,11 @@ static enum freshet_status start(struct server *server, int fd, struct freshet_e
 
 static void run(struct server *server)
 {
-    while (server->state != CLOSING || !fr_list_is_empty(&server->connections))
-        if (h2o_evloop_run(server->context.loop, INT32_MAX) != 0 && errno != EINTR)
-            abort(); /* the loop's descriptor was closed by somebody */
+    while (server->state != CLOSING || !fr_list_is_empty(&server->connections)) {
+        int failed = h2o_evloop_run(server->context.loop, INT32_MAX);
+        assert((failed == 0 || errno == EINTR) && "somebody closed the loop's descriptor");
+        (void)failed;
+    }
     freshet_h2o_worker_leave(server->worker);
     h2o_timeout_unlink(&server->tick);
     if (server->stop != NULL)

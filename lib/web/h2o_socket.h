@@ -33,6 +33,13 @@ struct freshet_span fr_h2o_peer_key(const struct fr_h2o_peer *peer);
 /* `text` is room for it. Empty: unknown. */
 struct freshet_span fr_h2o_peer_print(const struct fr_h2o_peer *peer, char text[FR_H2O_PEER_TEXT_BYTES]);
 
+/* A stream whose socket h2o still has; NULL: no memory. */
+struct fr_h2o_stream *fr_h2o_stream_new(const struct fr_h2o_visit *visit);
+/* Before it is upgraded; NULL is fine. */
+void fr_h2o_stream_drop(struct fr_h2o_stream *self);
+/* Answers the request and takes the socket; what the visit has of the limits is the stream's. */
+void fr_h2o_stream_upgrade(struct fr_h2o_stream *self, const struct fr_h2o_visit *visit);
+
 /* For h2o_http1_upgrade(). `sock` is NULL when the connection broke before the head was written. */
 void fr_h2o_stream_upgraded(void *user, h2o_socket_t *sock, size_t request_len);
 

@@ -1,6 +1,5 @@
 /* From a request for a route to its answer: what is kept of it, its guards, the limits. While guards are out
  * h2o has the request; nothing of it is read then, and when it goes the visit goes with it. */
-#include "core/admission.h"
 #include "core/loader.h"
 #include "web/h2o_socket.h"
 #include <string.h>
@@ -18,12 +17,7 @@ static struct fr_worker *core_of(const struct fr_h2o_visit *visit)
 
 static void give_up(struct fr_h2o_visit *visit)
 {
-    fr_admission_destroy(visit->admission);
-    fr_params_release(visit->params);
-    fr_asked_release(visit->asked);
-    visit->admission = NULL;
-    visit->params = NULL;
-    visit->asked = NULL;
+    fr_entry_deinit(&visit->entry);
     fr_stream_cancel(core_of(visit), &visit->ticket);
 }
 
@@ -51,13 +45,12 @@ static bool names(char *const *list, const h2o_iovec_t *name)
     return false;
 }
 
-static void borrow_headers(const struct fr_h2o_visit *visit, struct fr_ask *ask)
+void fr_h2o_borrow_headers(const struct fr_h2o_mount *mount, const struct freshet_loader *loader,
+                           const h2o_req_t *req, struct fr_ask *ask)
 {
-    const h2o_headers_t *headers = &visit->req->headers;
-    for (size_t i = 0; i < headers->size && ask->header_count < FR_ASKED_MOST_HEADERS; i++) {
-        const h2o_header_t *header = &headers->entries[i];
-        if (!names(visit->loader->headers, header->name) &&
-            !names(visit->site->mount->request_headers, header->name))
+    for (size_t i = 0; i < req->headers.size && !ask->too_many; i++) {
+        const h2o_header_t *header = &req->headers.entries[i];
+        if (!names(loader->headers, header->name) && !names(mount->request_headers, header->name))
             continue;
         ask->headers[ask->header_count++] =
             (struct fr_field){freshet_span(header->name->base, header->name->len),
@@ -65,27 +58,11 @@ static void borrow_headers(const struct fr_h2o_visit *visit, struct fr_ask *ask)
     }
 }
 
-static enum freshet_status keep(struct fr_h2o_visit *visit, const struct fr_target *target,
-                                struct freshet_refusal *refusal)
-{
-    char peer[FR_H2O_PEER_TEXT_BYTES];
-    struct fr_ask ask = {.path = target->path, .query = target->query};
-    ask.peer = fr_h2o_peer_print(&visit->peer, peer);
-    borrow_headers(visit, &ask);
-    enum freshet_status status = fr_asked_new(&visit->asked, &ask);
-    if (status == FRESHET_INVALID)
-        *refusal = (struct freshet_refusal){400, "bad-query"};
-    else if (status == FRESHET_TOO_LARGE)
-        *refusal = (struct freshet_refusal){431, "request-too-large"};
-    return status == FRESHET_INVALID || status == FRESHET_TOO_LARGE ? FRESHET_REFUSED : status;
-}
-
 /* ---- guards ---- */
 
 static void answer(struct fr_h2o_visit *visit, const struct fr_verdict *verdict)
 {
-    struct freshet_refusal refusal = {.status = verdict->status};
-    memcpy(refusal.code, verdict->code, sizeof(refusal.code));
+    struct freshet_refusal refusal;
     if (verdict->kind == FR_VERDICT_ALLOW) {
         fr_h2o_visit_open(visit);
     } else if (verdict->kind == FR_VERDICT_REDIRECT) {
@@ -93,8 +70,8 @@ static void answer(struct fr_h2o_visit *visit, const struct fr_verdict *verdict)
         give_up(visit);
         fr_h2o_redirect(visit->site->mount, visit->req, verdict->location);
     } else {
-        bool denied = verdict->kind == FR_VERDICT_DENY;
-        fr_h2o_visit_refuse(visit, denied ? FRESHET_REFUSED : FRESHET_FULL, &refusal);
+        enum freshet_status status = fr_verdict_refusal(verdict, &refusal);
+        fr_h2o_visit_refuse(visit, status, &refusal);
     }
 }
 
@@ -121,9 +98,9 @@ static void wait_for_guards(const struct fr_h2o_visit *visit)
     waiting->visit = *visit;
     fr_list_init(&waiting->link);
     fr_list_append(&visit->site->worker->visits, &waiting->link);
-    visit->admission->decided = on_decided;
-    visit->admission->user = waiting;
-    fr_admission_run(visit->admission);
+    visit->entry.admission->decided = on_decided;
+    visit->entry.admission->user = waiting;
+    fr_admission_run(visit->entry.admission);
 }
 
 void fr_h2o_visits_end(struct freshet_h2o_worker *worker)
@@ -135,23 +112,21 @@ void fr_h2o_visits_end(struct freshet_h2o_worker *worker)
 
 /* ---- the beginning ---- */
 
-static void go(struct fr_h2o_visit *visit, const struct fr_target *target)
+static void go(struct fr_h2o_visit *visit, struct freshet_loader *loader, struct fr_params *params,
+               const struct fr_target *target)
 {
-    struct freshet_refusal refusal = {.code = "no-memory"};
-    struct fr_h2o_mount *mount = visit->site->mount;
+    const struct fr_h2o_mount *mount = visit->site->mount;
     struct fr_guards guards = {mount->guards, mount->options.use_count};
-    bool guarded = fr_admission_is_needed(mount->freshet, visit->loader, target->path, &guards);
-    enum freshet_status status = FRESHET_OK;
-    if (guarded || fr_loader_looks(visit->loader))
-        status = keep(visit, target, &refusal);
-    if (status == FRESHET_OK && guarded) {
-        visit->admission =
-            fr_admission_new(core_of(visit), visit->loader, visit->asked, visit->params, &guards);
-        status = visit->admission == NULL ? FRESHET_NO_MEMORY : FRESHET_OK;
-    }
+    char peer[FR_H2O_PEER_TEXT_BYTES];
+    struct fr_ask ask = {.path = target->path, .query = target->query};
+    struct freshet_refusal refusal;
+    ask.peer = fr_h2o_peer_print(&visit->peer, peer);
+    fr_h2o_borrow_headers(mount, loader, visit->req, &ask);
+    enum freshet_status status =
+        fr_entry_init(&visit->entry, core_of(visit), loader, params, &ask, &guards, &refusal);
     if (status != FRESHET_OK)
         fr_h2o_visit_refuse(visit, status, &refusal);
-    else if (guarded)
+    else if (visit->entry.admission != NULL)
         wait_for_guards(visit);
     else
         fr_h2o_visit_open(visit);
@@ -160,13 +135,13 @@ static void go(struct fr_h2o_visit *visit, const struct fr_target *target)
 void fr_h2o_visit_begin(struct fr_h2o_site *site, h2o_req_t *req, struct freshet_loader *loader,
                         struct fr_params *params, const struct fr_target *target)
 {
-    struct fr_h2o_visit visit = {.site = site, .req = req, .loader = loader, .params = params};
+    struct fr_h2o_visit visit = {.site = site, .req = req};
     const char *code;
     fr_h2o_worker_tick(site->worker);
     fr_h2o_peer_read(&visit.peer, h2o_socket_get_fd(req->conn->callbacks->get_socket(req->conn)));
     if (fr_stream_begin(site->worker->core, fr_h2o_peer_key(&visit.peer), &visit.ticket, &code) ==
         FRESHET_OK) {
-        go(&visit, target);
+        go(&visit, loader, params, target);
     } else {
         fr_params_release(params);
         fr_h2o_refuse_for_now(site->mount, req, code);

@@ -2,6 +2,7 @@
 #ifndef FR_H2O_WEB_H
 #define FR_H2O_WEB_H
 
+#include "core/entry.h"
 #include "core/view.h"
 #include "core/worker.h"
 #include "web/stream.h"
@@ -100,10 +101,7 @@ struct fr_h2o_peer {
 struct fr_h2o_visit {
     struct fr_h2o_site *site;
     h2o_req_t *req;
-    struct freshet_loader *loader;
-    struct fr_params *params;       /* a reference, and so on */
-    struct fr_asked *asked;         /* NULL: nobody looks at the request */
-    struct fr_admission *admission; /* NULL: no guards */
+    struct fr_entry entry;
     struct fr_ticket ticket;
     struct fr_h2o_peer peer;
 };
@@ -111,6 +109,14 @@ struct fr_h2o_visit {
 /* Answers with a stream or a refusal, at once or when its guards have decided. Takes `params` over. */
 void fr_h2o_visit_begin(struct fr_h2o_site *site, h2o_req_t *req, struct freshet_loader *loader,
                         struct fr_params *params, const struct fr_target *target);
+/* The headers that the mount or the loader names. */
+void fr_h2o_borrow_headers(const struct fr_h2o_mount *mount, const struct freshet_loader *loader,
+                           const h2o_req_t *req, struct fr_ask *ask);
+
+/* Whether the target asks for several views on one stream, and the answer to that. */
+bool fr_h2o_wants_views(const struct fr_target *target, h2o_req_t *req);
+void fr_h2o_views_begin(struct fr_h2o_site *site, h2o_req_t *req, const struct fr_target *target);
+
 /* Refuses all that wait for their guards: the worker drains. */
 void fr_h2o_visits_end(struct freshet_h2o_worker *worker);
 /* Nothing stands in its way any more. */

@@ -2,6 +2,7 @@
  * due (h2o's own timeouts follow the wall clock). */
 #include "base/clock.h"
 #include "web/h2o_web.h"
+#include "web/views.h"
 #include <errno.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
@@ -38,12 +39,18 @@ static void wake(void *user)
 
 static void view_ready(struct fr_view *view)
 {
-    fr_stream_ready(FR_CONTAINER(view, struct fr_stream, view));
+    if (view->name != NULL)
+        fr_views_ready(view);
+    else
+        fr_stream_ready(FR_CONTAINER(view, struct fr_stream, view));
 }
 
 static void view_lost(struct fr_view *view, enum freshet_close_reason reason)
 {
-    fr_stream_lost(FR_CONTAINER(view, struct fr_stream, view), reason);
+    if (view->name != NULL)
+        fr_views_lost(view, reason);
+    else
+        fr_stream_lost(FR_CONTAINER(view, struct fr_stream, view), reason);
 }
 
 const struct fr_worker_host fr_h2o_worker_host = {
@@ -134,6 +141,8 @@ static void turn(struct freshet_h2o_worker *worker)
     worker->again = false;
     int64_t next_us = fr_worker_turn(worker->core);
     fr_h2o_worker_tick(worker);
+    if (worker->state == FR_H2O_DRAINING)
+        fr_h2o_visits_end(worker); /* not in the drain's call, which may come from a guard */
     bool more = check_streams(worker);
     more |= cut_streams(worker);
     worker->in_turn = false;
@@ -183,7 +192,6 @@ static void begin_drain(struct freshet_h2o_worker *worker, uint32_t spread_ms, f
     worker->drained = drained;
     worker->user = user;
     fr_stream_group_drain(&worker->group, spread_ms);
-    fr_h2o_visits_end(worker);
 }
 
 void freshet_h2o_worker_drain(struct freshet_h2o_worker *worker, uint32_t deadline_ms, uint32_t spread_ms,

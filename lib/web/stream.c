@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/random.h"
 #include "core/check.h"
+#include "web/views.h"
 #include <assert.h>
 #include <freshet/instance.h>
 #include <string.h>
@@ -10,6 +11,7 @@
 #define WRITE_TIMEOUT_STEP_BYTES 65536
 
 static void pump(struct fr_stream *stream);
+static struct fr_bytes *make_end(const struct fr_stream *stream, enum freshet_close_reason reason);
 
 static struct fr_stream_group *group_of(const struct fr_stream *stream)
 {
@@ -93,6 +95,8 @@ static void count_end(struct fr_stream *stream, enum freshet_close_reason reason
     stream->kind->ops->ended(stream, reason);
     fr_stream_end(group_of(stream)->worker, &stream->ticket, reason);
     fr_view_close(&stream->view);
+    fr_views_destroy(stream->views);
+    stream->views = NULL;
     release_frames(stream);
 }
 
@@ -184,19 +188,42 @@ static bool start_end(struct fr_stream *stream)
     return start(stream, end);
 }
 
+/* False: no memory, the stream is closed. */
+static bool set_end(struct fr_stream *stream, enum freshet_close_reason reason)
+{
+    stream->end = make_end(stream, reason);
+    if (stream->end == NULL) {
+        enter_closed(stream, FRESHET_CLOSE_NO_MEMORY);
+        return false;
+    }
+    stream->reason = (uint8_t)reason;
+    file(stream);
+    return true;
+}
+
+static bool start_next(struct fr_stream *stream)
+{
+    struct fr_bytes *frame;
+    enum fr_view_news news =
+        stream->views == NULL ? fr_view_take(&stream->view, &frame) : fr_views_take(stream->views, &frame);
+    switch (news) {
+    case FR_NEWS_NONE:
+        return false;
+    case FR_NEWS_NO_MEMORY:
+        return set_end(stream, FRESHET_CLOSE_NO_MEMORY);
+    case FR_NEWS_OVER:
+        return set_end(stream, FRESHET_CLOSE_DENIED);
+    default:
+        return start(stream, frame);
+    }
+}
+
 /* Sends until nothing is left or the connection is full. */
 static void pump(struct fr_stream *stream)
 {
     bool idle = stream->state == FR_STREAM_IDLE;
-    while (idle) {
-        struct fr_bytes *frame;
-        if (stream->end != NULL)
-            idle = start_end(stream);
-        else if (fr_view_take(&stream->view, &frame) != FR_NEWS_NONE)
-            idle = start(stream, frame);
-        else
-            break;
-    }
+    while (idle)
+        idle = stream->end != NULL ? start_end(stream) : start_next(stream);
 }
 
 static const char *end_code(enum freshet_close_reason reason)
@@ -213,10 +240,13 @@ static const char *end_code(enum freshet_close_reason reason)
     }
 }
 
-static struct fr_end describe_end(const struct fr_stream *stream, enum freshet_close_reason reason)
+struct fr_end fr_stream_describe_end(const struct fr_stream *stream, const struct fr_view *view,
+                                     enum freshet_close_reason reason)
 {
     const struct fr_stream_kind *kind = stream->kind;
-    const struct fr_verdict *verdict = stream->view.verdict;
+    const struct fr_verdict *verdict = view->verdict;
+    if (reason == FRESHET_CLOSE_DENIED && verdict == NULL)
+        return (struct fr_end){.code = freshet_span_text("no-views"), .retry_ms = -1};
     if (reason == FRESHET_CLOSE_DENIED) {
         const char *location = verdict->location == NULL ? "" : verdict->location;
         return (struct fr_end){freshet_span_text(verdict->code), -1, freshet_span_text(location)};
@@ -230,7 +260,7 @@ static struct fr_end describe_end(const struct fr_stream *stream, enum freshet_c
 /* `end` and, with chunks, what ends the body, so that both leave in one write. NULL: no memory. */
 static struct fr_bytes *make_end(const struct fr_stream *stream, enum freshet_close_reason reason)
 {
-    struct fr_end end = describe_end(stream, reason);
+    struct fr_end end = fr_stream_describe_end(stream, &stream->view, reason);
     struct fr_bytes *event = fr_frame_end(&end);
     if (event == NULL || !stream->chunked)
         return event;
@@ -246,14 +276,8 @@ static struct fr_bytes *make_end(const struct fr_stream *stream, enum freshet_cl
 
 static void begin_end(struct fr_stream *stream, enum freshet_close_reason reason)
 {
-    stream->end = make_end(stream, reason);
-    if (stream->end == NULL) {
-        enter_closed(stream, FRESHET_CLOSE_NO_MEMORY);
-        return;
-    }
-    stream->reason = (uint8_t)reason;
-    file(stream);
-    pump(stream);
+    if (set_end(stream, reason))
+        pump(stream);
 }
 
 void fr_stream_init(struct fr_stream *stream, const struct fr_stream_kind *kind, bool chunked)
@@ -276,6 +300,9 @@ void fr_stream_deinit(struct fr_stream *stream)
     fr_wheel_remove(&group_of(stream)->wheel, &stream->link);
     group_of(stream)->count--;
     fr_view_close(&stream->view);
+    fr_views_destroy(stream->views);
+    fr_views_destroy(stream->views);
+    stream->views = NULL;
     release_frames(stream);
 }
 

@@ -64,8 +64,9 @@ enum fr_stream_state {
 };
 
 struct fr_stream {
-    struct fr_view view; /* opened by the transport after fr_stream_init() */
-    struct fr_list link; /* in the wheel */
+    struct fr_view view;    /* opened by the transport after fr_stream_init() ... */
+    struct fr_views *views; /* ... or several, which it has given over */
+    struct fr_list link;    /* in the wheel */
     const struct fr_stream_kind *kind;
     struct fr_bytes *frame; /* on its way */
     struct fr_bytes *end;   /* to be sent next; then the stream is over for `reason` */
@@ -84,6 +85,10 @@ struct fr_stream {
 void fr_stream_init(struct fr_stream *stream, const struct fr_stream_kind *kind, bool chunked);
 /* The opposite while nothing has been counted or sent: closes the view, calls none of the ops. */
 void fr_stream_deinit(struct fr_stream *stream);
+
+/* What `end` says of a stream, or of one of its views: `view` tells why. */
+struct fr_end fr_stream_describe_end(const struct fr_stream *stream, const struct fr_view *view,
+                                     enum freshet_close_reason reason);
 
 /* Any of the following may close the stream: it must not be touched afterwards. */
 

@@ -383,3 +383,44 @@ Test(cache_loader, settling_load_is_a_load)
     cr_assert(client_has(&second, "two"));
     end();
 }
+
+static unsigned asked; /* how often the database was */
+
+static void load_by_the_calls(struct freshet_load load, const struct freshet_load_context *context,
+                              void *user)
+{
+    char text[32];
+    struct freshet_cached cached;
+    struct freshet_cache_token token;
+    struct freshet_span key = freshet_span_text("tiles"), bytes;
+    (void)user;
+    if (freshet_cache_look_up(cache, context->topic, key, &cached, &token) == FRESHET_OK) {
+        freshet_load_answer(load, cached.bytes);
+        freshet_cached_release(&cached);
+        return;
+    }
+    bytes = freshet_span(text, (size_t)snprintf(text, sizeof(text), "read %u", ++asked));
+    freshet_cache_put(cache, context->topic, key, token, bytes);
+    freshet_load_answer(load, bytes);
+}
+
+/* contract 4.9: the calls, for feeds of one connection */
+Test(cache_loader, loads_of_one_connection_share_what_they_store)
+{
+    rig_begin((struct freshet_options){0}, 1);
+    cr_assert_eq(freshet_cache_new(&cache, rig.freshet, NULL, NULL), FRESHET_OK);
+    rig_add_loader(&(struct freshet_loader_options){.load = load_by_the_calls});
+    client_open(&first, 0, "board/b1");
+    rig_acknowledge();
+    rig_run();
+    client_open(&second, 0, "board/b1");
+    cr_assert(client_has(&first, "read 1"));
+    cr_assert(client_has(&second, "read 1"));
+    rig_publish("board/b1");
+    cr_assert(client_has(&first, "read 2"));
+    cr_assert(client_has(&second, "read 2"));
+    cr_assert_eq(asked, 2);
+    cr_assert_eq(rig_stats().loads, 4);
+    cr_assert_eq(rig_stats().cache_hits, 2);
+    end();
+}

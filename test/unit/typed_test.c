@@ -378,6 +378,7 @@ Test(typed, does_not_write_what_it_would_not_read)
     struct kinds_message kinds = {.title = SPAN("\xed\xa0\x80")};
     cr_assert_eq(kinds_encode(&kinds, buffer, sizeof(buffer), &len, &error), FRESHET_INVALID);
     cr_assert_str_eq(error.text, "kinds_message: field \"title\": text that is not UTF-8");
+    cr_assert_eq(len, 0);
     kinds = (struct kinds_message){.at = {.has_name = true, .name = SPAN("\x80")}};
     cr_assert_eq(kinds_encode(&kinds, buffer, sizeof(buffer), &len, &error), FRESHET_INVALID);
     cr_assert_str_eq(error.text, "kinds_message: field \"at.name\": text that is not UTF-8");
