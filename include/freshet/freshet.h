@@ -5,10 +5,12 @@
 #include <freshet/bus.h>
 #include <freshet/cache.h>
 #include <freshet/channel.h>
+#include <freshet/guard.h>
 #include <freshet/instance.h>
 #include <freshet/loader.h>
 #include <freshet/log.h>
 #include <freshet/message.h>
+#include <freshet/request.h>
 #include <freshet/span.h>
 #include <freshet/stats.h>
 #include <freshet/status.h>

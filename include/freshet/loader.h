@@ -135,10 +135,33 @@ struct freshet_loader_options {
     uint32_t
         max_concurrent_loads; /* runs of this loader out at once; default: one less than the pool has threads,
                                  64 on the loop; on the pool never more than the default if that is over 0 */
+    /* A message loader, for feeds where the message is the news: chat lines, the tail of a log. Without
+     * `load`: each message of the topic is pushed by itself as JSON of its fields, in the one order in which
+     * the bus gives them to every freshet, own publishes as they come back from it; what the bus repeats is
+     * dropped. A signal, or a body in another format, is pushed as `null`.
+     *
+     * There is no history: a stream gets what is published from its opening on, and `gap` {"lost":null} when
+     * something may be missing: the bus had been away, or the stream was opened before its subscription was
+     * in force. So a client that shows history fetches it when the stream opens and at each `gap`.
+     *
+     * In the JSON bytes are base64, extensions and what is no number are null, text that is not UTF-8 gets
+     * U+FFFD, a key that is not text is its own JSON in quotes. Integers keep all their digits; JavaScript
+     * rounds those beyond 2^53. A message whose JSON is over max_snapshot_bytes counts as lost.
+     *
+     * `shared` is implied; options about runs have no meaning. */
+    bool messages;
+    /* How far a stream of it may fall behind: past one of these it loses the oldest, is told how many by
+     * `gap`
+     * {"lost":n}, and goes on with those that are kept. The newest is kept whatever its size. Kept once for
+     * all streams of a worker. Default 64. */
+    uint32_t max_queued_messages;
+    uint32_t max_queued_bytes; /* the same, of encoded messages; default 1 MiB */
 };
 
 /* Registers a loader. Before the first stream; the freshet keeps and destroys it. `out` may be NULL.
- * FRESHET_INVALID: an option. FRESHET_CONFLICT: the name is taken, or another route matches the same paths.
+ * FRESHET_INVALID: an option. FRESHET_CONFLICT: the name is taken, another route matches the same
+ * paths, or another loader's channel can yield the same topic with messages of another type; `error` names
+ * both.
  * FRESHET_NO_MEMORY. */
 enum freshet_status freshet_loader_new(struct freshet *freshet, const struct freshet_loader_options *options,
                                        struct freshet_loader **out, struct freshet_error *error);

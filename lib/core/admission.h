@@ -35,6 +35,7 @@ struct fr_admission {
     /* The chain has come to its end. The admission may be destroyed in it. UNKNOWN only before `opened`. */
     void (*decided)(struct fr_admission *admission, const struct fr_verdict *verdict);
     void *user;
+    const struct fr_verdict *verdict; /* why, while its view is lost with FRESHET_CLOSE_DENIED */
     size_t guard_count;
     struct freshet_guard guards[];
 };

@@ -27,6 +27,9 @@
     X(cache_evicted)                                                                                         \
     X(snapshots_pushed)                                                                                      \
     X(snapshots_skipped)                                                                                     \
+    X(messages_pushed)                                                                                       \
+    X(messages_lost)                                                                                         \
+    X(messages_repeated)                                                                                     \
     X(bytes_sent)                                                                                            \
     X(publishes)                                                                                             \
     X(publishes_accepted)                                                                                    \

@@ -3,12 +3,14 @@
 #include "core/feed.h"
 #include "core/instance.h"
 #include "core/loader.h"
+#include "core/message_feed.h"
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 static void deliver_to_feed(struct fr_mail *mail);
 static void deliver_to_views(struct fr_mail *mail);
+static void close_fan(struct fr_fan *fan);
 
 static struct fr_topics *topics_of(const struct fr_fan *fan)
 {
@@ -136,20 +138,49 @@ enum freshet_status fr_fan_get(struct fr_worker *worker, struct fr_address *addr
     if (status != FRESHET_OK)
         return status;
     *out = new_fan(worker, address, topic);
-    if (*out != NULL)
-        return FRESHET_OK;
-    fr_topics_release(topics, topic);
-    return FRESHET_NO_MEMORY;
+    if (*out == NULL) {
+        fr_topics_release(topics, topic);
+        return FRESHET_NO_MEMORY;
+    }
+    if (address->loader->options.messages)
+        status = fr_message_feed_new(*out, &(*out)->messages);
+    if (status != FRESHET_OK)
+        close_fan(*out);
+    return status;
+}
+
+static void schedule_sweep(struct fr_fan *fan)
+{
+    if (!fr_list_is_empty(&fan->behind) && fr_list_is_empty(&fan->sweep))
+        fr_list_append(&fan->worker->sweeping, &fan->sweep);
+}
+
+void fr_fan_wake(struct fr_fan *fan)
+{
+    fr_list_splice(&fan->behind, &fan->told);
+    schedule_sweep(fan);
+}
+
+/* It has all there is, but for an error in force. */
+static void join_messages(struct fr_fan *fan, struct fr_view *view)
+{
+    fr_message_feed_join(fan->messages, view);
+    fr_list_append(fan->show.error == NULL ? &fan->told : &fan->behind, &view->link);
+    schedule_sweep(fan);
 }
 
 void fr_fan_join(struct fr_fan *fan, struct fr_view *view)
 {
     view->fan = fan;
-    view->joining = true;
-    fr_list_append(&fan->joining, &view->link);
     fan->views++;
     fan->worker->views++;
     atomic_fetch_add_explicit(&fan->topic->streams, 1, memory_order_relaxed);
+    if (fan->messages != NULL) {
+        join_messages(fan, view);
+        return;
+    }
+    view->joining = true;
+    fr_list_append(&fan->joining, &view->link);
     ask(fan);
 }
 
@@ -158,6 +189,7 @@ static void close_fan(struct fr_fan *fan)
     fan->closed = true;
     if (fr_loader_shares(fan->address->loader))
         fr_map_remove(&fan->worker->fans, &fan->node);
+    fr_message_feed_destroy(fan->messages);
     fr_list_remove(&fan->sweep);
     release_show(&fan->show);
     forget_named(fan);
@@ -173,17 +205,13 @@ static void close_fan(struct fr_fan *fan)
 void fr_fan_part(struct fr_fan *fan, struct fr_view *view)
 {
     fr_list_remove(&view->link);
+    if (fan->messages != NULL)
+        fr_message_feed_part(fan->messages, view);
     view->fan = NULL;
     fan->worker->views--;
     atomic_fetch_sub_explicit(&fan->topic->streams, 1, memory_order_relaxed);
     if (--fan->views == 0)
         close_fan(fan);
-}
-
-static void schedule_sweep(struct fr_fan *fan)
-{
-    if (!fr_list_is_empty(&fan->behind) && fr_list_is_empty(&fan->sweep))
-        fr_list_append(&fan->worker->sweeping, &fan->sweep);
 }
 
 /* Those not reached yet stay first, so nobody is ever more than two sweeps behind. What is shown again only
@@ -265,11 +293,14 @@ bool fr_fan_sweep(struct fr_worker *worker, size_t limit)
         struct fr_list *link = fr_list_shift(&fan->behind);
         if (link != NULL)
             fr_list_append(&fan->told, link);
-        if (fr_list_is_empty(&fan->behind))
+        /* One with messages is looked at once more when all of them have been told. */
+        if (fr_list_is_empty(&fan->behind) && (link == NULL || fan->messages == NULL))
             fr_list_remove(&fan->sweep);
         /* The fan may be gone after this. */
         if (link != NULL)
             worker->host.view_ready(FR_CONTAINER(link, struct fr_view, link));
+        else if (fan->messages != NULL)
+            fr_message_feed_swept(fan->messages);
     }
     if (fr_list_is_empty(&worker->sweeping))
         return false;

@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 struct fr_feed;
+struct fr_message_feed;
 
 /* What a fan shows. The two frames are references. */
 struct fr_show {
@@ -42,9 +43,10 @@ struct fr_fan {
     struct fr_list sweep;    /* in worker->sweeping */
     size_t views;
     struct fr_show show;
-    struct fr_bytes *plain, *named; /* what fr_fan_name() made last, and of what; NULL: nothing */
-    char *name;                     /* for whom */
-    bool closed;                    /* has no view and is out of the map */
+    struct fr_message_feed *messages; /* of a message loader: lives here instead of with a home */
+    struct fr_bytes *plain, *named;   /* what fr_fan_name() made last, and of what; NULL: nothing */
+    char *name;                       /* for whom */
+    bool closed;                      /* has no view and is out of the map */
 
     /* Both sides, under `lock`. */
     pthread_mutex_t lock;
@@ -71,6 +73,9 @@ enum freshet_status fr_fan_get(struct fr_worker *worker, struct fr_address *addr
 void fr_fan_join(struct fr_fan *fan, struct fr_view *view);
 /* The last one to part closes the fan. */
 void fr_fan_part(struct fr_fan *fan, struct fr_view *view);
+
+/* From its message feed: there is something new to take. */
+void fr_fan_wake(struct fr_fan *fan);
 
 /* From the feed: show this, and if `answers`, let those in who asked. Takes references of its own. */
 void fr_fan_show(struct fr_fan *fan, const struct fr_show *show, bool answers);

@@ -177,7 +177,7 @@ void fr_feed_granted(struct fr_feed *feed)
 static int64_t due_us(struct fr_feed *feed)
 {
     /* After a refusal there is nothing to wait for. */
-    int64_t at = feed->watch->state == FR_TOPIC_WAITING ? fr_feed_grace_end_us(feed) : INT64_MIN;
+    int64_t at = feed->watch->state == FR_TOPIC_WAITING ? fr_watch_grace_end_us(feed->watch) : INT64_MIN;
     if (feed->marks == 0 && fr_feed_is_confirmed(feed))
         at = feed->settle_us;
     else if (feed->marks == 0 && feed->bus_error)

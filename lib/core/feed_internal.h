@@ -41,9 +41,6 @@ static inline bool fr_feed_is_marked(const struct fr_feed *feed, enum freshet_lo
     return (feed->marks & 1u << cause) != 0;
 }
 
-/* Until when a missing acknowledgement is waited for. */
-int64_t fr_feed_grace_end_us(const struct fr_feed *feed);
-
 /* Tells all fans what there is, and lets those in who asked. */
 void fr_feed_show(struct fr_feed *feed);
 /* An error that is in force already is not told twice, unless a snapshot went out since (`again`). Without

@@ -44,16 +44,10 @@ void fr_feed_raise_error(struct fr_feed *feed, const char *code, const char *tex
         feed->error_number++;
 }
 
-int64_t fr_feed_grace_end_us(const struct fr_feed *feed)
-{
-    uint32_t grace_ms = feed->worker->freshet->options.subscribe_grace_ms;
-    return grace_ms == FRESHET_NEVER ? INT64_MAX
-                                     : feed->watch->unconfirmed_us + (int64_t)grace_ms * FR_US_PER_MS;
-}
-
 static bool is_in_grace(const struct fr_feed *feed)
 {
-    return feed->watch->state == FR_TOPIC_WAITING && fr_feed_now_us(feed) < fr_feed_grace_end_us(feed);
+    return feed->watch->state == FR_TOPIC_WAITING &&
+           fr_feed_now_us(feed) < fr_watch_grace_end_us(feed->watch);
 }
 
 static int64_t next_poll_us(const struct fr_feed *feed)

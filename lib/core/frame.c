@@ -1,7 +1,7 @@
 #include "core/frame.h"
 
 #include "base/buffer.h"
-#include "base/utf8.h"
+#include "base/json.h"
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
@@ -87,44 +87,36 @@ static char *put_version(char *to, const struct fr_version *version)
     return to;
 }
 
-struct fr_bytes *fr_frame_snapshot(const struct fr_version *version, struct freshet_span bytes)
+/* An event of `bytes` behind `head_len` bytes of other lines, to be written at *head. */
+static struct fr_bytes *new_data_event(size_t head_len, struct freshet_span bytes, char **head)
 {
     /* Nothing but line ends makes seven bytes of each. */
     if (bytes.len > SIZE_MAX / 16)
         return NULL;
-    size_t around = strlen("data: \n");
-    size_t len = strlen("id: \n\n") + FR_VERSION_HEX + measure_lines(bytes, around);
-    char *to;
-    struct fr_bytes *frame = new_chunk(len, &to);
+    size_t len = head_len + measure_lines(bytes, strlen("data: \n")) + strlen("\n");
+    struct fr_bytes *frame = new_chunk(len, head);
     if (frame == NULL)
         return NULL;
-    to = put_text(put_version(put_text(to, "id: "), version), "\n");
+    char *to = *head + head_len;
     for (struct lines lines = lines_of(bytes); lines.more;)
         to = put_text(put(put_text(to, "data: "), next_line(&lines)), "\n");
     put_text(to, "\n");
     return frame;
 }
 
-/* Appends `text` as a JSON string, its quotes included. */
-static void print_json(struct fr_buffer *buffer, struct freshet_span text)
+struct fr_bytes *fr_frame_snapshot(const struct fr_version *version, struct freshet_span bytes)
 {
-    fr_buffer_append(buffer, freshet_span_text("\""));
-    for (size_t at = 0; at < text.len;) {
-        bool valid;
-        struct freshet_span rest = freshet_span(text.data + at, text.len - at);
-        rest.len = fr_utf8_next(rest, &valid);
-        unsigned char first = (unsigned char)rest.data[0];
-        if (!valid)
-            fr_buffer_append(buffer, freshet_span_text("\xef\xbf\xbd")); /* U+FFFD */
-        else if (first < 0x20)
-            fr_buffer_print(buffer, "\\u%04x", (unsigned)first);
-        else if (first == '"' || first == '\\')
-            fr_buffer_print(buffer, "\\%c", first);
-        else
-            fr_buffer_append(buffer, rest);
-        at += rest.len;
-    }
-    fr_buffer_append(buffer, freshet_span_text("\""));
+    char *head;
+    struct fr_bytes *frame = new_data_event(strlen("id: \n") + FR_VERSION_HEX, bytes, &head);
+    if (frame != NULL)
+        put_text(put_version(put_text(head, "id: "), version), "\n");
+    return frame;
+}
+
+struct fr_bytes *fr_frame_message(struct freshet_span bytes)
+{
+    char *head;
+    return new_data_event(0, bytes, &head);
 }
 
 /* The chunk around an event, which is given up; NULL: no memory, now or before. */
@@ -142,9 +134,9 @@ struct fr_bytes *fr_frame_load_error(struct freshet_span code, struct freshet_sp
 {
     struct fr_buffer event = {0};
     fr_buffer_print(&event, "event: load-error\ndata: {\"code\":");
-    print_json(&event, code);
+    fr_json_string(&event, code);
     fr_buffer_print(&event, ",\"message\":");
-    print_json(&event, message);
+    fr_json_string(&event, message);
     fr_buffer_print(&event, "}\n\n");
     return wrap(&event);
 }
@@ -152,14 +144,14 @@ struct fr_bytes *fr_frame_load_error(struct freshet_span code, struct freshet_sp
 static void print_end(struct fr_buffer *event, const struct fr_end *end)
 {
     fr_buffer_print(event, "\"code\":");
-    print_json(event, end->code);
+    fr_json_string(event, end->code);
     if (end->retry_ms < 0)
         fr_buffer_print(event, ",\"retry_ms\":null");
     else
         fr_buffer_print(event, ",\"retry_ms\":%lld", (long long)end->retry_ms);
     if (end->location.len > 0) {
         fr_buffer_print(event, ",\"location\":");
-        print_json(event, end->location);
+        fr_json_string(event, end->location);
     }
     fr_buffer_print(event, "}\n\n");
 }
@@ -176,7 +168,7 @@ struct fr_bytes *fr_frame_end_view(const struct fr_end *end, struct freshet_span
 {
     struct fr_buffer event = {0};
     fr_buffer_print(&event, "event: end\ndata: {\"view\":");
-    print_json(&event, name);
+    fr_json_string(&event, name);
     if (status != 0)
         fr_buffer_print(&event, ",\"status\":%d", status);
     fr_buffer_print(&event, ",");
@@ -223,7 +215,7 @@ struct fr_bytes *fr_frame_named(const struct fr_bytes *frame, struct freshet_spa
         assert(json && "events with a name have JSON");
         (void)json;
         fr_buffer_print(&event, "event: %.*s\ndata: {\"view\":", (int)kind.len, kind.data);
-        print_json(&event, name);
+        fr_json_string(&event, name);
         fr_buffer_print(&event, ",");
     } else {
         if (skip(&rest, "id: "))
@@ -233,6 +225,16 @@ struct fr_bytes *fr_frame_named(const struct fr_bytes *frame, struct freshet_spa
         fr_buffer_print(&event, "\ndata: %.*s\n", (int)version.len, version.len == 0 ? "" : version.data);
     }
     fr_buffer_append(&event, rest);
+    return wrap(&event);
+}
+
+struct fr_bytes *fr_frame_gap(int64_t lost)
+{
+    struct fr_buffer event = {0};
+    if (lost < 0)
+        fr_buffer_print(&event, "event: gap\ndata: {\"lost\":null}\n\n");
+    else
+        fr_buffer_print(&event, "event: gap\ndata: {\"lost\":%lld}\n\n", (long long)lost);
     return wrap(&event);
 }
 

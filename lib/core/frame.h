@@ -25,6 +25,10 @@ bool fr_version_parse(struct freshet_span text, struct fr_version *version);
 
 /* `id:` and one `data:` line for each line of the bytes; CR, LF and CRLF each end a line. */
 struct fr_bytes *fr_frame_snapshot(const struct fr_version *version, struct freshet_span bytes);
+/* The same without the id: a message of a message loader. */
+struct fr_bytes *fr_frame_message(struct freshet_span bytes);
+/* Event `gap`; lost below 0: null, nobody knows how many. */
+struct fr_bytes *fr_frame_gap(int64_t lost);
 /* Event `load-error`. Both texts go into JSON. */
 struct fr_bytes *fr_frame_load_error(struct freshet_span code, struct freshet_span message);
 /* Event `end`. */

@@ -90,6 +90,7 @@ static void on_message(void *context, struct freshet_span topic, struct freshet_
     bool ours = !oversized && freshet_message_decode(body, &message) == FRESHET_OK;
     if (!ours)
         fr_count(&counters->messages_foreign, 1);
+    fr_topics_message(&freshet->topics, topic, ours ? body : freshet_span(NULL, 0));
     /* A publish marks the feeds of its own freshet before it is handed to the bus: its echo has no news. */
     if (ours && freshet_span_equal(message.publisher, freshet_span_text(freshet->publisher))) {
         fr_count(&counters->messages_echo, 1);

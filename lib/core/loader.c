@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "core/cache.h"
+#include "core/channel.h"
 #include "core/instance.h"
 #include "core/load.h"
 #include "core/use.h"
@@ -10,8 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DEFAULT_LOOP_LOADS 64
-#define MOST_HEADERS       16
+#define DEFAULT_LOOP_LOADS      64
+#define DEFAULT_QUEUED_MESSAGES 64
+#define DEFAULT_QUEUED_BYTES    (1024 * 1024)
+#define MOST_HEADERS            16
 
 struct freshet_loader *fr_loader_acquire(struct freshet_loader *loader)
 {
@@ -58,7 +61,10 @@ static enum freshet_status check(const struct freshet *freshet, const struct fre
                        "loader name: at least one of A-Z a-z 0-9 _ . - and nothing else");
     if (options->route == NULL)
         return fr_fail(error, FRESHET_INVALID, "loader %s: route is missing", options->name);
-    if (options->load == NULL)
+    if (options->messages && (options->load != NULL || options->cache != NULL))
+        return fr_fail(error, FRESHET_INVALID, "loader %s: messages are neither loaded nor cached",
+                       options->name);
+    if (options->load == NULL && !options->messages)
         return fr_fail(error, FRESHET_INVALID, "loader %s: load is missing", options->name);
     if ((options->channel == NULL) == (options->topic == NULL))
         return fr_fail(error, FRESHET_INVALID, "loader %s: set one of channel and topic", options->name);
@@ -112,6 +118,16 @@ static bool copy_headers(struct freshet_loader *loader, const struct freshet_loa
     return true;
 }
 
+/* Feeds of messages are shared, for one connection as well as for many. */
+static void set_message_defaults(struct freshet_loader_options *options)
+{
+    options->shared = options->identity == NULL;
+    if (options->max_queued_messages == 0)
+        options->max_queued_messages = DEFAULT_QUEUED_MESSAGES;
+    if (options->max_queued_bytes == 0)
+        options->max_queued_bytes = DEFAULT_QUEUED_BYTES;
+}
+
 static enum freshet_status make(const struct freshet *freshet, const struct freshet_loader_options *options,
                                 struct freshet_loader **out, struct freshet_error *error)
 {
@@ -130,9 +146,13 @@ static enum freshet_status make(const struct freshet *freshet, const struct fres
         loader->options.min_interval_ms = 0;
     if (options->settle_ms == FRESHET_NEVER)
         loader->options.settle_ms = 0;
+    if (options->messages)
+        set_message_defaults(&loader->options);
     enum freshet_status status = fr_pattern_new(&loader->route, options->route, error);
     if (status == FRESHET_OK && options->channel != NULL)
         status = fr_pattern_new(&loader->channel, freshet_channel_name(options->channel), error);
+    if (options->channel != NULL)
+        loader->message_type = fr_channel_type(options->channel);
     loader->name = strdup(options->name);
     if (status == FRESHET_OK &&
         (loader->name == NULL || !copy_guards(loader, options) || !copy_headers(loader, options)))
@@ -143,6 +163,13 @@ static enum freshet_status make(const struct freshet *freshet, const struct fres
     }
     *out = loader;
     return FRESHET_OK;
+}
+
+/* Whether messages for the one would reach the other, which reads them as something else. */
+static bool mixes_types(const struct freshet_loader *a, const struct freshet_loader *b)
+{
+    return fr_types_differ(a->message_type, b->message_type) &&
+           fr_pattern_share_topic(a->channel, b->channel);
 }
 
 /* Under the freshet's lock. */
@@ -158,6 +185,12 @@ static enum freshet_status add(struct freshet *freshet, struct freshet_loader *l
             return fr_fail(error, FRESHET_CONFLICT,
                            "loader %s: route %s matches the same paths as route %s of %s", loader->name,
                            fr_pattern_text(loader->route), fr_pattern_text(other->route), other->name);
+        if (mixes_types(other, loader))
+            return fr_fail(
+                error, FRESHET_CONFLICT,
+                "loader %s: channel %s can yield the topics of channel %s of %s, whose messages are "
+                "of another type",
+                loader->name, fr_pattern_text(loader->channel), fr_pattern_text(other->channel), other->name);
     }
     fr_list_append(&freshet->loaders, &loader->link);
     return FRESHET_OK;

@@ -16,6 +16,7 @@ struct freshet_loader {
     char *name;
     struct fr_pattern *route;
     struct fr_pattern *channel;            /* NULL: `options.topic` chooses */
+    uint64_t message_type;                 /* of the channel; 0: not known */
     struct freshet_loader_options options; /* pointers in it are not to be used, but load, topic, identity,
                                               user and cache */
     struct freshet_guard *guards;

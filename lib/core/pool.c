@@ -6,11 +6,17 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+struct queue {
+    struct fr_job *first, **last;
+};
+
 struct fr_pool {
     pthread_mutex_t lock;
     pthread_cond_t work;   /* for idle threads */
     pthread_cond_t exited; /* for fr_pool_stop */
-    struct fr_job *first, **last;
+    struct queue jobs;
+    struct queue limited; /* wait until fewer of them are among `jobs` or run */
+    unsigned limit, limited_in;
     unsigned running; /* threads of the pool that have not ended */
     bool stopping;
     bool late; /* past the deadline of fr_pool_stop */
@@ -34,17 +40,56 @@ static void release(struct fr_pool *pool)
     free(pool);
 }
 
-static struct fr_job *next_job(struct fr_pool *pool)
+static void init_queue(struct queue *queue)
 {
-    while (pool->first == NULL && !pool->stopping)
-        pthread_cond_wait(&pool->work, &pool->lock);
-    struct fr_job *job = pool->first;
+    queue->first = NULL;
+    queue->last = &queue->first;
+}
+
+static void append(struct queue *queue, struct fr_job *job)
+{
+    job->next = NULL;
+    *queue->last = job;
+    queue->last = &job->next;
+}
+
+/* NULL: empty. */
+static struct fr_job *shift(struct queue *queue)
+{
+    struct fr_job *job = queue->first;
     if (job == NULL)
         return NULL;
-    pool->first = job->next;
-    if (pool->first == NULL)
-        pool->last = &pool->first;
+    queue->first = job->next;
+    if (queue->first == NULL)
+        queue->last = &queue->first;
     return job;
+}
+
+/* Under the lock, as the next two. */
+static void add_job(struct fr_pool *pool, struct fr_job *job)
+{
+    bool waits = job->limited && pool->limited_in >= pool->limit;
+    append(waits ? &pool->limited : &pool->jobs, job);
+    if (waits)
+        return;
+    pool->limited_in += job->limited;
+    pthread_cond_signal(&pool->work);
+}
+
+/* One of those that are limited has run: the next takes its place at the end of the queue. */
+static void end_limited(struct fr_pool *pool)
+{
+    struct fr_job *next = shift(&pool->limited);
+    pool->limited_in--;
+    if (next != NULL)
+        add_job(pool, next);
+}
+
+static struct fr_job *next_job(struct fr_pool *pool)
+{
+    while (pool->jobs.first == NULL && !pool->stopping)
+        pthread_cond_wait(&pool->work, &pool->lock);
+    return shift(&pool->jobs);
 }
 
 static void leave(struct fr_pool *pool)
@@ -62,10 +107,12 @@ static void *work(void *argument)
     struct fr_pool *pool = argument;
     pthread_mutex_lock(&pool->lock);
     for (struct fr_job *job; (job = next_job(pool)) != NULL;) {
-        bool abandoned = pool->stopping;
+        bool abandoned = pool->stopping, limited = job->limited;
         pthread_mutex_unlock(&pool->lock);
         job->run(job, abandoned);
         pthread_mutex_lock(&pool->lock);
+        if (limited)
+            end_limited(pool);
     }
     pthread_mutex_unlock(&pool->lock);
     leave(pool);
@@ -135,7 +182,9 @@ enum freshet_status fr_pool_new(struct fr_pool **out, unsigned threads)
     pthread_cond_init(&pool->mail, NULL);
     pthread_cond_init(&pool->exited, &monotonic);
     pthread_condattr_destroy(&monotonic);
-    pool->last = &pool->first;
+    init_queue(&pool->jobs);
+    init_queue(&pool->limited);
+    pool->limit = threads > 1 ? threads - 1 : 1;
     atomic_init(&pool->references, 1);
     fr_mailbox_init(&pool->callbacks, wake, pool);
 
@@ -152,14 +201,10 @@ enum freshet_status fr_pool_new(struct fr_pool **out, unsigned threads)
 
 void fr_pool_run(struct fr_pool *pool, struct fr_job *job)
 {
-    job->next = NULL;
     pthread_mutex_lock(&pool->lock);
     bool stopping = pool->stopping;
-    if (!stopping) {
-        *pool->last = job;
-        pool->last = &job->next;
-        pthread_cond_signal(&pool->work);
-    }
+    if (!stopping)
+        add_job(pool, job);
     pthread_mutex_unlock(&pool->lock);
     if (stopping)
         job->run(job, true);
@@ -178,6 +223,10 @@ void fr_pool_stop(struct fr_pool *pool, int64_t deadline_us)
     struct timespec until = {deadline_us / FR_US_PER_S, deadline_us % FR_US_PER_S * 1000};
     pthread_mutex_lock(&pool->lock);
     pool->stopping = true;
+    for (struct fr_job *job; (job = shift(&pool->limited)) != NULL;) {
+        job->limited = false;
+        append(&pool->jobs, job);
+    }
     pthread_cond_broadcast(&pool->work);
     pthread_cond_broadcast(&pool->mail);
     while (pool->running > 0 && pthread_cond_timedwait(&pool->exited, &pool->lock, &until) == 0)

@@ -86,6 +86,13 @@ static void print_loads(struct fr_buffer *out, const struct freshet_stats *stats
                 (int64_t)stats->snapshots_pushed);
     print_value(out, "snapshots_skipped_total", "counter",
                 "Snapshots that a newer one replaced for a slow stream.", (int64_t)stats->snapshots_skipped);
+    print_value(out, "messages_pushed_total", "counter", "Messages sent to streams of message loaders.",
+                (int64_t)stats->messages_pushed);
+    print_value(out, "messages_lost_total", "counter",
+                "Messages that streams of message loaders did not get.", (int64_t)stats->messages_lost);
+    print_value(out, "messages_repeated_total", "counter",
+                "Messages that came a second time and were not sent again.",
+                (int64_t)stats->messages_repeated);
     print_value(out, "sent_bytes_total", "counter", "Bytes sent on streams.", (int64_t)stats->bytes_sent);
 }
 

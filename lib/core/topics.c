@@ -5,6 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What the bus may bring to a topic while its worker is at something else. */
+#define SEAT_MESSAGES      1024
+#define SEAT_MESSAGE_BYTES (1024 * 1024)
+
 enum freshet_status fr_topics_init(struct fr_topics *topics, struct fr_list *workers, unsigned limit)
 {
     *topics = (struct fr_topics){.workers = workers, .limit = limit};
@@ -185,6 +189,7 @@ bool fr_seat_leave(struct fr_topics *topics, struct fr_seat *seat)
     }
     fr_bytes_release(seat->event.body);
     seat->event = (struct fr_event){0};
+    fr_message_ring_clear(&seat->messages);
     bool posted = seat->posted;
     pthread_mutex_unlock(&topics->lock);
     if (last)
@@ -256,6 +261,42 @@ void fr_topics_mark(struct fr_topics *topics, struct freshet_span name, struct f
         }
         fr_bytes_release(copy);
     }
+    pthread_mutex_unlock(&topics->lock);
+}
+
+void fr_seat_collect(struct fr_topics *topics, struct fr_seat *seat, bool collects)
+{
+    pthread_mutex_lock(&topics->lock);
+    fr_message_ring_clear(&seat->messages);
+    fr_message_ring_init(&seat->messages, SEAT_MESSAGES, SEAT_MESSAGE_BYTES);
+    seat->collects = collects;
+    pthread_mutex_unlock(&topics->lock);
+}
+
+bool fr_seat_take_message(struct fr_topics *topics, struct fr_seat *seat, struct fr_message_item *item)
+{
+    pthread_mutex_lock(&topics->lock);
+    bool found = fr_message_ring_shift(&seat->messages, item);
+    pthread_mutex_unlock(&topics->lock);
+    return found;
+}
+
+void fr_topics_message(struct fr_topics *topics, struct freshet_span name, struct freshet_span body)
+{
+    struct fr_bytes *copy = NULL;
+    pthread_mutex_lock(&topics->lock);
+    struct fr_topic *topic = find(topics, name);
+    struct fr_list *seats = topic == NULL ? NULL : &topic->seats;
+    for (struct fr_list *link = seats == NULL ? NULL : seats->next; link != seats; link = link->next) {
+        struct fr_seat *seat = FR_CONTAINER(link, struct fr_seat, link);
+        if (!seat->collects)
+            continue;
+        if (copy == NULL)
+            copy = fr_bytes_copy(body);
+        fr_message_ring_push(&seat->messages, copy, false);
+        tell(seat);
+    }
+    fr_bytes_release(copy);
     pthread_mutex_unlock(&topics->lock);
 }
 

@@ -7,6 +7,7 @@
 #include "base/list.h"
 #include "base/mailbox.h"
 #include "base/map.h"
+#include "core/message_ring.h"
 #include <freshet/bus.h>
 #include <freshet/span.h>
 #include <freshet/status.h>
@@ -69,6 +70,9 @@ struct fr_seat {
     struct fr_worker *worker;
     struct fr_event event; /* under the lock */
     bool posted;           /* under the lock */
+    /* Of those who push messages themselves: what came from the bus, as it came; an empty one is foreign. */
+    struct fr_message_ring messages; /* under the lock */
+    bool collects;                   /* under the lock */
 };
 
 enum freshet_status fr_topics_init(struct fr_topics *topics, struct fr_list *workers, unsigned limit);
@@ -99,6 +103,13 @@ bool fr_seat_leave(struct fr_topics *topics, struct fr_seat *seat);
 /* In the delivery of its mail: the event, whose body is the caller's now, and the topic's state. */
 struct fr_event fr_seat_read(struct fr_topics *topics, struct fr_seat *seat, enum fr_topic_state *state);
 
+/* Whether the seat keeps messages from the bus, from now on, each of which sends mail. */
+void fr_seat_collect(struct fr_topics *topics, struct fr_seat *seat, bool collects);
+/* As fr_message_ring_shift(). */
+bool fr_seat_take_message(struct fr_topics *topics, struct fr_seat *seat, struct fr_message_item *item);
+
+/* A message from the bus, own ones too: for those who collect; marks nothing. Any thread. */
+void fr_topics_message(struct fr_topics *topics, struct freshet_span name, struct freshet_span body);
 /* News of the bus or of this freshet's own publishes; any thread. */
 void fr_topics_mark(struct fr_topics *topics, struct freshet_span name, struct freshet_span body,
                     int64_t published_us);

@@ -5,6 +5,7 @@
 #include "core/fan.h"
 #include "core/instance.h"
 #include "core/loader.h"
+#include "core/message_feed.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,7 +35,7 @@ static void forget_held(struct fr_view *view)
 
 static void lose(struct fr_view *view, const struct fr_verdict *verdict)
 {
-    view->verdict = verdict;
+    view->admission->verdict = verdict;
     view->fan->worker->host.view_lost(view, FRESHET_CLOSE_DENIED);
     /* The view may be gone. */
 }
@@ -221,6 +222,8 @@ static enum fr_view_news take_next(struct fr_view *view, struct fr_bytes **frame
     *frame = NULL;
     if (view->fan == NULL || view->joining || !is_admitted(view))
         return FR_NEWS_NONE;
+    if (view->fan->messages != NULL && fr_message_feed_has_news(view->fan->messages, view))
+        return fr_message_feed_take(view->fan->messages, view, frame);
     const struct fr_show *show = &view->fan->show;
     if (show->snapshot != NULL && view->snapshot_seen != show->snapshot_number)
         return take_snapshot(view, show, frame);

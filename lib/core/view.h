@@ -17,19 +17,18 @@ struct fr_admission;
 struct fr_asked;
 struct fr_fan;
 struct fr_peer;
-struct fr_verdict;
 
 /* Embedded in a stream; zeroed before it is opened. */
 struct fr_view {
-    struct fr_list link;              /* in its fan: among those behind, or those that have all */
-    struct fr_fan *fan;               /* NULL: closed */
-    uint32_t snapshot_seen;           /* number of the snapshot taken last; 0: none yet */
-    uint32_t error_seen;              /* the same of load-errors */
-    struct fr_version *held;          /* what the client says it has; forgotten with the first news */
-    const char *name;                 /* on a stream of several: what the client calls it; else NULL */
-    struct fr_admission *admission;   /* NULL: no guards */
-    const struct fr_verdict *verdict; /* why, during view_lost() with FRESHET_CLOSE_DENIED */
-    bool joining;                     /* waits for the feed's word on what is current */
+    struct fr_list link;            /* in its fan: among those behind, or those that have all */
+    struct fr_fan *fan;             /* NULL: closed */
+    uint32_t snapshot_seen;         /* number of the snapshot taken last; 0: none yet */
+    uint32_t error_seen;            /* the same of load-errors */
+    struct fr_version *held;        /* what the client says it has; forgotten with the first news */
+    const char *name;               /* on a stream of several: what the client calls it; else NULL */
+    struct fr_admission *admission; /* NULL: no guards */
+    uint32_t message_seen;          /* the same of a message loader's messages, the low bits */
+    bool joining;                   /* waits for the feed's word on what is current */
 };
 
 /* Which loader answers a path: FRESHET_OK with *loader and *params (the caller's), FRESHET_NOT_FOUND,
@@ -59,12 +58,15 @@ enum fr_view_news {
     FR_NEWS_SNAPSHOT,  /* *frame is the snapshot */
     FR_NEWS_UNCHANGED, /* the client holds it already: a comment will do; *frame is one */
     FR_NEWS_ERROR,     /* *frame is a load-error */
+    FR_NEWS_MESSAGE,   /* of a message loader */
+    FR_NEWS_GAP,       /* messages of it were lost */
     FR_NEWS_NO_MEMORY, /* there is news, but no memory to tell it: the stream has to begin anew */
     FR_NEWS_OVER       /* of several views: all have ended */
 };
 
-/* The newest that this view has not taken, which then counts as taken; *frame is one reference for the
- * caller. FR_NEWS_NONE: it has everything, and view_ready() will come. */
+/* The newest that this view has not taken, or of messages the oldest that is kept, which then counts as
+ * taken; *frame is one reference for the caller. FR_NEWS_NONE: it has everything, and view_ready() will come.
+ */
 enum fr_view_news fr_view_take(struct fr_view *view, struct fr_bytes **frame);
 
 /* The topic of an open view. */

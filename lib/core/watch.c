@@ -3,7 +3,9 @@
 #include "base/clock.h"
 #include "core/fan.h"
 #include "core/instance.h"
+#include "core/message_feed.h"
 #include "core/watch.h"
+#include <assert.h>
 #include <stdlib.h>
 
 /* Feeds that a delivery reaches before others have their turn. */
@@ -20,6 +22,57 @@ static void free_watch(struct fr_watch *watch)
     free(watch);
 }
 
+static bool has_room(const struct fr_watch *watch)
+{
+    const struct fr_list *feeds = &watch->message_feeds;
+    for (struct fr_list *link = feeds->next; link != feeds; link = link->next)
+        if (!fr_message_feed_has_room(FR_CONTAINER(link, struct fr_message_feed, in_watch)))
+            return false;
+    return !fr_list_is_empty(feeds);
+}
+
+void fr_watch_pull(struct fr_watch *watch)
+{
+    struct fr_list *feeds = &watch->message_feeds;
+    for (bool found = true; found && has_room(watch);) {
+        struct fr_message_item item;
+        found = fr_seat_take_message(topics_of(watch), &watch->seat, &item);
+        uint64_t lost = item.number - watch->messages_taken - (found ? 1 : 0);
+        watch->messages_taken = item.number;
+        for (struct fr_list *link = feeds->next; link != feeds; link = link->next)
+            fr_message_feed_push(FR_CONTAINER(link, struct fr_message_feed, in_watch), item.bytes, lost);
+        fr_bytes_release(item.bytes);
+    }
+}
+
+void fr_watch_add_messages(struct fr_watch *watch, struct fr_list *in_watch)
+{
+    if (fr_list_is_empty(&watch->message_feeds)) {
+        watch->messages_taken = 0;
+        fr_seat_collect(topics_of(watch), &watch->seat, true);
+    }
+    fr_list_append(&watch->message_feeds, in_watch);
+    fr_watch_gain(watch);
+}
+
+void fr_watch_remove_messages(struct fr_watch *watch, struct fr_list *in_watch)
+{
+    fr_list_remove(in_watch);
+    if (fr_list_is_empty(&watch->message_feeds))
+        fr_seat_collect(topics_of(watch), &watch->seat, false);
+    else
+        fr_watch_pull(watch); /* the others may have waited for it */
+    fr_watch_lose(watch);
+}
+
+static void tell_message_feeds(struct fr_watch *watch, bool gap)
+{
+    struct fr_list *feeds = &watch->message_feeds;
+    for (struct fr_list *link = feeds->next; link != feeds; link = link->next)
+        fr_message_feed_event(FR_CONTAINER(link, struct fr_message_feed, in_watch), gap);
+    fr_watch_pull(watch);
+}
+
 static void read_seat(struct fr_watch *watch)
 {
     enum fr_topic_state before = watch->state;
@@ -30,6 +83,7 @@ static void read_seat(struct fr_watch *watch)
     if (watch->event.state_changed && watch->state == FR_TOPIC_CONFIRMED)
         watch->event.gap = true; /* what was published before the acknowledgement did not come */
     fr_list_splice(&watch->unreached, &watch->feeds);
+    tell_message_feeds(watch, watch->event.gap);
 }
 
 /* Delivers to at most `limit` feeds; true: all are reached. */
@@ -74,6 +128,7 @@ bool fr_watch_sweep(struct fr_worker *worker, size_t limit)
         read_seat(watch);
         done = reach(watch, 0);
     }
+    fr_watch_pull(watch); /* no mail came for what has arrived meanwhile */
     /* Behind those of other topics. */
     if (!done)
         fr_list_append(&worker->deliveries, &watch->in_delivery);
@@ -83,6 +138,7 @@ bool fr_watch_sweep(struct fr_worker *worker, size_t limit)
 static void end_watch(struct fr_watch *watch)
 {
     struct fr_worker *worker = watch->worker;
+    assert(fr_list_is_empty(&watch->message_feeds) && "they go with their last stream");
     fr_list_splice(&watch->feeds, &watch->unreached);
     fr_list_remove(&watch->in_delivery);
     fr_bytes_release(watch->event.body);
@@ -111,6 +167,7 @@ static enum freshet_status new_watch(struct fr_worker *worker, struct fr_topic *
     fr_list_init(&watch->feeds);
     fr_list_init(&watch->unreached);
     fr_list_init(&watch->in_delivery);
+    fr_list_init(&watch->message_feeds);
     watch->worker = worker;
     watch->seat.worker = worker;
     watch->seat.mail.deliver = deliver_seat;
@@ -158,6 +215,12 @@ void fr_watch_lose(struct fr_watch *watch)
 {
     if (--watch->audience == 0)
         fr_watch_linger(watch);
+}
+
+int64_t fr_watch_grace_end_us(const struct fr_watch *watch)
+{
+    uint32_t grace_ms = watch->worker->freshet->options.subscribe_grace_ms;
+    return grace_ms == FRESHET_NEVER ? INT64_MAX : watch->unconfirmed_us + (int64_t)grace_ms * FR_US_PER_MS;
 }
 
 int64_t fr_watch_linger_end_us(const struct fr_watch *watch)

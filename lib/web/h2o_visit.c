@@ -48,10 +48,13 @@ static bool names(char *const *list, const h2o_iovec_t *name)
 void fr_h2o_borrow_headers(const struct fr_h2o_mount *mount, const struct freshet_loader *loader,
                            const h2o_req_t *req, struct fr_ask *ask)
 {
-    for (size_t i = 0; i < req->headers.size && !ask->too_many; i++) {
+    for (size_t i = 0; i < req->headers.size; i++) {
         const h2o_header_t *header = &req->headers.entries[i];
         if (!names(loader->headers, header->name) && !names(mount->request_headers, header->name))
             continue;
+        ask->too_many = ask->header_count == FR_ASKED_MOST_HEADERS;
+        if (ask->too_many)
+            return;
         ask->headers[ask->header_count++] =
             (struct fr_field){freshet_span(header->name->base, header->name->len),
                               freshet_span(header->value.base, header->value.len)};

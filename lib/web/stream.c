@@ -2,7 +2,7 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/random.h"
-#include "core/check.h"
+#include "core/admission.h"
 #include "web/views.h"
 #include <assert.h>
 #include <freshet/instance.h>
@@ -244,7 +244,7 @@ struct fr_end fr_stream_describe_end(const struct fr_stream *stream, const struc
                                      enum freshet_close_reason reason)
 {
     const struct fr_stream_kind *kind = stream->kind;
-    const struct fr_verdict *verdict = view->verdict;
+    const struct fr_verdict *verdict = view->admission == NULL ? NULL : view->admission->verdict;
     if (reason == FRESHET_CLOSE_DENIED && verdict == NULL)
         return (struct fr_end){.code = freshet_span_text("no-views"), .retry_ms = -1};
     if (reason == FRESHET_CLOSE_DENIED) {

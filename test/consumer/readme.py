@@ -15,7 +15,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(HERE), "e2e"))
 from support import TOP, Process, free_port, request, until  # noqa: E402
 from streams import Stream  # noqa: E402
 
-MAX_LINES = 60
+MAX_LINES = 35
 
 
 def program():

@@ -45,5 +45,11 @@ def python_publishes_a_message_of_the_format(case):
               lambda redis: {"REDIS_PORT": str(redis.port)}, foreign=0)
 
 
+@test
+def javascript_publishes_a_message_of_the_format(case):
+    publishes(case, lambda _: ["node", "-e", snippet("js")],
+              lambda redis: {"REDIS_PORT": str(redis.port)}, foreign=0)
+
+
 if __name__ == "__main__":
     main()

@@ -4,6 +4,7 @@
 #ifndef CORE_RIG_H
 #define CORE_RIG_H
 
+#include "core/admission.h"
 #include "core/instance.h"
 #include "core/view.h"
 #include "core/worker_internal.h"
@@ -32,7 +33,8 @@ struct rig_load {
     uint64_t publishes;
     struct freshet_message message;
     int64_t deadline_us;
-    char topic[64];
+    const struct freshet_request *request; /* until it is answered */
+    char topic[64], identity[64];
 };
 
 struct rig {
@@ -50,10 +52,12 @@ struct client {
     bool blocked; /* does not take */
     bool lost;
     enum freshet_close_reason reason;
+    char end_code[48], end_location[64]; /* what a guard or an identity function said */
     unsigned snapshots, unchanged, errors;
     char last[256];      /* the newest snapshot's frame */
     char error[256];     /* the newest load-error's */
     char order[RIG_MAX]; /* 's', 'u', 'e' for each piece of news */
+    char messages[4096]; /* the data of messages and gaps, each with a space behind it */
 };
 
 static struct rig rig;
@@ -149,12 +153,29 @@ static void rig_wake(void *user)
     (void)user; /* rig_run() gives turns until all is quiet */
 }
 
+/* A frame with one data line, maybe behind other lines. */
+static inline void client_note_message(struct client *client, struct freshet_span body)
+{
+    char text[256];
+    size_t used = strlen(client->messages);
+    snprintf(text, sizeof(text), "%.*s", (int)body.len, body.data);
+    char *data = strstr(text, "data: ");
+    cr_assert_not_null(data);
+    data[strcspn(data, "\n")] = '\0';
+    snprintf(client->messages + used, sizeof(client->messages) - used, "%s ", data + strlen("data: "));
+}
+
 static inline void client_take(struct client *client)
 {
     struct fr_bytes *frame;
     for (enum fr_view_news news; (news = fr_view_take(&client->view, &frame)) != FR_NEWS_NONE;) {
         char *text = news == FR_NEWS_ERROR ? client->error : client->last;
         struct freshet_span body = fr_frame_body(frame->span);
+        if (news == FR_NEWS_MESSAGE || news == FR_NEWS_GAP) {
+            client_note_message(client, body);
+            fr_bytes_release(frame);
+            continue;
+        }
         unsigned count = client->snapshots + client->unchanged + client->errors;
         cr_assert_lt(count, RIG_MAX - 1);
         client->order[count] = news == FR_NEWS_SNAPSHOT ? 's' : news == FR_NEWS_ERROR ? 'e' : 'u';
@@ -178,6 +199,12 @@ static void rig_view_lost(struct fr_view *view, enum freshet_close_reason reason
     struct client *client = FR_CONTAINER(view, struct client, view);
     client->lost = true;
     client->reason = reason;
+    if (reason != FRESHET_CLOSE_DENIED)
+        return;
+    snprintf(client->end_code, sizeof(client->end_code), "%s", view->admission->verdict->code);
+    if (view->admission->verdict->location != NULL)
+        snprintf(client->end_location, sizeof(client->end_location), "%s",
+                 view->admission->verdict->location);
 }
 
 static inline struct fr_worker *rig_add_worker(void)
@@ -218,6 +245,9 @@ static void rig_load(struct freshet_load load, const struct freshet_load_context
     *held = (struct rig_load){.handle = load, .cause = context->cause, .publishes = context->publishes};
     held->message = context->message;
     held->deadline_us = context->deadline_us;
+    held->request = context->request;
+    snprintf(held->identity, sizeof(held->identity), "%.*s", (int)context->identity.len,
+             context->identity.data);
     snprintf(held->topic, sizeof(held->topic), "%.*s", (int)context->topic.len, context->topic.data);
 }
 
@@ -262,7 +292,7 @@ static inline struct freshet_loader *rig_add_loader(const struct freshet_loader_
         cr_assert_eq(freshet_channel_new(&channel, filled.route, NULL), FRESHET_OK);
         filled.channel = channel;
     }
-    if (filled.load == NULL)
+    if (filled.load == NULL && !filled.messages)
         filled.load = rig_load;
     filled.on_loop = true;
     struct freshet_error error = {""};

@@ -65,7 +65,9 @@ enum { CLIENTS = 5, TOPICS = 3 };
 static const char *const paths[CLIENTS] = {"shared/a", "shared/a", "single/b", "single/c", "single/b"};
 static const char *const topics[TOPICS] = {"shared/a", "single/b", "single/c"};
 static struct client clients[CLIENTS];
-static unsigned states[TOPICS]; /* what the application's store says */
+static struct client listeners[2]; /* of messages, one on each worker */
+static unsigned char said;         /* the newest message to them */
+static unsigned states[TOPICS];    /* what the application's store says */
 static unsigned expected_results, results;
 static char payload[900] = "\xc5\x03\x81"; /* its body does not fit the stack */
 
@@ -88,14 +90,15 @@ static void load_state(struct freshet_load load, const struct freshet_load_conte
 
 static struct freshet_cache *cache;
 
-static bool add_loader(const char *name, const char *route, bool is_shared)
+static bool add_loader(const char *name, const char *route, bool is_shared, bool is_messages)
 {
     struct freshet_channel *channel;
     struct freshet_loader_options options = {.size = sizeof(options),
                                              .name = name,
                                              .route = route,
-                                             .load = load_state,
+                                             .load = is_messages ? NULL : load_state,
                                              .shared = is_shared,
+                                             .messages = is_messages,
                                              .cache = is_shared ? cache : NULL,
                                              .on_loop = true};
     if (freshet_channel_new(&channel, route, NULL) != FRESHET_OK)
@@ -123,33 +126,44 @@ static void build(void)
     static const struct fr_worker_host host = {
         .wake = rig_wake, .view_ready = rig_view_ready, .view_lost = rig_view_lost};
     rig = (struct rig){.now_us = 1000000000};
+    said = 0;
     start_freshet();
     while (freshet_cache_new(&cache, rig.freshet, NULL, NULL) != FRESHET_OK)
         ;
-    while (!add_loader("shared", "shared/:id", true))
+    while (!add_loader("shared", "shared/:id", true, false))
         ;
-    while (!add_loader("single", "single/:id", false))
+    while (!add_loader("single", "single/:id", false, false))
+        ;
+    while (!add_loader("chat", "chat/:id", false, true))
         ;
     while (rig.worker_count < 2)
         rig.worker_count += fr_worker_new(&rig.workers[rig.worker_count], rig.freshet, &host) == FRESHET_OK;
 }
 
-static void open_clients(void)
+static void open_client(struct client *client, unsigned worker, const char *path)
 {
     struct freshet_refusal refusal;
-    for (unsigned i = 0; i < CLIENTS; i++) {
-        clients[i].lost |= client_try(&clients[i], i % 2, paths[i], NULL, &refusal) != FRESHET_OK;
-        rig_run();
-        if (rig.bus->subscribes > 0)
-            rig_acknowledge();
-        rig_run();
-    }
+    client->lost |= client_try(client, worker, path, NULL, &refusal) != FRESHET_OK;
+    rig_run();
+    if (rig.bus->subscribes > 0)
+        rig_acknowledge();
+    rig_run();
+}
+
+static void open_clients(void)
+{
+    for (unsigned i = 0; i < CLIENTS; i++)
+        open_client(&clients[i], i % 2, paths[i]);
+    for (unsigned i = 0; i < 2; i++)
+        open_client(&listeners[i], i, "chat/d");
 }
 
 static void close_clients(void)
 {
     for (unsigned i = 0; i < CLIENTS; i++)
         client_close(&clients[i]);
+    for (unsigned i = 0; i < 2; i++)
+        client_close(&listeners[i]);
 }
 
 static void count_result(enum freshet_status status, int64_t receivers, void *user)
@@ -169,8 +183,61 @@ static void change(const char *name, struct freshet_span what)
     rig_run();
 }
 
+static void say(void)
+{
+    char body[64];
+    size_t len;
+    char map[] = {'\x81', '\x91', 5, (char)++said}; /* {[5]: said}: the key takes a buffer of its own */
+    struct freshet_message message = {.publisher = freshet_span_text("somebody"),
+                                      .sequence = said,
+                                      .time_us = 1,
+                                      .payload = freshet_span(map, sizeof(map))};
+    cr_assert_eq(freshet_message_encode(&message, body, sizeof(body), &len), FRESHET_OK);
+    rig.bus->sink.message(rig.bus->sink.context, freshet_span_text("chat/d"), freshet_span(body, len), false);
+}
+
+/* Messages in pairs, so that one may be lost behind another, or with none behind it. */
+static void say_all(void)
+{
+    for (unsigned i = 0; i < 3; i++) {
+        say();
+        say();
+        rig_run();
+    }
+}
+
+/* Each message once, in order, and no hole that was not told. */
+static void check_heard(const struct client *listener)
+{
+    unsigned last = 0;
+    bool told = true; /* that something is missing */
+    for (const char *at = listener->messages; *at != '\0'; at += strcspn(at, " ") + 1) {
+        unsigned number;
+        if (sscanf(at, "{\"[5]\":%u}", &number) != 1) {
+            cr_assert_eq(strncmp(at, "{\"lost\":", 8), 0, "%s", at);
+            told = true;
+            continue;
+        }
+        cr_assert(number == last + 1 || (told && number > last), "%u after %u: %s", number, last,
+                  listener->messages);
+        last = number;
+        told = false;
+    }
+    cr_assert(last == said || told, "%u is missing: %s", said, listener->messages);
+}
+
+static void check_listeners(bool may_be_lost)
+{
+    for (unsigned i = 0; i < 2; i++) {
+        cr_assert(may_be_lost || !listeners[i].lost);
+        if (!listeners[i].lost)
+            check_heard(&listeners[i]);
+    }
+}
+
 static void change_all(void)
 {
+    say_all();
     change(topics[0], freshet_span(NULL, 0));
     change(topics[1], freshet_span(payload, sizeof(payload)));
     change(topics[2], freshet_span(NULL, 0));
@@ -188,6 +255,7 @@ static void check_newest(bool may_be_lost)
         cr_assert(may_be_lost || !clients[i].lost);
         cr_assert(clients[i].lost || client_has(&clients[i], text), "stream %u: %s", i, clients[i].last);
     }
+    check_listeners(may_be_lost);
 }
 
 static void end(void)

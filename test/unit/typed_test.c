@@ -419,6 +419,9 @@ Test(typed, refuses_texts_and_arrays_over_32_bits)
     size_t len = 0;
     cr_assert_eq(kinds_encode(&kinds, NULL, 0, &len, NULL), FRESHET_TOO_LARGE);
     cr_assert_eq(len, SIZE_MAX);
+    kinds = (struct kinds_message){.title = freshet_span("", (size_t)UINT32_MAX + 1)};
+    cr_assert_eq(kinds_encode(&kinds, NULL, 0, &len, NULL), FRESHET_TOO_LARGE);
+    cr_assert_eq(len, SIZE_MAX);
     cr_assert_eq(lists_encode(&lists, NULL, 0, &len, NULL), FRESHET_TOO_LARGE);
     cr_assert_eq(len, SIZE_MAX);
 }

@@ -1,0 +1,16 @@
+#include "channels.h"
+
+int use(struct freshet *freshet)
+{
+    static struct board_topic topic;
+    static struct order_topic other;
+    static struct board_message message;
+    (void)other;
+    (void)freshet;
+    int failed = board_publish(freshet, &topic, &message, NULL, NULL) != FRESHET_OK;
+#ifdef WRONG
+    /* wrong: */
+    failed += board_publish(freshet, &other, &message, NULL, NULL);
+#endif
+    return failed;
+}

@@ -1,0 +1,60 @@
+/* The life of the bridge's threads. */
+#include "../../bridge/server.c"
+#include "../../bridge/server_worker.c"
+#include <criterion/criterion.h>
+#include <poll.h>
+
+#define DEADLINE_MS 10000
+
+/* The program's routes have no part in this. */
+struct http_router *http_router_new(h2o_pathconf_t *path, const char *instance)
+{
+    (void)path;
+    (void)instance;
+    return NULL;
+}
+
+size_t http_pending(struct http_router *router, h2o_context_t *context)
+{
+    (void)router;
+    (void)context;
+    return 0;
+}
+
+void log_line(const struct freshet_log *log, enum freshet_log_level level, const char *format, ...)
+{
+    (void)log;
+    (void)level;
+    (void)format;
+}
+
+static bool has_all_ended(const struct server *server, int wait_ms)
+{
+    struct pollfd poll_fd = {.fd = server_ended_fd(server), .events = POLLIN};
+    return poll(&poll_fd, 1, wait_ms) == 1;
+}
+
+/* contract 6.4 */
+Test(bridge_server, draining_again_does_nothing, .timeout = 60)
+{
+    struct app app = {0};
+    struct options options = {.host = "127.0.0.1"};
+    struct freshet_error error = {""};
+    struct server *server;
+    uint16_t port;
+    int fd = server_listen(&options, &port, &error);
+    cr_assert_geq(fd, 0, "%s", error.text);
+    cr_assert_eq(freshet_new(&app.freshet, NULL, &error), FRESHET_OK);
+    cr_assert_eq(server_new(&server, &app, fd, 2, &error), FRESHET_OK, "%s", error.text);
+    cr_assert_eq(server_run(server, &error), FRESHET_OK, "%s", error.text);
+    cr_assert_not(has_all_ended(server, 0));
+    server_drain(server, 1000, 0);
+    server_drain(server, 1000, 0);
+    cr_assert(has_all_ended(server, DEADLINE_MS));
+    /* Nobody is there to take an order any more. */
+    server_drain(server, 1000, 0);
+    eventfd_t told;
+    cr_assert(eventfd_read(server_ended_fd(server), &told) == 0 && told == 1);
+    server_destroy(server);
+    freshet_destroy(app.freshet, 1000);
+}
