@@ -47,11 +47,18 @@ static enum freshet_load_cause choose_cause(const struct fr_feed *feed)
     return fr_feed_is_marked(feed, FRESHET_CAUSE_SETTLE) ? FRESHET_CAUSE_SETTLE : FRESHET_CAUSE_CONNECT;
 }
 
+/* Since when the loader has been at it; a load that waits for a thread of the pool has not begun. */
+static int64_t called_us(const struct fr_feed *feed)
+{
+    int64_t at_us = atomic_load_explicit(&feed->load->called_us, memory_order_relaxed);
+    return at_us == 0 ? fr_feed_now_us(feed) : at_us;
+}
+
 /* When the running load has to be looked at: its time is up, or it is out for long. */
 static void set_load_timer(struct fr_feed *feed)
 {
     int64_t at = feed->overdue ? INT64_MAX : feed->began_us + OVERDUE_US;
-    int64_t deadline = feed->began_us + (int64_t)fr_feed_options(feed)->timeout_ms * FR_US_PER_MS;
+    int64_t deadline = called_us(feed) + (int64_t)fr_feed_options(feed)->timeout_ms * FR_US_PER_MS;
     if (fr_feed_options(feed)->timeout_ms != 0 && !feed->timed_out && deadline < at)
         at = deadline;
     if (at != INT64_MAX)
@@ -279,7 +286,9 @@ static void watch_load(struct fr_feed *feed)
                "a load of %s for topic %s is out for %lld s", feed->address->loader->name,
                fr_escape(feed->address->topic).text, (long long)(out_us / FR_US_PER_S));
     }
-    if (options->timeout_ms != 0 && !feed->timed_out && out_us >= (int64_t)options->timeout_ms * FR_US_PER_MS)
+    int64_t called_for_us = fr_feed_now_us(feed) - called_us(feed);
+    if (options->timeout_ms != 0 && !feed->timed_out &&
+        called_for_us >= (int64_t)options->timeout_ms * FR_US_PER_MS)
         time_out(feed);
     else
         set_load_timer(feed);

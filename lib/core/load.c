@@ -49,6 +49,7 @@ struct fr_load *fr_load_new(struct fr_worker *worker, struct fr_feed *feed, stru
     atomic_init(&load->references, 1);
     atomic_init(&load->cancelled, false);
     atomic_init(&load->abandoned, false);
+    atomic_init(&load->called_us, 0);
     fr_list_init(&load->place);
     load->worker = fr_worker_acquire(worker);
     load->address = fr_address_acquire(address);
@@ -92,6 +93,7 @@ static void call_loop(struct fr_load *load)
 {
     const struct freshet_loader *loader = load->address->loader;
     int64_t begin = fr_worker_now_us(load->worker);
+    atomic_store_explicit(&load->called_us, begin, memory_order_relaxed);
     loader->options.load(public_handle(load), &load->context, loader->options.user);
     int64_t held = fr_worker_now_us(load->worker) - begin;
     if (held <= LOOP_HOLD_US)
@@ -101,14 +103,24 @@ static void call_loop(struct fr_load *load)
            loader->name, (long long)(held / FR_US_PER_MS));
 }
 
+/* The time that a loader has runs from here. */
+static void call_blocking(struct fr_load *load)
+{
+    const struct freshet_loader_options *options = &load->address->loader->options;
+    int64_t now_us = fr_worker_now_us(load->worker);
+    if (options->timeout_ms != 0)
+        load->context.deadline_us = now_us + (int64_t)options->timeout_ms * FR_US_PER_MS;
+    atomic_store_explicit(&load->called_us, now_us, memory_order_relaxed);
+    options->load(public_handle(load), &load->context, options->user);
+}
+
 static void call_pool(struct fr_job *job, bool abandoned)
 {
     struct fr_load *load = FR_CONTAINER(job, struct fr_load, job);
-    const struct freshet_loader_options *options = &load->address->loader->options;
     if (abandoned)
         freshet_load_fail(public_handle(load), "closed", NULL);
     else
-        options->load(public_handle(load), &load->context, options->user);
+        call_blocking(load);
     release(load);
 }
 
@@ -158,6 +170,8 @@ bool fr_load_start(struct fr_load *load, enum freshet_load_cause cause, uint64_t
         release(load);
     } else {
         load->job.run = call_pool;
+        /* What many look at is healed first. */
+        load->job.urgent = cause == FRESHET_CAUSE_GAP && fr_loader_shares(load->address->loader);
         fr_pool_run(load->worker->freshet->pool, &load->job);
     }
     return true;

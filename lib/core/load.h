@@ -32,6 +32,7 @@ struct fr_load {
     struct fr_worker *worker;
     struct fr_address *address;
     atomic_bool cancelled;
+    _Atomic int64_t called_us; /* when its callback was called; 0: it waits for a thread of the pool */
 
     /* The worker's. */
     struct fr_feed *feed; /* NULL: nobody waits for it */

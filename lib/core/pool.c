@@ -14,7 +14,7 @@ struct fr_pool {
     pthread_mutex_t lock;
     pthread_cond_t work;   /* for idle threads */
     pthread_cond_t exited; /* for fr_pool_stop */
-    struct queue jobs;
+    struct queue urgent, jobs;
     struct queue limited; /* wait until fewer of them are among `jobs` or run */
     unsigned limit, limited_in;
     unsigned running; /* threads of the pool that have not ended */
@@ -69,7 +69,7 @@ static struct fr_job *shift(struct queue *queue)
 static void add_job(struct fr_pool *pool, struct fr_job *job)
 {
     bool waits = job->limited && pool->limited_in >= pool->limit;
-    append(waits ? &pool->limited : &pool->jobs, job);
+    append(waits ? &pool->limited : job->urgent ? &pool->urgent : &pool->jobs, job);
     if (waits)
         return;
     pool->limited_in += job->limited;
@@ -87,9 +87,9 @@ static void end_limited(struct fr_pool *pool)
 
 static struct fr_job *next_job(struct fr_pool *pool)
 {
-    while (pool->jobs.first == NULL && !pool->stopping)
+    while (pool->urgent.first == NULL && pool->jobs.first == NULL && !pool->stopping)
         pthread_cond_wait(&pool->work, &pool->lock);
-    return shift(&pool->jobs);
+    return shift(pool->urgent.first != NULL ? &pool->urgent : &pool->jobs);
 }
 
 static void leave(struct fr_pool *pool)
@@ -182,6 +182,7 @@ enum freshet_status fr_pool_new(struct fr_pool **out, unsigned threads)
     pthread_cond_init(&pool->mail, NULL);
     pthread_cond_init(&pool->exited, &monotonic);
     pthread_condattr_destroy(&monotonic);
+    init_queue(&pool->urgent);
     init_queue(&pool->jobs);
     init_queue(&pool->limited);
     pool->limit = threads > 1 ? threads - 1 : 1;

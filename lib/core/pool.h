@@ -12,6 +12,7 @@ struct fr_pool;
 /* In the struct of the work; not to be moved or freed until `run` is called. */
 struct fr_job {
     struct fr_job *next;
+    bool urgent;  /* before all that are not */
     bool limited; /* of these one thread less than there are runs at once, if there are several */
     /* On a thread of the pool; the job belongs to it. `abandoned`: the pool stopped before its turn came. */
     void (*run)(struct fr_job *job, bool abandoned);

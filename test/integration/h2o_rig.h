@@ -63,7 +63,8 @@ static struct {
     struct ssl_ctx_st *tls;
     struct rig_worker workers[RIG_WORKERS];
     unsigned worker_count;
-    bool join; /* workers join at all */
+    bool join;                 /* workers join at all */
+    void (*add_loaders)(void); /* the test's own; may be NULL */
     uint32_t drain_deadline_ms, drain_spread_ms;
 
     pthread_mutex_t lock; /* what follows */
@@ -293,6 +294,8 @@ static inline void rig_up(struct freshet_h2o_mount_options *mount, struct freshe
     rig_add_loader("counter", "counter", rig.counter_channel, NULL);
     rig_add_loader("board", "board/:boardId", rig.board_channel, NULL);
     rig_add_loader("refused", "refused", NULL, rig_refuse);
+    if (rig.add_loaders != NULL)
+        rig.add_loaders();
 
     h2o_config_init(&rig.config);
     h2o_hostconf_t *host =

@@ -172,6 +172,25 @@ Test(frame, json_is_escaped)
     }
 }
 
+/* contract 5.5 */
+Test(frame, messages_and_gaps_have_no_id)
+{
+    expect_frame(fr_frame_message(SPAN("{\"a\":1}")), "f\r\ndata: {\"a\":1}\n\n\r\n");
+    expect_frame(fr_frame_gap(3), "1d\r\nevent: gap\ndata: {\"lost\":3}\n\n\r\n");
+    expect_frame(fr_frame_gap(-1), "20\r\nevent: gap\ndata: {\"lost\":null}\n\n\r\n");
+}
+
+/* contract 5.8 */
+Test(frame, messages_and_gaps_say_their_view)
+{
+    struct fr_bytes *message = fr_frame_message(SPAN("1")), *gap = fr_frame_gap(3);
+    expect_frame(fr_frame_named(message, SPAN("c%2F1")), "1d\r\nevent: c%2F1\ndata: \ndata: 1\n\n\r\n");
+    expect_frame(fr_frame_named(gap, SPAN("c")),
+                 "28\r\nevent: gap\ndata: {\"view\":\"c\",\"lost\":3}\n\n\r\n");
+    fr_bytes_release(message);
+    fr_bytes_release(gap);
+}
+
 /* contract 5.1 */
 Test(frame, a_comment_is_no_event)
 {
@@ -277,6 +296,8 @@ Test(frame, no_memory_gives_no_frame)
     allocations_left = 0;
     cr_expect_null(fr_frame_snapshot(&version, SPAN("42")));
     cr_expect_null(fr_frame_comment(SPAN("x")));
+    cr_expect_null(fr_frame_message(SPAN("x")));
+    cr_expect_null(fr_frame_gap(1));
     for (int left = 0; left < 2; left++) {
         allocations_left = left;
         cr_expect_null(fr_frame_end(&(struct fr_end){.code = SPAN("x"), .retry_ms = 1}), "%d left", left);

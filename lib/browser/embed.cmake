@@ -1,0 +1,20 @@
+# cmake -DDIR=<this folder> -DVERSION=<a.b.c> -DOUT=<file.c> -P embed.cmake: the scripts as fr_scripts[], each under
+# its name and under the name with the version, where it imports by that name, too.
+set(arrays "")
+set(table "")
+foreach(name freshet freshet-view use-live)
+  foreach(suffix "" "-${VERSION}")
+    file(READ ${DIR}/${name}.js text)
+    string(REPLACE "'./freshet.js'" "'./freshet${suffix}.js'" text "${text}")
+    string(SHA256 hash "${text}")
+    string(SUBSTRING "${hash}" 0 16 hash)
+    string(HEX "${text}" hex)
+    string(REGEX REPLACE "(..)" "'\\\\x\\1'," bytes "${hex}")
+    string(MAKE_C_IDENTIFIER "${name}${suffix}" id)
+    string(LENGTH "${suffix}" immutable)
+    string(APPEND arrays "static const char ${id}[] = {${bytes}};\n")
+    string(APPEND table "    {\"${name}${suffix}.js\", \"\\\"${hash}\\\"\", ${id}, sizeof(${id}), ${immutable} > 0},\n")
+  endforeach()
+endforeach()
+file(WRITE ${OUT} "#include \"web/h2o_script.h\"\n\n${arrays}\nconst struct fr_script fr_scripts[] = {\n${table}};\n"
+  "const size_t fr_script_count = sizeof(fr_scripts) / sizeof(fr_scripts[0]);\n")
