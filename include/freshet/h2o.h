@@ -36,7 +36,7 @@ struct ssl_ctx_st;
 
 /* The end of a stream. On the stream's worker; must not block; the spans live until it returns. */
 struct freshet_stream_end {
-    struct freshet_span topic;        /* that it showed */
+    struct freshet_span topic;        /* that it showed; empty: several views, or none */
     struct freshet_span peer;         /* address and port of the client */
     uint64_t duration_ms;             /* from its first byte to its end */
     uint64_t bytes;                   /* sent on it */
@@ -68,6 +68,10 @@ struct freshet_h2o_mount_options {
     size_t use_count;                   /* of `use` */
     const char *const *request_headers; /* names in lower case, the last NULL: kept of each request for
                                            guards, beside those that its loader names */
+    /* Pages of these origins may read the mount's answers, with cookies: scheme://host[:port] exactly as
+     * browsers send it, in lower case, without path or default port; the last NULL; copied. Every answer then
+     * says `vary: Origin`, and OPTIONS for a route gets a 204. Default: no headers about origins at all. */
+    const char *const *origins;
     bool refuse_with_503; /* temporary refusals: 503 with Retry-After instead of a 200 stream that ends */
     freshet_stream_end_cb stream_end; /* the end of each stream; NULL: not told */
     void *user;                       /* for stream_end */

@@ -150,10 +150,9 @@ struct freshet_loader_options {
      *
      * `shared` is implied; options about runs have no meaning. */
     bool messages;
-    /* How far a stream of it may fall behind: past one of these it loses the oldest, is told how many by
-     * `gap`
-     * {"lost":n}, and goes on with those that are kept. The newest is kept whatever its size. Kept once for
-     * all streams of a worker. Default 64. */
+    /* How far a stream of it may fall behind. Past one of these it loses the oldest messages, is told how
+     * many by `gap` {"lost":n}, and goes on with those that are kept; the newest is kept whatever its size.
+     * They are kept once for all streams of a worker. Default 64. */
     uint32_t max_queued_messages;
     uint32_t max_queued_bytes; /* the same, of encoded messages; default 1 MiB */
 };

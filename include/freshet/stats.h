@@ -42,7 +42,8 @@ struct freshet_stats {
     uint64_t streams;         /* open now */
     uint64_t streams_opened;  /* ever */
     uint64_t streams_refused; /* limits and draining; refusals of the application's callbacks are `denied` */
-    uint64_t streams_denied;  /* by the application's callbacks */
+    uint64_t streams_denied;  /* by the application's callbacks. On a stream of several views both count its
+                                 views that ended so, at once or later, and not the stream */
     uint64_t streams_closed[FRESHET_CLOSE_REASONS]; /* by reason */
     uint64_t streams_moved;                         /* to another feed, since their identity changed */
     uint64_t guards;                                /* calls of guards */

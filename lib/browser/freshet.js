@@ -1,4 +1,4 @@
-// freshet.d.ts says what this exports, README.md how it works.
+// Read freshet.d.ts, then README.md.
 
 const here = globalThis.document?.baseURI ?? 'http://localhost';
 const later = (call, ms) => setTimeout(call, Math.min(Math.max(ms, 50), 2e9));
@@ -141,7 +141,7 @@ export function connect(mount, { scope, fetch: ask = fetch } = {}) {
 				const after = headers.get('retry-after');
 				error = { status };
 				if (after > 0) wait = after * 1000;
-			} else if (status !== 200 || !headers.get('content-type')?.startsWith('text/event-stream')) {
+			} else if (status !== 200 || !/^text\/event-stream/.test(headers.get('content-type'))) {
 				error = { code: 'refused', ...(await response.json().catch(() => 0)), status };
 				if (streams.includes(stream)) for (const each of mine()) finish(each, error, null);
 			} else {
@@ -219,13 +219,13 @@ export function connect(mount, { scope, fetch: ask = fetch } = {}) {
 	};
 
 	const adopt = (from, want) => {
-		for (const entry of entries.values()) entry.users.delete(from);
+		const before = [...entries.values()].filter(({ users }) => users.delete(from));
 		for (const [view, known] of want) {
-			const { version, text, status, error } = enter(view, from, known);
-			const news = { to: from, view, status, error };
-			if (version === known || !version) post(news);
-			else if (text === undefined) renew(view);
-			else post({ ...news, version, text });
+			const entry = enter(view, from, known);
+			const { version, text, status, error } = entry;
+			const newer = version && version !== known && { version, text };
+			if (isOver(entry) ? !before.includes(entry) : newer && text === undefined) renew(view);
+			else post({ to: from, view, status, error, ...newer });
 		}
 		change();
 	};
@@ -263,6 +263,7 @@ export function connect(mount, { scope, fetch: ask = fetch } = {}) {
 			leading = false;
 			halt();
 			lead();
+			change();
 		});
 	};
 	const start = () => {
@@ -282,7 +283,6 @@ export function connect(mount, { scope, fetch: ask = fetch } = {}) {
 		});
 	};
 	const wake = () => {
-		if (globalThis.document?.hidden) return;
 		if (leading) check();
 		else post({ check: true });
 	};
@@ -353,6 +353,7 @@ export function connect(mount, { scope, fetch: ask = fetch } = {}) {
 		return view;
 	};
 	live.share = (next) => {
+		if (next === scope) return;
 		const users = [...entries.values()].flatMap((entry) => [...entry.users]);
 		halt();
 		entries.clear();

@@ -161,11 +161,12 @@ void fr_fan_wake(struct fr_fan *fan)
     schedule_sweep(fan);
 }
 
-/* It has all there is, but for an error in force. */
+/* It has all there is, but for an error in force and a gap it brings with it. */
 static void join_messages(struct fr_fan *fan, struct fr_view *view)
 {
     fr_message_feed_join(fan->messages, view);
-    fr_list_append(fan->show.error == NULL ? &fan->told : &fan->behind, &view->link);
+    bool has_all = fan->show.error == NULL && !view->message_gap;
+    fr_list_append(has_all ? &fan->told : &fan->behind, &view->link);
     schedule_sweep(fan);
 }
 
@@ -222,6 +223,8 @@ static void take_show(struct fr_fan *fan, struct fr_show *show, bool answers)
         show->snapshot_number != fan->show.snapshot_number || show->error_number != fan->show.error_number;
     release_show(&fan->show);
     fan->show = *show;
+    if (fan->plain != show->snapshot && fan->plain != show->error)
+        forget_named(fan);
     if (news)
         fr_list_splice(&fan->behind, &fan->told);
     for (struct fr_list *link; answers && (link = fr_list_shift(&fan->joining)) != NULL;) {

@@ -72,13 +72,27 @@ static void fail_to_start(struct fr_feed *feed)
     decide(feed);
 }
 
+static bool is_single(const struct fr_feed *feed)
+{
+    return !fr_loader_shares(feed->address->loader);
+}
+
+/* Of a single feed with an audience; NULL: it has left, and the word of it is on its way. */
+static struct fr_view *only_view(const struct fr_feed *feed)
+{
+    return fr_fan_only_view(FR_CONTAINER(feed->fans.next, struct fr_fan, in_feed));
+}
+
+/* Then nothing is loaded any more: what its guards found has gone with it. */
+static bool has_left(const struct fr_feed *feed)
+{
+    return is_single(feed) && only_view(feed) == NULL;
+}
+
 /* The admission of the one connection; NULL: no guards, or several. */
 static struct fr_admission *admission_of(const struct fr_feed *feed)
 {
-    if (fr_loader_shares(feed->address->loader) || !fr_feed_has_audience(feed))
-        return NULL;
-    struct fr_view *view = fr_fan_only_view(FR_CONTAINER(feed->fans.next, struct fr_fan, in_feed));
-    return view == NULL ? NULL : view->admission;
+    return is_single(feed) ? only_view(feed)->admission : NULL;
 }
 
 static struct fr_attribute *attributes_of(const struct fr_feed *feed)
@@ -169,6 +183,12 @@ void fr_feed_admitted(struct fr_feed *feed)
 void fr_feed_granted(struct fr_feed *feed)
 {
     assert(feed->state == FR_FEED_QUEUED);
+    if (has_left(feed)) {
+        fr_load_withdraw(feed->load);
+        feed->load = NULL;
+        feed->state = FR_FEED_IDLE;
+        return;
+    }
     /* Another loader may have answered meanwhile. */
     struct fr_bytes *cached = fr_feed_find_cached(feed);
     if (cached == NULL) {
@@ -226,6 +246,8 @@ static void decide(struct fr_feed *feed)
         return;
     }
     if (feed->state == FR_FEED_CHECKING || feed->state == FR_FEED_QUEUED || feed->state == FR_FEED_LOADING)
+        return;
+    if (has_left(feed))
         return;
     int64_t at = due_us(feed);
     if (at == INT64_MAX) {

@@ -53,7 +53,8 @@ void fr_feed_succeed(struct fr_feed *feed, struct fr_bytes *bytes);
 /* What an answer means for clients and for the marks. */
 void fr_feed_take_result(struct fr_feed *feed, const struct fr_load *load);
 
-/* The loader's cache, if it has one: bytes that make a load unnecessary, with a reference to them, or NULL. */
+/* The loader's cache, if it has one: bytes that make a load unnecessary, with a reference to them, or NULL.
+ */
 struct fr_bytes *fr_feed_find_cached(struct fr_feed *feed);
 /* Stores what a load answered, for others. */
 void fr_feed_keep_cached(struct fr_feed *feed, struct fr_bytes *bytes);

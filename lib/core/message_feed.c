@@ -30,7 +30,7 @@ static uint64_t seen_by(const struct fr_message_feed *feed, const struct fr_view
 
 bool fr_message_feed_has_news(const struct fr_message_feed *feed, const struct fr_view *view)
 {
-    return seen_by(feed, view) != feed->ring.last;
+    return view->message_gap || seen_by(feed, view) != feed->ring.last;
 }
 
 /* All views have all. */
@@ -66,6 +66,11 @@ static struct fr_bytes *take_gap(struct fr_message_feed *feed, struct fr_view *v
 enum fr_view_news fr_message_feed_take(struct fr_message_feed *feed, struct fr_view *view,
                                        struct fr_bytes **frame)
 {
+    if (view->message_gap) {
+        view->message_gap = false;
+        *frame = fr_bytes_acquire(feed->gap);
+        return FR_NEWS_GAP;
+    }
     uint64_t seen = seen_by(feed, view);
     const struct fr_message_item *next = fr_message_ring_after(&feed->ring, seen);
     uint64_t kept = next == NULL ? feed->ring.last + 1 : next->number;
@@ -89,9 +94,11 @@ void fr_message_feed_join(struct fr_message_feed *feed, struct fr_view *view)
     feed->caught_up++;
 }
 
-void fr_message_feed_part(struct fr_message_feed *feed, const struct fr_view *view)
+void fr_message_feed_part(struct fr_message_feed *feed, struct fr_view *view)
 {
-    if (!fr_message_feed_has_news(feed, view))
+    bool has_all = seen_by(feed, view) == feed->ring.last;
+    view->message_gap |= !has_all;
+    if (has_all)
         feed->caught_up--;
     else if (feed->caught_up == feed->fan->views - 1)
         forget_taken(feed);

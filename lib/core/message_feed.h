@@ -36,9 +36,10 @@ struct fr_message_feed {
 enum freshet_status fr_message_feed_new(struct fr_fan *fan, struct fr_message_feed **out);
 void fr_message_feed_destroy(struct fr_message_feed *feed); /* NULL is fine */
 
-/* From its fan: a view joins, with all there is from now on; parts; all have been told of what there is. */
+/* From its fan: a view joins, with all there is from now on; parts, perhaps to join another feed; all have
+ * been told of what there is. */
 void fr_message_feed_join(struct fr_message_feed *feed, struct fr_view *view);
-void fr_message_feed_part(struct fr_message_feed *feed, const struct fr_view *view);
+void fr_message_feed_part(struct fr_message_feed *feed, struct fr_view *view);
 void fr_message_feed_swept(struct fr_message_feed *feed);
 /* Whether there is a message or a gap to take; and fr_view_take() for these. */
 bool fr_message_feed_has_news(const struct fr_message_feed *feed, const struct fr_view *view);

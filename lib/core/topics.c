@@ -270,6 +270,8 @@ void fr_seat_collect(struct fr_topics *topics, struct fr_seat *seat, bool collec
     fr_message_ring_clear(&seat->messages);
     fr_message_ring_init(&seat->messages, SEAT_MESSAGES, SEAT_MESSAGE_BYTES);
     seat->collects = collects;
+    if (collects)
+        atomic_store_explicit(&topics->collected, true, memory_order_relaxed);
     pthread_mutex_unlock(&topics->lock);
 }
 
@@ -284,6 +286,9 @@ bool fr_seat_take_message(struct fr_topics *topics, struct fr_seat *seat, struct
 void fr_topics_message(struct fr_topics *topics, struct freshet_span name, struct freshet_span body)
 {
     struct fr_bytes *copy = NULL;
+    /* What comes while the first seat begins to collect counts as having come before. */
+    if (!atomic_load_explicit(&topics->collected, memory_order_relaxed))
+        return;
     pthread_mutex_lock(&topics->lock);
     struct fr_topic *topic = find(topics, name);
     struct fr_list *seats = topic == NULL ? NULL : &topic->seats;

@@ -36,6 +36,7 @@ struct fr_topics {
     uint64_t changes;       /* the same, to fr_topic.change */
     unsigned limit;
     struct fr_list *workers; /* the freshet's, under `lock` */
+    atomic_bool collected;   /* some seat has collected messages: else they need not be looked at */
     /* A token bucket for new ones; under `lock`. A millionth of a token each. */
     uint32_t new_per_s; /* 0: no limit */
     int64_t new_budget, new_since_us;

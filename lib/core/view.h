@@ -28,7 +28,8 @@ struct fr_view {
     const char *name;               /* on a stream of several: what the client calls it; else NULL */
     struct fr_admission *admission; /* NULL: no guards */
     uint32_t message_seen;          /* the same of a message loader's messages, the low bits */
-    bool joining;                   /* waits for the feed's word on what is current */
+    bool message_gap; /* some of these stayed in a feed before this one, and it has not been told so */
+    bool joining;     /* waits for the feed's word on what is current */
 };
 
 /* Which loader answers a path: FRESHET_OK with *loader and *params (the caller's), FRESHET_NOT_FOUND,

@@ -23,9 +23,9 @@ struct fr_worker {
 
     /* The worker's thread only. */
     struct fr_timers timers;
-    struct fr_map watches;   /* by topic */
-    struct fr_map feeds;     /* shared ones that live here, by address */
-    struct fr_map fans;      /* of shared feeds that have streams here, by address */
+    struct fr_map watches;     /* by topic */
+    struct fr_map feeds;       /* shared ones that live here, by address */
+    struct fr_map fans;        /* of shared feeds that have streams here, by address */
     struct fr_list deliveries; /* watches whose feeds have not all heard of an event */
     struct fr_list sweeping;   /* fans with views that have not been told of the newest */
     size_t views;

@@ -25,6 +25,7 @@ void fr_h2o_mount_add_headers(const struct fr_h2o_mount *mount, h2o_req_t *req)
         h2o_add_header_by_str(&req->pool, &req->res.headers, header->name, strlen(header->name), 1, NULL,
                               header->value, strlen(header->value));
     }
+    fr_h2o_cors_add_headers(mount, req);
 }
 
 static bool is_get(const h2o_req_t *req)
@@ -90,6 +91,11 @@ static int route(struct fr_h2o_mount *mount, h2o_req_t *req, const struct fr_tar
     struct fr_params *params;
     switch (fr_route_find(mount->freshet, target->path, &loader, &params)) {
     case FRESHET_OK:
+        if (fr_h2o_cors_is_preflight(mount, req)) {
+            fr_params_release(params);
+            fr_h2o_cors_answer(mount, req);
+            return 0;
+        }
         serve(mount, req, loader, params, target);
         return 0;
     case FRESHET_NOT_FOUND:
@@ -113,6 +119,8 @@ static int on_req(h2o_handler_t *self, h2o_req_t *req)
         fr_h2o_refuse(mount, req, 404, "not-found");
     else if (status != FRESHET_OK)
         fr_h2o_refuse(mount, req, 400, "bad-path");
+    else if (fr_h2o_wants_views(&target, req) && fr_h2o_cors_is_preflight(mount, req))
+        fr_h2o_cors_answer(mount, req);
     else if (fr_h2o_wants_views(&target, req))
         serve_views(mount, req, &target);
     else
@@ -124,6 +132,7 @@ static void release(struct fr_h2o_mount *mount)
 {
     fr_bytes_release(mount->heartbeat);
     free(mount->request_headers);
+    free(mount->origins);
     free(mount->guards);
     free(mount->prefix);
     free(mount->texts);
@@ -200,7 +209,7 @@ static enum freshet_status fill_options(struct freshet_h2o_mount_options *into,
     for (size_t i = 0; i < into->use_count; i++)
         if (into->use == NULL || into->use[i].guard == NULL)
             return fr_fail(error, FRESHET_INVALID, "use[%zu]: has no function", i);
-    return FRESHET_OK;
+    return fr_h2o_cors_check(into, error);
 }
 
 static const char *copy_text(char **room, const char *text)
@@ -211,24 +220,23 @@ static const char *copy_text(char **room, const char *text)
     return copy;
 }
 
-/* Names and pointers to them in one. */
-static bool copy_request_headers(struct fr_h2o_mount *mount)
+/* Texts and pointers to them in one. False: no memory. */
+static bool copy_list(char ***out, const char *const *from)
 {
-    const char *const *from = mount->options.request_headers;
     size_t count = 0, size = 0;
     if (from == NULL)
         return true;
     for (; from[count] != NULL; count++)
         size += strlen(from[count]) + 1;
-    mount->request_headers = malloc((count + 1) * sizeof(*mount->request_headers) + size);
-    if (mount->request_headers == NULL)
+    char **list = *out = malloc((count + 1) * sizeof(*list) + size);
+    if (list == NULL)
         return false;
-    char *room = (char *)(mount->request_headers + count + 1);
+    char *room = (char *)(list + count + 1);
     for (size_t i = 0; i < count; i++) {
-        mount->request_headers[i] = room;
+        list[i] = room;
         copy_text(&room, from[i]);
     }
-    mount->request_headers[count] = NULL;
+    list[count] = NULL;
     return true;
 }
 
@@ -271,7 +279,8 @@ static bool fill_mount(struct fr_h2o_mount *mount, const h2o_pathconf_t *path)
     mount->prefix = strndup(len == 0 ? "" : path->path.base, len);
     mount->heartbeat = fr_frame_comment(freshet_span_text(""));
     return mount->prefix != NULL && mount->heartbeat != NULL && copy_headers(mount) &&
-           copy_request_headers(mount) && copy_guards(mount);
+           copy_list(&mount->request_headers, mount->options.request_headers) &&
+           copy_list(&mount->origins, mount->options.origins) && copy_guards(mount);
 }
 
 enum freshet_status freshet_h2o_mount(struct freshet *freshet, struct st_h2o_pathconf_t *path,

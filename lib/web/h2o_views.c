@@ -34,14 +34,19 @@ static enum freshet_status next_wish(struct wishes *wishes, struct freshet_span 
     return status;
 }
 
+/* Bad values are refused later, but only those of who asks for views. */
 bool fr_h2o_wants_views(const struct fr_target *target, h2o_req_t *req)
 {
-    struct freshet_span value;
+    struct freshet_span name, value;
+    bool wants = false, more = true;
     bool root = target->path.len == 0 || (target->path.len == 1 && target->path.data[0] == '/');
     if (!root || target->query.len == 0)
         return false;
-    struct wishes wishes = begin_wishes(target, req);
-    return next_wish(&wishes, &value) != FRESHET_NOT_FOUND;
+    for (struct wishes wishes = begin_wishes(target, req); more && !wants; wants = is_v(name)) {
+        name = freshet_span(NULL, 0);
+        more = fr_query_next(&wishes.rest, &wishes.room, &name, &value) != FRESHET_NOT_FOUND;
+    }
+    return wants;
 }
 
 /* It goes into events as it is. */
@@ -106,10 +111,13 @@ static void add_view(struct fr_h2o_visit *visit, struct fr_views *views, struct 
     struct fr_view_wish wish = {.name = name, .ask = &ask, .guards = &guards};
     if (fr_version_parse(version_text, &version))
         wish.held = &version;
-    if (fr_target_cut(name, freshet_span_text(""), &target) == FRESHET_OK) {
+    enum freshet_status status = fr_target_cut(name, freshet_span_text(""), &target);
+    if (status == FRESHET_OK) {
         views->failed |= !find_route(mount, &target, &wish);
         ask.path = target.path;
         ask.query = target.query;
+    } else if (status == FRESHET_INVALID) {
+        wish.refusal = (struct freshet_refusal){400, "bad-path"};
     } else {
         wish.refusal = (struct freshet_refusal){404, "not-found"};
     }

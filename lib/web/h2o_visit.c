@@ -37,27 +37,33 @@ void fr_h2o_visit_refuse(struct fr_h2o_visit *visit, enum freshet_status status,
 
 /* ---- what is kept ---- */
 
-static bool names(char *const *list, const h2o_iovec_t *name)
+static bool names(char *const *list, struct freshet_span name)
 {
     for (; list != NULL && *list != NULL; list++)
-        if (h2o_memis(name->base, name->len, *list, strlen(*list)))
+        if (freshet_span_equal(name, freshet_span_text(*list)))
             return true;
     return false;
+}
+
+static void borrow(struct fr_ask *ask, struct freshet_span name, h2o_iovec_t value)
+{
+    if (ask->header_count < FR_ASKED_MOST_HEADERS)
+        ask->headers[ask->header_count++] = (struct fr_field){name, freshet_span(value.base, value.len)};
+    else
+        ask->too_many = true;
 }
 
 void fr_h2o_borrow_headers(const struct fr_h2o_mount *mount, const struct freshet_loader *loader,
                            const h2o_req_t *req, struct fr_ask *ask)
 {
+    struct freshet_span host = freshet_span_text("host"); /* h2o keeps it elsewhere */
+    if (names(loader->headers, host) || names(mount->request_headers, host))
+        borrow(ask, host, req->input.authority);
     for (size_t i = 0; i < req->headers.size; i++) {
         const h2o_header_t *header = &req->headers.entries[i];
-        if (!names(loader->headers, header->name) && !names(mount->request_headers, header->name))
-            continue;
-        ask->too_many = ask->header_count == FR_ASKED_MOST_HEADERS;
-        if (ask->too_many)
-            return;
-        ask->headers[ask->header_count++] =
-            (struct fr_field){freshet_span(header->name->base, header->name->len),
-                              freshet_span(header->value.base, header->value.len)};
+        struct freshet_span name = freshet_span(header->name->base, header->name->len);
+        if (names(loader->headers, name) || names(mount->request_headers, name))
+            borrow(ask, name, header->value);
     }
 }
 

@@ -26,6 +26,7 @@ struct fr_h2o_mount {
     char *prefix;                             /* raw path without a '/' at its end */
     char *texts;
     char **request_headers; /* names, NULL at the end; NULL: none */
+    char **origins;         /* of pages that may read answers, NULL at the end; NULL: CORS is not spoken */
     struct freshet_guard *guards;
     struct fr_bytes *heartbeat;
     atomic_flag warned; /* of a context that has not joined */
@@ -77,8 +78,17 @@ extern const struct fr_worker_host fr_h2o_worker_host; /* without `user` */
 
 /* The mount behind a handler, or NULL when it is another's. */
 struct fr_h2o_mount *fr_h2o_mount_of(h2o_handler_t *handler);
-/* Adds the mount's own headers. */
+/* Adds the mount's own headers, to every answer. */
 void fr_h2o_mount_add_headers(const struct fr_h2o_mount *mount, h2o_req_t *req);
+
+/* The mount's option for pages of other origins. FRESHET_INVALID. */
+enum freshet_status fr_h2o_cors_check(const struct freshet_h2o_mount_options *options,
+                                      struct freshet_error *error);
+/* What such a page's browser wants to see on every answer; fr_h2o_mount_add_headers() calls it. */
+void fr_h2o_cors_add_headers(const struct fr_h2o_mount *mount, h2o_req_t *req);
+/* Whether the request asks what such a page may do, and the answer. */
+bool fr_h2o_cors_is_preflight(const struct fr_h2o_mount *mount, const h2o_req_t *req);
+void fr_h2o_cors_answer(const struct fr_h2o_mount *mount, h2o_req_t *req);
 
 /* Whether the request's Accept headers leave room for an event stream. */
 bool fr_h2o_accepts_events(const h2o_req_t *req);

@@ -301,7 +301,6 @@ void fr_stream_deinit(struct fr_stream *stream)
     group_of(stream)->count--;
     fr_view_close(&stream->view);
     fr_views_destroy(stream->views);
-    fr_views_destroy(stream->views);
     stream->views = NULL;
     release_frames(stream);
 }

@@ -36,25 +36,26 @@ static void enter_ended(struct fr_slot *slot, const struct fr_end *end, int stat
     queue(slot);
 }
 
+static void count(struct fr_slot *slot, bool denied)
+{
+    struct fr_counters *counters = fr_worker_counters(slot->views->stream->kind->group->worker);
+    fr_count(denied ? &counters->streams_denied : &counters->streams_refused, 1);
+}
+
 /* `status` is that of fr_view_open(). */
 static void refuse(struct fr_slot *slot, enum freshet_status status, const struct freshet_refusal *refusal)
 {
-    struct fr_counters *counters = fr_worker_counters(slot->views->stream->kind->group->worker);
-    struct fr_end end = {.code = freshet_span_text(refusal->code), .retry_ms = -1};
-    if (status == FRESHET_REFUSED) {
-        fr_count(&counters->streams_denied, 1);
-    } else {
-        fr_count(&counters->streams_refused, 1);
-        end.retry_ms = retry_ms(slot);
-    }
-    enter_ended(slot, &end, status == FRESHET_REFUSED ? refusal->status : 0);
+    bool final = status == FRESHET_REFUSED;
+    struct fr_end end = {.code = freshet_span_text(refusal->code), .retry_ms = final ? -1 : retry_ms(slot)};
+    count(slot, final);
+    enter_ended(slot, &end, final ? refusal->status : 0);
 }
 
-static void open_slot(struct fr_slot *slot)
+static void open_slot(struct fr_slot *slot, struct freshet_span peer)
 {
     struct freshet_refusal refusal = {0};
-    enum freshet_status status = fr_entry_open(&slot->entry, &slot->view, freshet_span(NULL, 0),
-                                               slot->has_held ? &slot->held : NULL, &refusal);
+    enum freshet_status status =
+        fr_entry_open(&slot->entry, &slot->view, peer, slot->has_held ? &slot->held : NULL, &refusal);
     slot->state = FR_SLOT_OPEN;
     if (status != FRESHET_OK)
         refuse(slot, status, &refusal);
@@ -65,9 +66,10 @@ static void on_decided(struct fr_admission *admission, const struct fr_verdict *
     struct fr_slot *slot = admission->user;
     struct freshet_refusal refusal;
     if (verdict->kind == FR_VERDICT_ALLOW) {
-        open_slot(slot);
+        open_slot(slot, freshet_span(NULL, 0)); /* the entry has kept the peer for its guards */
     } else if (verdict->kind == FR_VERDICT_REDIRECT) {
         struct fr_end end = {freshet_span_text(verdict->code), -1, freshet_span_text(verdict->location)};
+        count(slot, true);
         enter_ended(slot, &end, 302);
     } else {
         enum freshet_status status = fr_verdict_refusal(verdict, &refusal);
@@ -141,7 +143,7 @@ void fr_views_add(struct fr_views *views, struct fr_worker *worker, const struct
     if (status != FRESHET_OK) {
         refuse(slot, status, &refusal);
     } else if (slot->entry.admission == NULL) {
-        open_slot(slot);
+        open_slot(slot, wish->ask->peer);
     } else {
         slot->state = FR_SLOT_CHECKING;
         slot->entry.admission->decided = on_decided;
@@ -194,9 +196,10 @@ void fr_views_lost(struct fr_view *view, enum freshet_close_reason reason)
 {
     struct fr_slot *slot = FR_CONTAINER(view, struct fr_slot, view);
     struct fr_stream *stream = slot->views->stream;
-    struct fr_end end = fr_stream_describe_end(stream, view, reason);
     if (slot->state != FR_SLOT_OPEN)
         return;
+    struct fr_end end = fr_stream_describe_end(stream, view, reason);
+    count(slot, reason == FRESHET_CLOSE_DENIED);
     enter_ended(slot, &end, 0);
     fr_stream_ready(stream);
 }

@@ -1,5 +1,6 @@
 #include "guard_rig.h"
 
+#include "wait.h"
 #include <pthread.h>
 
 static struct visit visit;
@@ -375,6 +376,67 @@ Test(guard, answer_may_come_from_another_thread)
     end();
 }
 
+static sem_t inside, go_on, done;
+static enum freshet_status late_status;
+static bool late_sees_request;
+
+static void block(struct freshet_check check, const struct freshet_request *request, void *user)
+{
+    (void)user;
+    sem_post(&inside);
+    wait_for(&go_on);
+    late_sees_request = has_query(request, "a", "1");
+    late_status = freshet_check_allow(check);
+    sem_post(&done);
+}
+
+static void begin_blocked(void)
+{
+    static const struct freshet_guard blocking = {.guard = block, .on_pool = true};
+    sem_init(&inside, 0, 0);
+    sem_init(&go_on, 0, 0);
+    sem_init(&done, 0, 0);
+    begin((struct freshet_options){.pool_threads = 1},
+          &(struct freshet_loader_options){.use = &blocking, .use_count = 1});
+    visit_plain(&visit, &client, "board/b1?a=1");
+    cr_assert(wait_for(&inside));
+}
+
+/* contract 6.4: everything is gone while a guard runs on a thread of the pool */
+Test(guard, freshet_may_be_destroyed_while_a_guard_runs_on_the_pool)
+{
+    begin_blocked();
+    fr_entry_deinit(&visit.entry);
+    rig_leave(0);
+    freshet_destroy(rig.freshet, 10);
+    sem_post(&go_on);
+    cr_assert(wait_for(&done));
+    cr_assert_eq(late_status, FRESHET_STALE);
+    cr_assert(late_sees_request);
+}
+
+/* contract 6.1: clients that come and go faster than guards answer leave no work behind */
+Test(guard, guards_of_clients_that_left_are_not_run)
+{
+    static struct visit visits[20];
+    static struct client clients[20];
+    begin_blocked();
+    for (unsigned i = 0; i < 20; i++) {
+        visit_plain(&visits[i], &clients[i], "board/b1");
+        fr_entry_deinit(&visits[i].entry);
+    }
+    sem_post(&go_on);
+    cr_assert(wait_for(&done));
+    for (int64_t until = time(NULL) + DEADLINE_S; !visit.decided && time(NULL) < until;)
+        rig_run();
+    cr_assert_eq(visit.status, FRESHET_OK);
+    client_close(&client);
+    rig_end(); /* waits for the pool */
+    int more;
+    cr_assert_eq(sem_getvalue(&inside, &more), 0);
+    cr_assert_eq(more, 0);
+}
+
 /* ---- open streams of one connection ---- */
 
 /* contract 4.8: again before each load */
@@ -413,6 +475,48 @@ Test(guard, denied_connection_loses_its_stream_and_nothing_is_loaded)
     cr_assert_eq(check_count, 2);
     cr_assert_str_eq(client.order, "s");
     end();
+}
+
+/* contract 4.8: a publish that overtakes the word of a client's end loads nothing: what the guards found is
+ * gone */
+Test(guard, nothing_is_asked_or_loaded_for_a_client_that_has_just_left)
+{
+    begin_open((struct freshet_options){0}, &single);
+    struct freshet_topic topic = rig_topic("board/b1");
+    cr_assert_eq(freshet_publish(rig.freshet, &topic, freshet_span(NULL, 0), NULL, NULL), FRESHET_OK);
+    client_close(&client);
+    cr_assert_eq(check_count, 1);
+    cr_assert_eq(rig.load_count, 1);
+    rig_pass_ms(10000);
+    cr_assert_eq(rig_stats().feeds, 0);
+    rig_end();
+}
+
+/* contract 4.7, 4.8: the same while its load waits for its turn */
+Test(guard, client_that_has_just_left_gives_its_turn_up)
+{
+    static struct visit other_visit;
+    static struct client other;
+    begin((struct freshet_options){0},
+          &(struct freshet_loader_options){.use = &held_guard, .use_count = 1, .max_concurrent_loads = 1});
+    visit_plain(&other_visit, &other, "board/b1");
+    allow_last();
+    rig_acknowledge();
+    rig_run();
+    visit_plain(&visit, &client, "board/b1");
+    allow_last();
+    cr_assert_eq(rig.load_count, 1);
+    cr_assert_eq(freshet_load_answer(rig_last_load()->handle, freshet_span_text("one")), FRESHET_OK);
+    fr_view_close(&client.view); /* its turn is in the mail */
+    rig_run();
+    cr_assert_eq(rig.load_count, 1);
+    rig_publish("board/b1");
+    allow_last();
+    cr_assert_eq(rig.load_count, 2, "the place is free");
+    rig_answer("two");
+    cr_assert(client_has(&other, "two"));
+    client_close(&other);
+    rig_end();
 }
 
 /* contract 4.8 */

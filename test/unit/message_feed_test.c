@@ -1,7 +1,7 @@
 /* Message loaders: what streams of a topic get when each message is the news. */
 #include "core/fan.h"
 #include "core/message_feed.h"
-#include "core_rig.h"
+#include "guard_rig.h"
 
 static const struct freshet_loader_options messages = {.messages = true};
 
@@ -495,6 +495,70 @@ Test(message_feed, slow_stream_that_leaves_takes_its_backlog_with_it)
     expect_range(&client, "", 1, 6);
     end();
 }
+
+/* ---- guards and identities ---- */
+
+static enum freshet_status tell_tenant(const struct freshet_request *request,
+                                       struct freshet_identity *identity, struct freshet_refusal *refusal,
+                                       void *user)
+{
+    struct freshet_span value;
+    (void)refusal;
+    (void)user;
+    if (freshet_request_attribute(request, "tenant", &value) != FRESHET_OK)
+        value = freshet_span_text("a");
+    identity->len = (uint16_t)value.len;
+    memcpy(identity->text, value.data, value.len);
+    return FRESHET_OK;
+}
+
+/* A stream whose guard is out, with two messages that wait for it. */
+static void begin_held_back(freshet_identity_cb identity)
+{
+    static const struct freshet_guard guard = {.guard = hold_guard};
+    static struct visit visit;
+    rig_begin((struct freshet_options){.guard_interval_ms = 1000}, 1);
+    rig_add_loader(&(struct freshet_loader_options){
+        .messages = true, .identity = identity, .use = &guard, .use_count = 1});
+    visit_plain(&visit, &client, "board/b1");
+    allow_last();
+    rig_acknowledge();
+    send_range(1, 1);
+    rig_run();
+    expect(&client, "{\"lost\":null} 1 ");
+    rig_pass_ms(1001);
+    send_range(2, 3);
+    rig_run();
+    expect(&client, "{\"lost\":null} 1 ");
+}
+
+/* contract 4.8 */
+Test(message_feed, messages_wait_for_a_guard)
+{
+    begin_held_back(NULL);
+    allow_last();
+    send_range(4, 4);
+    rig_run();
+    expect(&client, "{\"lost\":null} 1 2 3 4 ");
+    end();
+}
+
+/* contract 4.8: nothing of the old identity's feed is shown, and what it misses is told */
+Test(message_feed, stream_that_moves_is_told_of_what_it_left)
+{
+    begin_held_back(tell_tenant);
+    cr_assert_eq(freshet_check_set(last_check()->handle, "tenant", freshet_span_text("b")), FRESHET_OK);
+    allow_last();
+    cr_assert_eq(rig_stats().streams_moved, 1);
+    expect(&client, "{\"lost\":null} 1 {\"lost\":null} ");
+    send_range(4, 4);
+    rig_run();
+    expect(&client, "{\"lost\":null} 1 {\"lost\":null} 4 ");
+    cr_assert_eq(rig_stats().feeds, 1);
+    end();
+}
+
+/* ---- limits and options ---- */
 
 Test(message_feed, message_larger_than_a_snapshot_is_lost_and_told)
 {

@@ -1,64 +1,7 @@
 /* Each allocation of a freshet's life fails once: the first, the second and so on, until a life has no
- * further one to fail. The linker leads malloc and its kin of the whole program through here
- * (test/CMakeLists.txt). */
+ * further one to fail. */
 #include "core_rig.h"
-#include <sched.h>
-#include <stdatomic.h>
-#include <time.h>
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__real_realloc(void *old, size_t size);
-char *__real_strdup(const char *text);
-void __real_free(void *memory);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_realloc(void *old, size_t size);
-char *__wrap_strdup(const char *text);
-void __wrap_free(void *memory);
-
-/* Of this thread: the pool's do not disturb the count. */
-static _Thread_local long until_failure; /* 0: none fails */
-static atomic_long live;
-
-static bool may_allocate(void)
-{
-    return until_failure == 0 || --until_failure > 0;
-}
-
-static void *count(void *memory)
-{
-    atomic_fetch_add(&live, memory != NULL);
-    return memory;
-}
-
-void *__wrap_malloc(size_t size)
-{
-    return may_allocate() ? count(__real_malloc(size)) : NULL;
-}
-
-void *__wrap_calloc(size_t items, size_t size)
-{
-    return may_allocate() ? count(__real_calloc(items, size)) : NULL;
-}
-
-void *__wrap_realloc(void *old, size_t size)
-{
-    if (!may_allocate())
-        return NULL;
-    return old == NULL ? count(__real_realloc(NULL, size)) : __real_realloc(old, size);
-}
-
-char *__wrap_strdup(const char *text)
-{
-    return may_allocate() ? count(__real_strdup(text)) : NULL;
-}
-
-void __wrap_free(void *memory)
-{
-    atomic_fetch_sub(&live, memory != NULL);
-    __real_free(memory);
-}
+#include "wrapped_memory.h"
 
 enum { CLIENTS = 5, TOPICS = 3 };
 
@@ -264,10 +207,7 @@ static void end(void)
     freshet_cache_release(cache);
     rig_end();
     cr_assert_eq(results, expected_results);
-    /* The last thread of the pool may still be on its way out. */
-    for (time_t until = time(NULL) + 10; atomic_load(&live) != 0 && time(NULL) < until;)
-        sched_yield();
-    cr_assert_eq(atomic_load(&live), 0, "%ld allocations are left", atomic_load(&live));
+    check_nothing_is_left();
 }
 
 /* A whole life whose n-th allocation fails; false: it has fewer. */

@@ -1,0 +1,193 @@
+/* Streams of several views on a scripted transport, over a real core on a scripted bus. */
+#ifndef VIEWS_RIG_H
+#define VIEWS_RIG_H
+
+#include "base/buffer.h"
+#include "core/loader.h"
+#include "guard_rig.h"
+#include "web/stream.h"
+#include "web/views.h"
+#include <string.h>
+
+/* What a client of one stream sees; outlives the stream. */
+struct page {
+    struct line *line; /* NULL: closed */
+    struct fr_buffer out;
+    size_t room; /* taken by the connection until it is full */
+    bool waits, broken, finished;
+    unsigned ended;
+    enum freshet_close_reason reason;
+};
+
+/* Freed when it is closed, so that the address sanitizer sees who still looks at it. */
+struct line {
+    struct fr_stream stream;
+    struct page *page;
+};
+
+static struct fr_stream_group group;
+static struct fr_stream_kind kind;
+static struct fr_guards mount_guards;
+
+static struct page *page_of(struct fr_stream *stream)
+{
+    return FR_CONTAINER(stream, struct line, stream)->page;
+}
+
+static ssize_t page_send(struct fr_stream *stream, struct freshet_span bytes)
+{
+    struct page *page = page_of(stream);
+    cr_assert(!page->waits && !page->finished);
+    if (page->broken)
+        return -1;
+    size_t taken = bytes.len < page->room ? bytes.len : page->room;
+    page->room -= taken;
+    page->waits = taken < bytes.len;
+    fr_buffer_append(&page->out, freshet_span(bytes.data, taken));
+    return (ssize_t)taken;
+}
+
+static void page_finish(struct fr_stream *stream)
+{
+    page_of(stream)->finished = true;
+}
+
+static void page_ended(struct fr_stream *stream, enum freshet_close_reason reason)
+{
+    page_of(stream)->ended++;
+    page_of(stream)->reason = reason;
+}
+
+static void page_close(struct fr_stream *stream)
+{
+    struct line *line = FR_CONTAINER(stream, struct line, stream);
+    line->page->line = NULL;
+    free(line);
+}
+
+static const struct fr_stream_ops page_ops = {
+    .send = page_send, .finish = page_finish, .ended = page_ended, .close = page_close};
+
+static const struct fr_worker_host page_host = {
+    .wake = rig_wake, .view_ready = fr_views_ready, .view_lost = fr_views_lost};
+
+static inline void add_page_worker(void)
+{
+    cr_assert_eq(fr_worker_new(&rig.workers[0], rig.freshet, &page_host), FRESHET_OK);
+    rig.worker_count = 1;
+    group = (struct fr_stream_group){.worker = rig.workers[0], .now_ms = 1000};
+    fr_wheel_init(&group.wheel, group.now_ms);
+    mount_guards = (struct fr_guards){NULL, 0};
+    kind = (struct fr_stream_kind){.group = &group,
+                                   .ops = &page_ops,
+                                   .heartbeat_ms = FRESHET_NEVER,
+                                   .max_age_ms = FRESHET_NEVER,
+                                   .write_timeout_ms = 300,
+                                   .retry_min_ms = 10,
+                                   .retry_max_ms = 20};
+}
+
+/* False: no memory. */
+static inline bool page_begin(struct page *page, bool chunked)
+{
+    *page = (struct page){.room = SIZE_MAX};
+    struct line *line = calloc(1, sizeof(*line));
+    if (line == NULL)
+        return false;
+    const char *code;
+    if (fr_stream_begin(rig.workers[0], freshet_span(NULL, 0), &line->stream.ticket, &code) != FRESHET_OK) {
+        free(line);
+        return false;
+    }
+    line->page = page;
+    fr_stream_init(&line->stream, &kind, chunked);
+    line->stream.views = fr_views_new(&line->stream, FR_VIEWS_MOST);
+    if (line->stream.views == NULL) {
+        fr_stream_cancel(rig.workers[0], &line->stream.ticket);
+        fr_stream_deinit(&line->stream);
+        free(line);
+        return false;
+    }
+    page->line = line;
+    return true;
+}
+
+/* `name` is a path below the mount, maybe with a query. */
+static inline void page_add(struct page *page, const char *name, const struct fr_version *held)
+{
+    const char *query = strchr(name, '?');
+    size_t path_len = query == NULL ? strlen(name) : (size_t)(query - name);
+    struct fr_ask ask = {.path = freshet_span(name, path_len),
+                         .query = freshet_span_text(query == NULL ? "" : query + 1),
+                         .peer = freshet_span_text("192.0.2.1:5")};
+    struct fr_view_wish wish = {
+        .name = freshet_span_text(name), .held = held, .ask = &ask, .guards = &mount_guards};
+    struct fr_views *views = page->line->stream.views;
+    unsigned subscribes = rig.bus->subscribes;
+    enum freshet_status status = fr_route_find(rig.freshet, ask.path, &wish.loader, &wish.params);
+    if (status == FRESHET_NOT_FOUND)
+        wish.refusal = (struct freshet_refusal){404, "not-found"};
+    views->failed |= status == FRESHET_NO_MEMORY;
+    if (!views->failed)
+        fr_views_add(views, rig.workers[0], &wish);
+    rig_run();
+    if (rig.bus->subscribes > subscribes)
+        rig_acknowledge();
+    rig_run();
+}
+
+/* The head has left. */
+static inline void page_go(struct page *page)
+{
+    fr_stream_count_open(rig.workers[0]);
+    fr_stream_opened(&page->line->stream, 0);
+    rig_run();
+}
+
+static inline void page_make_room(struct page *page, size_t room)
+{
+    page->room = room;
+    page->waits = false;
+    fr_stream_writable(&page->line->stream, 0);
+}
+
+/* Lets streams' time pass in steps of a millisecond. */
+static inline void pass_for_streams(uint32_t ms)
+{
+    for (; ms > 0; ms--) {
+        group.now_ms++;
+        for (struct fr_list *link; (link = fr_wheel_shift(&group.wheel, group.now_ms)) != NULL;)
+            fr_stream_check(FR_CONTAINER(link, struct fr_stream, link));
+    }
+}
+
+static inline void page_hang_up(struct page *page)
+{
+    if (page->line != NULL)
+        fr_stream_client_gone(&page->line->stream);
+    cr_assert_null(page->line);
+    cr_assert_eq(page->ended, 1);
+    fr_buffer_deinit(&page->out);
+    rig_run();
+}
+
+/* Where a text begins in what has come since; NULL: nowhere. */
+static inline const char *page_find(const struct page *page, const char *text)
+{
+    return page->out.len == 0 ? NULL : memmem(page->out.data, page->out.len, text, strlen(text));
+}
+
+static inline unsigned page_count(const struct page *page, const char *text)
+{
+    unsigned found = 0;
+    const char *end = page->out.data + page->out.len;
+    for (const char *at = page_find(page, text); at != NULL; found++)
+        at = memmem(at + 1, (size_t)(end - at - 1), text, strlen(text));
+    return found;
+}
+
+#define EXPECT(page, text)                                                                                   \
+    cr_assert_not_null(page_find(page, text), "no \"%s\" in: %.*s", text, (int)(page)->out.len,              \
+                       (page)->out.data == NULL ? "" : (page)->out.data)
+
+#endif
