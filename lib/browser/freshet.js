@@ -1,7 +1,7 @@
 // Read freshet.d.ts, then README.md.
 
-const here = globalThis.document?.baseURI ?? 'http://localhost';
-const later = (call, ms) => setTimeout(call, Math.min(Math.max(ms, 50), 2e9));
+const here = globalThis.document?.baseURI ?? 'http://x';
+const later = (call, ms) => setTimeout(call, Math.min(ms + 50, 2e9));
 
 export function parser(on) {
 	const decoder = new TextDecoder();
@@ -100,10 +100,7 @@ export function connect(mount, { scope, fetch: ask = fetch } = {}) {
 		const on = (type, data, id) => {
 			if (signal.aborted) return;
 			if (type === ':retry') retry = +data || retry;
-			if (type === ':') {
-				heartbeat = +(/heartbeat=(\d+)/.exec(data)?.[1] ?? heartbeat);
-				alive();
-			}
+			if (type === ':') heartbeat = +(/heartbeat=(\d+)/.exec(data)?.[1] ?? heartbeat);
 			if (type[0] === ':' && data !== 'unchanged') return;
 			const news = /^\w/.test(type) ? JSON.parse(data) : {};
 			const entry = one || entries.get(news.view ?? type);
@@ -147,7 +144,12 @@ export function connect(mount, { scope, fetch: ask = fetch } = {}) {
 			} else {
 				const reader = response.body.getReader();
 				const feed = parser(on);
-				for (let piece; !signal.aborted && !(piece = await reader.read()).done; feed(piece.value)) alive();
+				while (!signal.aborted) {
+					alive();
+					const { done, value } = await reader.read();
+					if (done) break;
+					feed(value);
+				}
 			}
 		} catch {}
 		const at = streams.indexOf(stream);
@@ -156,7 +158,7 @@ export function connect(mount, { scope, fetch: ask = fetch } = {}) {
 		streams.splice(at, 1);
 		if (!at) lost(mine(), error);
 		if (at < streams.length || !set.size) return change();
-		wait ??= Math.min(retry * 2 ** link.tries++, 30000) * (0.5 + Math.random() / 2);
+		wait ??= Math.min(retry * 2 ** link.tries++, Math.max(retry, 30000)) * (1 + Math.random() / 2);
 		link.timer = later(() => open(link), wait);
 		post({ wait });
 	};

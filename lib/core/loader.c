@@ -255,6 +255,7 @@ enum freshet_status fr_route_find(struct freshet *freshet, struct freshet_span r
     if (status != FRESHET_OK) {
         fr_params_release(*params);
         *params = NULL;
+        *loader = NULL;
     }
     return status;
 }

@@ -40,17 +40,19 @@ static const char *find_fault(const char *origin)
         return "browsers refuse a wildcard for requests with credentials; name the origins";
     if (strcmp(origin, "null") == 0)
         return "any page can make itself the origin `null`: a sandboxed frame is enough";
-    for (const char *c = origin; *c != '\0'; c++)
+    for (const char *c = origin; *c != '\0'; c++) {
         if (*c >= 'A' && *c <= 'Z')
             return "browsers write origins in lower case, and so must this";
+        if ((unsigned char)*c >= 0x80)
+            return "browsers write a name that is not ASCII as xn--..., and so must this";
+    }
     const char *rest = origin + strspn(origin, LOWER DIGITS "+-.");
     if (origin[0] < 'a' || origin[0] > 'z' || strncmp(rest, "://", 3) != 0)
         return "must be scheme://host or scheme://host:port";
     bool tls = strncmp(origin, "https:", 6) == 0, plain = strncmp(origin, "http:", 5) == 0;
     rest += 3;
     if (!skip_host(&rest))
-        return "must be scheme://host or scheme://host:port; a name that is not ASCII as browsers send it, "
-               "xn--...";
+        return "must be scheme://host or scheme://host:port";
     if (*rest == ':')
         return check_port(rest + 1, tls, plain);
     return *rest == '\0' ? NULL : "must end behind host or port: no user, no path, not even a '/'";

@@ -131,7 +131,7 @@ static void add_views(struct fr_h2o_visit *visit, struct fr_views *views, const 
 {
     struct wishes wishes = begin_wishes(target, visit->req);
     struct freshet_span value, name, version;
-    while (next_wish(&wishes, &value) == FRESHET_OK)
+    while (!views->failed && next_wish(&wishes, &value) == FRESHET_OK)
         if (cut_wish(value, &name, &version) && !fr_views_has(views, name))
             add_view(visit, views, name, version);
 }

@@ -1,5 +1,5 @@
 /* Guards on the loop, on the pool, and answered by another thread; identities that change; clients that come
- * and go on two workers; a drain while guards are out. For the thread sanitizer. */
+ * and go on two workers; a drain while guards are out. For the thread sanitizer. contract 4.8, 6.4 */
 #define H2O_RIG_PLAIN
 #include "h2o_rig.h"
 

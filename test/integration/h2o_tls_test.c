@@ -281,3 +281,76 @@ Test(h2o_tls, http_2_of_the_application_gets_505)
     tls_hang_up(client);
     tls_down();
 }
+
+static struct freshet_check held;
+static atomic_uint held_count;
+
+static void hold(struct freshet_check check, const struct freshet_request *request, void *user)
+{
+    (void)request;
+    (void)user;
+    held = check;
+    atomic_fetch_add(&held_count, 1);
+}
+
+static void add_guarded(void)
+{
+    static const struct freshet_guard guard = {.guard = hold};
+    struct freshet_loader_options options = {.size = sizeof(options),
+                                             .name = "guarded",
+                                             .route = "guarded",
+                                             .channel = rig.counter_channel,
+                                             .load = rig_load,
+                                             .use = &guard,
+                                             .use_count = 1,
+                                             .shared = true};
+    cr_assert_eq(freshet_loader_new(rig.freshet, &options, NULL, NULL), FRESHET_OK);
+}
+
+static struct tls_client *ask_guarded(void)
+{
+    static const char request[] = "GET /live/guarded HTTP/1.1\r\nHost: x\r\n\r\n";
+    unsigned before = atomic_load(&held_count);
+    struct tls_client *client = tls_connect("http/1.1", 0);
+    tls_send(client, request, sizeof(request) - 1);
+    RIG_WAIT(atomic_load(&held_count) == before + 1);
+    return client;
+}
+
+/* contract 4.8 */
+Test(h2o_tls, guard_may_answer_later)
+{
+    rig.add_loaders = add_guarded;
+    tls_up(NULL, true);
+    struct tls_client *client = ask_guarded();
+    cr_assert_eq(freshet_check_allow(held), FRESHET_OK);
+    tls_expect(client, "data: 0\n\n");
+    rig_publish(1);
+    tls_expect(client, "data: 1\n\n");
+    tls_hang_up(client);
+    client = ask_guarded();
+    cr_assert_eq(freshet_check_deny(held, 403, "no"), FRESHET_OK);
+    tls_expect(client, "{\"code\":\"no\"}");
+    tls_hang_up(client);
+    RIG_WAIT(rig_stats().streams == 0);
+    tls_down();
+}
+
+/* contract 4.8, 6.3: with a word or without */
+Test(h2o_tls, client_that_leaves_while_its_guard_is_out_leaves_nothing)
+{
+    rig.add_loaders = add_guarded;
+    tls_up(NULL, true);
+    struct tls_client *client = ask_guarded();
+    cr_assert_eq(SSL_shutdown(client->ssl), 0);
+    cr_assert_eq(freshet_check_allow(held), FRESHET_OK);
+    RIG_WAIT(rig_stream_ends() == 1);
+    RIG_WAIT(atomic_load(&rig.workers[0].closed) == 1);
+    tls_hang_up(client);
+    client = ask_guarded();
+    tls_hang_up(client);
+    cr_assert_eq(freshet_check_allow(held), FRESHET_OK);
+    RIG_WAIT(atomic_load(&rig.workers[0].closed) == 2);
+    RIG_WAIT(rig_stats().streams == 0);
+    tls_down();
+}

@@ -200,6 +200,12 @@ Test(many_feeds, thousand_connections_of_their_own_never_load_twice_at_once)
 
 #define FEEDS      10000
 #define MOST_LOADS 2
+/* Ten times what the contract says, and four times that under a sanitizer. */
+#ifdef __SANITIZE_ADDRESS__
+#define MOST_WAIT_MS 800
+#else
+#define MOST_WAIT_MS 200
+#endif
 
 struct watcher {
     struct fr_view view;
@@ -336,7 +342,7 @@ static void end_feeds(void)
 }
 
 /* contract 4.7, 4.3: ten thousand feeds of one connection on one topic, one publish; another topic's publish
- * arrives within 20 ms meanwhile (ten times that here) */
+ * arrives within 20 ms meanwhile */
 Test(many_feeds, ten_thousand_feeds_are_paced_and_others_do_not_wait)
 {
     struct freshet_stats stats = {0};
@@ -357,7 +363,7 @@ Test(many_feeds, ten_thousand_feeds_are_paced_and_others_do_not_wait)
             worst_ms = other.at_ms - begin_ms;
     }
     cr_assert_gt(rounds, 2, "the ten thousand were done before it could be seen");
-    cr_assert_leq(worst_ms, 200, "%d ms, in %u rounds", (int)worst_ms, rounds);
+    cr_assert_leq(worst_ms, MOST_WAIT_MS, "%d ms, in %u rounds", (int)worst_ms, rounds);
     TURN_UNTIL(at_newest() == FEEDS);
     cr_assert_leq(atomic_load(&most_at_once), 2 * MOST_LOADS, "of both loaders together");
     freshet_stats_get(freshet, &stats);

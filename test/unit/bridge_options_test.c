@@ -1,4 +1,5 @@
 /* The command line of freshet-bridge. */
+#include "../../bridge/arguments.c"
 #include "../../bridge/options.c"
 #include <criterion/criterion.h>
 

@@ -342,6 +342,19 @@ Test(guard, answer_after_the_freshet_is_gone_is_stale)
     cr_assert_eq(freshet_check_deny(check, 403, "no"), FRESHET_STALE);
 }
 
+/* contract 4.8: two in one process */
+Test(guard, check_of_one_freshet_outlives_another)
+{
+    struct freshet *another;
+    begin((struct freshet_options){0}, &single);
+    visit_plain(&visit, &client, "board/b1");
+    cr_assert_eq(freshet_new(&another, NULL, NULL), FRESHET_OK);
+    freshet_destroy(another, 1000);
+    allow_last();
+    cr_assert_eq(visit.status, FRESHET_OK);
+    end();
+}
+
 /* contract 6.4: answered on the way to a worker that leaves */
 Test(guard, answer_in_the_mail_of_a_worker_that_leaves_is_dropped)
 {
@@ -838,6 +851,38 @@ Test(guard, nothing_of_the_old_identity_is_shown_while_the_guard_is_out)
     rig_answer("b's");
     cr_assert(client_has(&client, "b's"));
     cr_assert_eq(client.snapshots, 2);
+    end();
+}
+
+/* contract 4.8, 6.4: the worker where the feeds live leaves while the guard is out */
+Test(guard, stream_moves_though_the_home_of_its_feed_has_left)
+{
+    identity_now = "a";
+    begin((struct freshet_options){.guard_interval_ms = 1000}, &grouped_held);
+    rig_add_worker();
+    /* The first topic lives on the first worker: so does this stream's feed, but not the stream. */
+    struct fr_worker *first = rig.workers[0];
+    rig.workers[0] = rig.workers[1];
+    rig.workers[1] = first;
+    visit_plain(&visit, &client, "board/b1");
+    allow_last();
+    rig_acknowledge();
+    rig_run();
+    rig_answer("one");
+    cr_assert(client_has(&client, "one"));
+    rig_pass_ms(1001);
+    identity_now = "b";
+    rig_leave(1);
+    rig_run();
+    rig_acknowledge();
+    rig_run();
+    rig_answer("secret of a");
+    cr_assert_eq(client.snapshots, 1, "its guard is out");
+    allow_last();
+    cr_assert_str_eq(rig_last_load()->identity, "b");
+    rig_answer("b's");
+    cr_assert_str_eq(client.order, "ss");
+    cr_assert(client_has(&client, "b's"));
     end();
 }
 

@@ -2,7 +2,6 @@
 #ifndef VIEWS_RIG_H
 #define VIEWS_RIG_H
 
-#include "base/buffer.h"
 #include "core/loader.h"
 #include "guard_rig.h"
 #include "web/stream.h"
@@ -12,7 +11,10 @@
 /* What a client of one stream sees; outlives the stream. */
 struct page {
     struct line *line; /* NULL: closed */
-    struct fr_buffer out;
+    struct {
+        char data[1 << 16];
+        size_t len;
+    } out;       /* what has come */
     size_t room; /* taken by the connection until it is full */
     bool waits, broken, finished;
     unsigned ended;
@@ -43,7 +45,9 @@ static ssize_t page_send(struct fr_stream *stream, struct freshet_span bytes)
     size_t taken = bytes.len < page->room ? bytes.len : page->room;
     page->room -= taken;
     page->waits = taken < bytes.len;
-    fr_buffer_append(&page->out, freshet_span(bytes.data, taken));
+    cr_assert_leq(taken, sizeof(page->out.data) - page->out.len);
+    memcpy(page->out.data + page->out.len, bytes.data, taken);
+    page->out.len += taken;
     return (ssize_t)taken;
 }
 
@@ -124,6 +128,8 @@ static inline void page_add(struct page *page, const char *name, const struct fr
         .name = freshet_span_text(name), .held = held, .ask = &ask, .guards = &mount_guards};
     struct fr_views *views = page->line->stream.views;
     unsigned subscribes = rig.bus->subscribes;
+    if (views->failed)
+        return;
     enum freshet_status status = fr_route_find(rig.freshet, ask.path, &wish.loader, &wish.params);
     if (status == FRESHET_NOT_FOUND)
         wish.refusal = (struct freshet_refusal){404, "not-found"};
@@ -167,14 +173,13 @@ static inline void page_hang_up(struct page *page)
         fr_stream_client_gone(&page->line->stream);
     cr_assert_null(page->line);
     cr_assert_eq(page->ended, 1);
-    fr_buffer_deinit(&page->out);
     rig_run();
 }
 
 /* Where a text begins in what has come since; NULL: nowhere. */
 static inline const char *page_find(const struct page *page, const char *text)
 {
-    return page->out.len == 0 ? NULL : memmem(page->out.data, page->out.len, text, strlen(text));
+    return memmem(page->out.data, page->out.len, text, strlen(text));
 }
 
 static inline unsigned page_count(const struct page *page, const char *text)
@@ -188,6 +193,6 @@ static inline unsigned page_count(const struct page *page, const char *text)
 
 #define EXPECT(page, text)                                                                                   \
     cr_assert_not_null(page_find(page, text), "no \"%s\" in: %.*s", text, (int)(page)->out.len,              \
-                       (page)->out.data == NULL ? "" : (page)->out.data)
+                       (page)->out.data)
 
 #endif

@@ -14,11 +14,13 @@ void *__real_malloc(size_t size);
 void *__real_calloc(size_t count, size_t size);
 void *__real_realloc(void *old, size_t size);
 char *__real_strdup(const char *text);
+char *__real_strndup(const char *text, size_t most);
 void __real_free(void *memory);
 void *__wrap_malloc(size_t size);
 void *__wrap_calloc(size_t count, size_t size);
 void *__wrap_realloc(void *old, size_t size);
 char *__wrap_strdup(const char *text);
+char *__wrap_strndup(const char *text, size_t most);
 void __wrap_free(void *memory);
 
 /* Of this thread: the pool's do not disturb the count. */
@@ -56,6 +58,11 @@ void *__wrap_realloc(void *old, size_t size)
 char *__wrap_strdup(const char *text)
 {
     return may_allocate() ? count(__real_strdup(text)) : NULL;
+}
+
+char *__wrap_strndup(const char *text, size_t most)
+{
+    return may_allocate() ? count(__real_strndup(text, most)) : NULL;
 }
 
 void __wrap_free(void *memory)
