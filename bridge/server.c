@@ -65,8 +65,12 @@ static void on_stream_end(const struct freshet_stream_end *end, void *user)
 
 static enum freshet_status configure(struct server *server, struct freshet_error *error)
 {
-    struct freshet_h2o_mount_options mount = {
-        .size = sizeof(mount), .stream_end = on_stream_end, .user = server->app};
+    const struct freshet_h2o_header instance = {"x-instance", server->app->instance};
+    struct freshet_h2o_mount_options mount = {.size = sizeof(mount),
+                                              .headers = &instance,
+                                              .header_count = 1,
+                                              .stream_end = on_stream_end,
+                                              .user = server->app};
     h2o_config_init(&server->config);
     freshet_h2o_harden(&server->config);
     server->config.max_request_entity_size = MAX_ENTITY_BYTES;

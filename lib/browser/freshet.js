@@ -82,7 +82,7 @@ export function connect(mount, { scope, fetch: ask = fetch } = {}) {
 		const one = list.length < 2 && list[0];
 		const abort = new AbortController();
 		const { signal } = abort;
-		let timer, wait, error;
+		let timer, wait, error, final;
 		const stop = (ms) => {
 			clearTimeout(timer);
 			wait = ms;
@@ -106,9 +106,8 @@ export function connect(mount, { scope, fetch: ask = fetch } = {}) {
 			const entry = one || entries.get(news.view ?? type);
 			if (type === 'end' && !news.view) {
 				error = news;
-				stop(news.retry_ms);
-				if (news.retry_ms == null) for (const each of mine()) finish(each, news);
-				return;
+				final = news.retry_ms == null;
+				return stop(news.retry_ms);
 			}
 			link.tries = 0;
 			while (streams[0] !== stream) streams.shift().stop();
@@ -135,12 +134,11 @@ export function connect(mount, { scope, fetch: ask = fetch } = {}) {
 			stream.asking = false;
 			if (link.dirty) change();
 			if (status > 499 || status === 429) {
-				const after = headers.get('retry-after');
 				error = { status };
-				if (after > 0) wait = after * 1000;
+				wait = headers.get('retry-after') * 1000 || undefined;
 			} else if (status !== 200 || !/^text\/event-stream/.test(headers.get('content-type'))) {
 				error = { code: 'refused', ...(await response.json().catch(() => 0)), status };
-				if (streams.includes(stream)) for (const each of mine()) finish(each, error, null);
+				final = true;
 			} else {
 				const reader = response.body.getReader();
 				const feed = parser(on);
@@ -156,6 +154,7 @@ export function connect(mount, { scope, fetch: ask = fetch } = {}) {
 		stop(wait);
 		if (at < 0) return;
 		streams.splice(at, 1);
+		if (final) for (const each of mine()) finish(each, error, null);
 		if (!at) lost(mine(), error);
 		if (at < streams.length || !set.size) return change();
 		wait ??= Math.min(retry * 2 ** link.tries++, Math.max(retry, 30000)) * (1 + Math.random() / 2);

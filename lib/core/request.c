@@ -36,34 +36,71 @@ static enum freshet_status keep_query(struct fr_asked *asked, struct freshet_spa
     return status == FRESHET_NOT_FOUND ? FRESHET_OK : status;
 }
 
+static void keep_headers(struct fr_asked *asked, const struct fr_ask *ask, char **at)
+{
+    for (; asked->header_count < ask->header_count; asked->header_count++) {
+        struct fr_field *header = &asked->headers[asked->header_count];
+        header->name = keep(at, ask->headers[asked->header_count].name);
+        header->value = keep(at, ask->headers[asked->header_count].value);
+    }
+}
+
+static bool has_same_headers(const struct fr_asked *asked, const struct fr_ask *ask)
+{
+    bool same = asked->header_count == ask->header_count;
+    for (size_t i = 0; same && i < ask->header_count; i++)
+        same = freshet_span_equal(asked->headers[i].name, ask->headers[i].name) &&
+               freshet_span_equal(asked->headers[i].value, ask->headers[i].value);
+    return same;
+}
+
+/* Who has these headers already, or NULL. */
+static struct fr_asked *find_like(const struct fr_ask *ask)
+{
+    if (ask->header_count == 0 || ask->like == NULL || !has_same_headers(ask->like, ask))
+        return NULL;
+    return ask->like->like == NULL ? ask->like : ask->like->like;
+}
+
+static size_t count_header_bytes(const struct fr_ask *ask)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < ask->header_count; i++)
+        bytes += ask->headers[i].name.len + ask->headers[i].value.len;
+    return bytes;
+}
+
 enum freshet_status fr_asked_new(struct fr_asked **out, const struct fr_ask *ask)
 {
-    size_t pairs = count_pairs(ask->query), fields = ask->header_count + pairs;
-    size_t words = ask->query.len, nuls = 2 + 2 * ask->header_count;
-    for (size_t i = 0; i < ask->header_count; i++)
-        words += ask->headers[i].name.len + ask->headers[i].value.len;
+    size_t pairs = count_pairs(ask->query), header_bytes = count_header_bytes(ask);
     *out = NULL;
-    if (words > FR_ASKED_MOST_BYTES || pairs > FR_ASKED_MOST_PAIRS || ask->too_many)
+    if (header_bytes + ask->query.len > FR_ASKED_MOST_BYTES || pairs > FR_ASKED_MOST_PAIRS || ask->too_many)
         return FRESHET_TOO_LARGE;
-    size_t len = fields * sizeof(struct fr_field) + words + ask->path.len + ask->peer.len + nuls;
-    struct fr_asked *asked = malloc(sizeof(*asked) + len);
+    struct fr_asked *like = find_like(ask);
+    size_t own = like == NULL ? ask->header_count : 0, fields = own + pairs;
+    size_t bytes = ask->path.len + ask->peer.len + ask->query.len + 2; /* two NULs */
+    if (like == NULL)
+        bytes += header_bytes + 2 * own;
+    struct fr_asked *asked = malloc(sizeof(*asked) + fields * sizeof(struct fr_field) + bytes);
     if (asked == NULL)
         return FRESHET_NO_MEMORY;
-    *asked = (struct fr_asked){.headers = asked->fields, .query = asked->fields + ask->header_count};
+    *asked = (struct fr_asked){.headers = asked->fields, .query = asked->fields + own};
     atomic_init(&asked->references, 1);
     char *at = (char *)(asked->fields + fields);
     asked->path = keep(&at, ask->path);
     asked->peer = keep(&at, ask->peer);
-    for (; asked->header_count < ask->header_count; asked->header_count++) {
-        struct fr_field *header = &asked->headers[asked->header_count];
-        header->name = keep(&at, ask->headers[asked->header_count].name);
-        header->value = keep(&at, ask->headers[asked->header_count].value);
+    if (like == NULL) {
+        keep_headers(asked, ask, &at);
+    } else {
+        asked->like = fr_asked_acquire(like);
+        asked->headers = like->headers;
+        asked->header_count = like->header_count;
     }
     enum freshet_status status = keep_query(asked, ask->query, at);
     if (status == FRESHET_OK)
         *out = asked;
     else
-        free(asked);
+        fr_asked_release(asked);
     return status;
 }
 
@@ -76,8 +113,10 @@ struct fr_asked *fr_asked_acquire(struct fr_asked *asked)
 
 void fr_asked_release(struct fr_asked *asked)
 {
-    if (asked != NULL && atomic_fetch_sub_explicit(&asked->references, 1, memory_order_acq_rel) == 1)
-        free(asked);
+    if (asked == NULL || atomic_fetch_sub_explicit(&asked->references, 1, memory_order_acq_rel) != 1)
+        return;
+    fr_asked_release(asked->like); /* has none itself */
+    free(asked);
 }
 
 struct fr_attribute *fr_attribute_new(struct fr_attribute *next, struct freshet_span name,

@@ -24,6 +24,7 @@ struct fr_asked {
     struct freshet_span peer;
     size_t header_count, query_count;
     struct fr_field *headers, *query; /* the query's are decoded */
+    struct fr_asked *like;            /* whose headers these are; NULL: its own */
     struct fr_field fields[];
 };
 
@@ -32,7 +33,8 @@ struct fr_ask {
     struct freshet_span path, query, peer;
     struct fr_field headers[FR_ASKED_MOST_HEADERS];
     size_t header_count;
-    bool too_many; /* there were more headers */
+    bool too_many;         /* there were more headers */
+    struct fr_asked *like; /* kept of the same request before, to share equal headers with; NULL: none */
 };
 
 /* FRESHET_INVALID: the query has a bad '%' or invalid UTF-8. FRESHET_TOO_LARGE. FRESHET_NO_MEMORY. */

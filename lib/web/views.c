@@ -99,6 +99,7 @@ void fr_views_destroy(struct fr_views *views)
         fr_bytes_release(slot->end);
         free(slot->name);
     }
+    fr_asked_release(views->asked);
     free(views);
 }
 
@@ -127,6 +128,14 @@ static struct fr_slot *new_slot(struct fr_views *views, const struct fr_view_wis
     return slot;
 }
 
+static void share(struct fr_views *views, struct fr_asked *asked)
+{
+    if (asked == NULL || (views->asked != NULL && asked->header_count <= views->asked->header_count))
+        return;
+    fr_asked_release(views->asked);
+    views->asked = fr_asked_acquire(asked);
+}
+
 void fr_views_add(struct fr_views *views, struct fr_worker *worker, const struct fr_view_wish *wish)
 {
     struct fr_slot *slot = new_slot(views, wish);
@@ -137,9 +146,12 @@ void fr_views_add(struct fr_views *views, struct fr_worker *worker, const struct
         views->failed = true;
         return;
     }
-    if (wish->loader != NULL)
+    if (wish->loader != NULL) {
+        wish->ask->like = views->asked;
         status = fr_entry_init(&slot->entry, worker, wish->loader, wish->params, wish->ask, wish->guards,
                                &refusal);
+        share(views, slot->entry.asked);
+    }
     if (status != FRESHET_OK) {
         refuse(slot, status, &refusal);
     } else if (slot->entry.admission == NULL) {

@@ -35,6 +35,8 @@ struct fr_slot {
 struct fr_views {
     struct fr_stream *stream;
     struct fr_list ready;
+    struct fr_asked
+        *asked; /* the most that was kept of the request: views share its headers; NULL: nothing */
     size_t count;
     bool failed; /* the stream cannot go on: no memory to tell a client of something */
     struct fr_slot slots[];
@@ -46,7 +48,7 @@ struct fr_view_wish {
     const struct fr_version *held;  /* NULL: nothing */
     struct freshet_loader *loader;  /* NULL: refused */
     struct fr_params *params;       /* taken over */
-    const struct fr_ask *ask;       /* with loader */
+    struct fr_ask *ask;             /* with loader */
     const struct fr_guards *guards; /* of the mount */
     struct freshet_refusal refusal; /* without loader */
 };
