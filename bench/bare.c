@@ -1,7 +1,9 @@
 /* The floor to measure against: one thread, epoll, and for each publish one write() to each stream. No
- * loader, no bus, no timeouts, no check of anything.
+ * loader, no bus, no timeouts, no check of anything. One publisher, whose requests may
+ * come without waiting for answers.
  *
- *   freshet-bare BYTES     GET opens a stream, POST sends BYTES to each; prints the address listened on */
+ *   freshet-bare PORT      GET opens a stream and shows the last body, POST sends its body to each stream;
+ *                          port 0 picks a free one; prints the address listened on */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -12,10 +14,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define MAX_FD 65536
+#define MAX_FD   1048576
+#define MAX_BODY 60000
 
 static const char head[] =
     "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
@@ -23,16 +27,15 @@ static const char done[] = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}";
 
 static bool is_stream[MAX_FD];
 static int highest;
-static char frame[70000];
+static char frame[MAX_BODY + 64];
 static size_t frame_len;
 
-static void make_frame(size_t bytes)
+static void make_frame(const char *body, size_t len)
 {
-    int at = sprintf(frame, "%zx\r\ndata: ", bytes);
-    memset(frame + at, 'x', bytes - 8);
-    frame_len = (size_t)at + bytes - 8;
-    memcpy(frame + frame_len, "\n\n\r\n", 4);
-    frame_len += 4;
+    int at = sprintf(frame, "%zx\r\ndata: ", len + 8);
+    memcpy(frame + at, body, len);
+    memcpy(frame + at + len, "\n\n\r\n", 4);
+    frame_len = (size_t)at + len + 4;
 }
 
 static void send_all(int fd, const char *data, size_t len)
@@ -50,21 +53,56 @@ static void publish(void)
             send_all(fd, frame, frame_len);
 }
 
+static void open_stream(int fd)
+{
+    is_stream[fd] = true;
+    send_all(fd, head, sizeof(head) - 1);
+    send_all(fd, frame, frame_len);
+}
+
+/* Answers how much of `data` is whole requests. */
+static size_t answer_posts(int fd, const char *data, size_t len)
+{
+    size_t done_len = 0;
+    while (len > done_len) {
+        const char *begin = data + done_len, *end = data + len;
+        const char *body = memmem(begin, (size_t)(end - begin), "\r\n\r\n", 4);
+        const char *length = strcasestr(begin, "\ncontent-length:");
+        size_t body_len = length == NULL ? 0 : strtoul(length + 16, NULL, 10);
+        if (body == NULL || body_len > MAX_BODY || (size_t)(end - body - 4) < body_len)
+            break;
+        make_frame(body + 4, body_len);
+        publish();
+        send_all(fd, done, sizeof(done) - 1);
+        done_len = (size_t)(body + 4 + body_len - data);
+    }
+    return done_len;
+}
+
+/* What is left of a publisher's requests waits here: there is one publisher at a time. */
 static void answer(int fd)
 {
-    char request[4096];
-    ssize_t len = read(fd, request, sizeof(request));
+    static char data[4 * MAX_BODY];
+    static size_t kept;
+    static int kept_for = -1;
+    if (kept_for != fd)
+        kept = 0;
+    ssize_t len = read(fd, data + kept, sizeof(data) - 1 - kept);
     if (len <= 0) {
         is_stream[fd] = false;
         close(fd);
-    } else if (memcmp(request, "GET", 3) == 0) {
-        is_stream[fd] = true;
-        send_all(fd, head, sizeof(head) - 1);
-        send_all(fd, frame, frame_len);
-    } else {
-        publish();
-        send_all(fd, done, sizeof(done) - 1);
+        return;
     }
+    data[kept + (size_t)len] = '\0';
+    if (kept == 0 && memcmp(data, "GET", 3) == 0) {
+        open_stream(fd);
+        return;
+    }
+    kept += (size_t)len;
+    kept_for = fd;
+    size_t taken = answer_posts(fd, data, kept);
+    kept -= taken;
+    memmove(data, data + taken, kept);
 }
 
 static void add(int poll_fd, int fd)
@@ -86,11 +124,13 @@ static void accept_all(int poll_fd, int listener)
     }
 }
 
-static int listen_on_loopback(void)
+static int listen_on_loopback(long port)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in address = {
+        .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons((uint16_t)port)};
     socklen_t len = sizeof(address);
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    int on = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
     if (fd < 0 || bind(fd, (struct sockaddr *)&address, len) != 0 || listen(fd, 4096) != 0 ||
         getsockname(fd, (struct sockaddr *)&address, &len) != 0) {
         perror("freshet-bare");
@@ -103,14 +143,20 @@ static int listen_on_loopback(void)
 
 int main(int argc, char **argv)
 {
-    long bytes = argc == 2 ? strtol(argv[1], NULL, 10) : 0;
-    if (bytes < 16 || bytes > 65536) {
-        fprintf(stderr, "usage: freshet-bare BYTES (16 to 65536)\n");
+    struct rlimit limit;
+    char *end = NULL;
+    long port = argc == 2 ? strtol(argv[1], &end, 10) : -1;
+    if (port < 0 || port > 65535 || *end != '\0') {
+        fprintf(stderr, "usage: freshet-bare PORT (0 to 65535)\n");
         return 2;
     }
-    make_frame((size_t)bytes);
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
     signal(SIGPIPE, SIG_IGN);
-    int listener = listen_on_loopback();
+    make_frame("0", 1);
+    int listener = listen_on_loopback(port);
     int poll_fd = epoll_create1(0);
     add(poll_fd, listener);
     for (;;) {
