@@ -119,12 +119,12 @@ static int on_req(h2o_handler_t *self, h2o_req_t *req)
         fr_h2o_refuse(mount, req, 404, "not-found");
     else if (status != FRESHET_OK)
         fr_h2o_refuse(mount, req, 400, "bad-path");
-    else if (fr_h2o_wants_views(&target, req) && fr_h2o_cors_is_preflight(mount, req))
-        fr_h2o_cors_answer(mount, req);
-    else if (fr_h2o_wants_views(&target, req))
-        serve_views(mount, req, &target);
-    else
+    else if (!fr_h2o_wants_views(&target, req))
         return route(mount, req, &target);
+    else if (fr_h2o_cors_is_preflight(mount, req))
+        fr_h2o_cors_answer(mount, req);
+    else
+        serve_views(mount, req, &target);
     return 0;
 }
 

@@ -6,6 +6,8 @@
 #define STEADY    40
 #define CHURN     300
 #define PUBLISHES 400
+#define COUNTER   "/live/counter"
+#define VIEWS     "/live?v=%2Fcounter~&v=%2Fboard%2Fb1~&v=%2Fcounter%3Fagain~&v=%2Fnowhere~"
 
 static void ask(struct rig_client *client, const char *path)
 {
@@ -28,7 +30,7 @@ static void *come_and_go(void *user)
 {
     for (unsigned i = 0; i < CHURN; i++) {
         struct rig_client *client = rig_connect_to(i % RIG_WORKERS, 0);
-        ask(client, i % 3 == 0 ? "/live/board/b1" : "/live/counter");
+        ask(client, i % 5 == 0 ? VIEWS : i % 3 == 0 ? "/live/board/b1" : COUNTER);
         if (i % 2 == 0)
             rig_expect(client, "data: ");
         rig_hang_up(client);
@@ -43,7 +45,7 @@ int main(void)
     rig_up(&(struct freshet_h2o_mount_options){.heartbeat_ms = 20}, NULL);
     for (unsigned i = 0; i < STEADY; i++) {
         clients[i] = rig_connect_to(i % RIG_WORKERS, 0);
-        ask(clients[i], "/live/counter");
+        ask(clients[i], i % 4 == 0 ? VIEWS : COUNTER);
         rig_expect(clients[i], "data: ");
     }
     pthread_t threads[3];

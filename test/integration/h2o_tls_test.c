@@ -144,6 +144,26 @@ Test(h2o_tls, http_1_0_body_ends_with_close_notify)
     tls_down();
 }
 
+/* contract 5.8 */
+Test(h2o_tls, several_views_go_over_one_connection)
+{
+    static const char request[] =
+        "GET /live?v=%2Fcounter~&v=%2Fboard%2Fb1~&v=%2Fnowhere~ HTTP/1.1\r\nHost: x\r\n\r\n";
+    tls_up(NULL, true);
+    struct tls_client *client = tls_connect("http/1.1", 0);
+    tls_send(client, request, sizeof(request) - 1);
+    tls_expect(client, "event: /counter\n");
+    tls_expect(client, "event: /board/b1\n");
+    tls_expect(client, "{\"view\":\"/nowhere\",\"status\":404,");
+    tls_forget(client);
+    rig_publish(4);
+    tls_expect(client, "\ndata: 4\n\n\r\n");
+    rig_drain(RIG_DEADLINE_MS, 0);
+    tls_expect(client, "\"code\":\"going-away\",\"retry_ms\":0}\n\n\r\n0\r\n\r\n");
+    tls_hang_up(client);
+    tls_down();
+}
+
 /* contract 6.1: large frames go in pieces */
 Test(h2o_tls, large_snapshots_arrive_whole)
 {

@@ -149,8 +149,8 @@ Test(bench_options, takes_as_many_addresses_as_streams_need)
     cr_assert_eq(
         READ("--streams", "100000", "--processes", "200", "http://127.0.0.1:1/", "http://127.0.0.1:2/"),
         OPTIONS_RUN, "%s", complained);
-    cr_assert_eq(options.source_count, 3);
-    cr_assert_eq(options.sources[2].s_addr, htonl(0x7f000003));
+    cr_assert_eq(options.source_count, 6);
+    cr_assert_eq(options.sources[5].s_addr, htonl(0x7f000006));
     cr_assert_eq(READ("--sources", "127.0.0.2,127.0.0.5-127.0.0.9", STREAM_URL), OPTIONS_RUN);
     cr_assert_eq(options.source_count, 6);
     cr_assert_eq(options.sources[5].s_addr, htonl(0x7f000009));

@@ -180,6 +180,18 @@ Test(frame, messages_and_gaps_have_no_id)
     expect_frame(fr_frame_gap(-1), "20\r\nevent: gap\ndata: {\"lost\":null}\n\n\r\n");
 }
 
+/* The text with each of its line ends turned into one LF. */
+static size_t normalise(struct freshet_span text, char *to)
+{
+    size_t len = 0;
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.data[i] == '\n' && i > 0 && text.data[i - 1] == '\r')
+            continue;
+        to[len++] = text.data[i] == '\r' ? '\n' : text.data[i];
+    }
+    return len;
+}
+
 /* contract 5.8 */
 Test(frame, messages_and_gaps_say_their_view)
 {
@@ -191,24 +203,66 @@ Test(frame, messages_and_gaps_say_their_view)
     fr_bytes_release(gap);
 }
 
+/* contract 5.8 */
+Test(frame, other_events_say_their_view)
+{
+    struct fr_bytes *snapshot = fr_frame_snapshot(&version, SPAN("a\r\n\rb"));
+    struct fr_bytes *error = fr_frame_load_error(SPAN("broken"), SPAN("event: x\n"));
+    expect_frame(fr_frame_named(snapshot, SPAN("/b")),
+                 "49\r\nevent: /b\ndata: 00010203040506070809aabbccddeeff\ndata: a\ndata: \ndata: b\n\n\r\n");
+    expect_frame(fr_frame_named(error, SPAN("/\"")),
+                 "53\r\nevent: load-error\ndata: {\"view\":\"/\\\"\","
+                 "\"code\":\"broken\",\"message\":\"event: x\\u000a\"}\n\n\r\n");
+    expect_frame(fr_frame_current(SPAN("/b"), &version),
+                 "32\r\nevent: /b\ndata: 00010203040506070809aabbccddeeff\n\n\r\n");
+    fr_bytes_release(snapshot);
+    fr_bytes_release(error);
+}
+
+/* contract 5.8 */
+Test(frame, the_end_of_a_view_has_a_status_if_it_was_never_open)
+{
+    struct fr_end end = {.code = SPAN("log-in"), .retry_ms = -1, .location = SPAN("/log-in?\"")};
+    expect_frame(
+        fr_frame_end_view(&end, SPAN("/b"), 302),
+        "65\r\nevent: end\ndata: {\"view\":\"/b\",\"status\":302,\"code\":\"log-in\",\"retry_ms\":null,"
+        "\"location\":\"/log-in?\\\"\"}\n\n\r\n");
+    end = (struct fr_end){.code = SPAN("max-topics"), .retry_ms = 17};
+    expect_frame(fr_frame_end_view(&end, SPAN("/b"), 0),
+                 "42\r\nevent: end\ndata: {\"view\":\"/b\",\"code\":\"max-topics\",\"retry_ms\":17}\n\n\r\n");
+}
+
+/* contract 5.8: bytes that look like lines of events are data, whatever the kind of frame */
+Test(frame, a_client_gets_the_snapshot_of_a_view_back)
+{
+    static const struct freshet_span texts[] = {
+        {"", 0}, {"42", 2}, {"id: 7", 5}, {"event: x\ndata: {", 16}, {"\n\n", 2}, {"{}", 2}, {"a\rb", 3}};
+    static struct reader reader;
+    for (size_t i = 0; i < COUNT(texts); i++) {
+        char expected[64] = "00010203040506070809aabbccddeeff\n";
+        struct fr_bytes *plain[] = {fr_frame_snapshot(&version, texts[i]), fr_frame_message(texts[i])};
+        for (size_t j = 0; j < COUNT(plain); j++) {
+            size_t skipped = j == 0 ? 0 : FR_VERSION_HEX; /* a message has none */
+            struct fr_bytes *frame = fr_frame_named(plain[j], SPAN("/a?b=c"));
+            size_t len = FR_VERSION_HEX + 1 + normalise(texts[i], expected + FR_VERSION_HEX + 1);
+            feed(&reader, unchunk(frame));
+            cr_assert_eq(reader.dispatched, 2 * i + j + 1);
+            cr_assert_eq(reader.last_len, len - skipped, "case %zu", i);
+            cr_assert_eq(memcmp(reader.last_data, expected + skipped, len - skipped), 0, "case %zu", i);
+            cr_assert_str_eq(reader.last_event, "/a?b=c");
+            cr_assert_str_eq(reader.id, "");
+            fr_bytes_release(frame);
+            fr_bytes_release(plain[j]);
+        }
+    }
+}
+
 /* contract 5.1 */
 Test(frame, a_comment_is_no_event)
 {
     expect_frame(fr_frame_comment(SPAN("freshet 1 heartbeat=15000")),
                  "1d\r\n: freshet 1 heartbeat=15000\n\n\r\n");
     expect_frame(fr_frame_comment(SPAN("")), "4\r\n: \n\n\r\n");
-}
-
-/* The text with each of its line ends turned into one LF. */
-static size_t normalise(struct freshet_span text, char *to)
-{
-    size_t len = 0;
-    for (size_t i = 0; i < text.len; i++) {
-        if (text.data[i] == '\n' && i > 0 && text.data[i - 1] == '\r')
-            continue;
-        to[len++] = text.data[i] == '\r' ? '\n' : text.data[i];
-    }
-    return len;
 }
 
 /* contract 5.3: every text of up to six bytes of a small alphabet. */
@@ -293,6 +347,7 @@ Test(frame, versions_are_read_strictly)
 
 Test(frame, no_memory_gives_no_frame)
 {
+    struct fr_bytes *snapshot = fr_frame_snapshot(&version, SPAN("42"));
     allocations_left = 0;
     cr_expect_null(fr_frame_snapshot(&version, SPAN("42")));
     cr_expect_null(fr_frame_comment(SPAN("x")));
@@ -300,11 +355,19 @@ Test(frame, no_memory_gives_no_frame)
     cr_expect_null(fr_frame_gap(1));
     for (int left = 0; left < 2; left++) {
         allocations_left = left;
+        cr_expect_null(fr_frame_named(snapshot, SPAN("/a")), "%d left", left);
+        allocations_left = left;
+        cr_expect_null(fr_frame_current(SPAN("/a"), &version), "%d left", left);
+        allocations_left = left;
+        cr_expect_null(fr_frame_end_view(&(struct fr_end){.code = SPAN("x")}, SPAN("/a"), 404), "%d left",
+                       left);
+        allocations_left = left;
         cr_expect_null(fr_frame_end(&(struct fr_end){.code = SPAN("x"), .retry_ms = 1}), "%d left", left);
         allocations_left = left;
         cr_expect_null(fr_frame_load_error(SPAN("x"), SPAN("y")), "%d left", left);
     }
     cr_expect_null(fr_frame_snapshot(&version, freshet_span("", SIZE_MAX / 2)));
+    fr_bytes_release(snapshot);
 }
 
 /* A snapshot whose version is not known must not pass for one that a client holds. */

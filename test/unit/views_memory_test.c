@@ -7,8 +7,8 @@ static struct page page;
 static unsigned state; /* what the application's store says */
 
 static const char *const names[] = {"/board/a",   "/board/a?second=1", "/own/b?x=y", "/chat/c",
-                                    "/guarded/d", "/refused",          "/nowhere"};
-enum { NAMES = sizeof(names) / sizeof(names[0]), CHAT = 3, FIRST_REFUSED = 5 };
+                                    "/guarded/d", "/guarded/d?again",  "/refused",   "/nowhere"};
+enum { NAMES = sizeof(names) / sizeof(names[0]), CHAT = 3, FIRST_REFUSED = 6 };
 
 static void load_state(struct freshet_load load, const struct freshet_load_context *context, void *user)
 {

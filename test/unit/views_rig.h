@@ -88,7 +88,7 @@ static inline void add_page_worker(void)
                                    .max_age_ms = FRESHET_NEVER,
                                    .write_timeout_ms = 300,
                                    .retry_min_ms = 10,
-                                   .retry_max_ms = 20};
+                                   .retry_max_ms = 19};
 }
 
 /* False: no memory. */
@@ -123,7 +123,9 @@ static inline void page_add(struct page *page, const char *name, const struct fr
     size_t path_len = query == NULL ? strlen(name) : (size_t)(query - name);
     struct fr_ask ask = {.path = freshet_span(name, path_len),
                          .query = freshet_span_text(query == NULL ? "" : query + 1),
-                         .peer = freshet_span_text("192.0.2.1:5")};
+                         .peer = freshet_span_text("192.0.2.1:5"),
+                         .headers = {{freshet_span_text("cookie"), freshet_span_text("user=7")}},
+                         .header_count = 1};
     struct fr_view_wish wish = {
         .name = freshet_span_text(name), .held = held, .ask = &ask, .guards = &mount_guards};
     struct fr_views *views = page->line->stream.views;

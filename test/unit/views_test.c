@@ -412,6 +412,21 @@ Test(views, drain_ends_the_stream_with_guards_out)
     end();
 }
 
+Test(views, a_stream_is_dropped_before_its_head_was_sent)
+{
+    begin();
+    cr_assert(page_begin(&page, true));
+    page_add(&page, "/guarded/a", NULL);
+    page_add(&page, "/board/b", NULL);
+    page_add(&page, "/nowhere", NULL);
+    fr_stream_cancel(rig.workers[0], &page.line->stream.ticket);
+    fr_stream_deinit(&page.line->stream);
+    free(page.line);
+    cr_assert_eq(page.ended, 0);
+    cr_assert_eq(freshet_check_allow(checks[0].handle), FRESHET_STALE);
+    end();
+}
+
 /* contract 6.5 */
 Test(views, a_stream_ends_at_its_age_with_all_of_them)
 {
@@ -504,6 +519,60 @@ Test(views, a_name_counts_once)
     cr_assert(!fr_views_has(views, freshet_span_text("/board/")));
     cr_assert(!fr_views_has(views, freshet_span_text("/board/a?1")));
     page_go(&page);
+    page_hang_up(&page);
+    end();
+}
+
+/* contract 5.8, 4.3: one load and one feed, but each name its own event */
+Test(views, one_shared_feed_under_two_names)
+{
+    begin();
+    OPEN(&page, "/board/a", "/board/a?b");
+    OPEN(&other, "/board/a?b", "/board/a");
+    page.out.len = other.out.len = 0;
+    uint64_t loads = rig_stats().loads;
+    change("board/a");
+    cr_assert_eq(rig_stats().loads, loads + 1);
+    cr_assert_eq(rig_stats().feeds, 1);
+    struct page *const pages[] = {&page, &other};
+    for (size_t i = 0; i < 2; i++) {
+        cr_assert_eq(page_count(pages[i], "event: /board/a\n"), 1);
+        cr_assert_eq(page_count(pages[i], "event: /board/a?b\n"), 1);
+        cr_assert_eq(page_count(pages[i], "\ndata: board/a 2\n\n"), 2);
+    }
+    page_hang_up(&page);
+    page_hang_up(&other);
+    end();
+}
+
+/* A request's headers are kept once for all of its views. */
+Test(views, share_the_headers_that_are_kept)
+{
+    begin();
+    cr_assert(page_begin(&page, true));
+    static const char *const names[] = {"/guarded/a", "/guarded/b?x=1", "/guarded/c"};
+    struct fr_views *views = page.line->stream.views;
+    for (size_t i = 0; i < 3; i++) {
+        struct fr_ask ask = {.path = freshet_span(names[i], strlen("/guarded/a")),
+                             .query = freshet_span_text(i == 1 ? "x=1" : ""),
+                             .headers = {{freshet_span_text("cookie"), freshet_span_text("user=7")},
+                                         {freshet_span_text("x-two"), freshet_span_text("2")}},
+                             .header_count = i == 2 ? 1 : 2};
+        struct fr_view_wish wish = {
+            .name = freshet_span_text(names[i]), .ask = &ask, .guards = &mount_guards};
+        cr_assert_eq(fr_route_find(rig.freshet, ask.path, &wish.loader, &wish.params), FRESHET_OK);
+        fr_views_add(views, rig.workers[0], &wish);
+    }
+    const struct fr_slot *slots = views->slots;
+    cr_assert_eq(slots[0].entry.asked->headers, slots[1].entry.asked->headers);
+    cr_assert_neq(slots[0].entry.asked->headers, slots[2].entry.asked->headers, "not the same ones");
+    page_go(&page);
+    cr_assert_eq(check_count, 3);
+    struct freshet_span value;
+    cr_assert_eq(freshet_request_cookie(checks[1].request, "user", &value), FRESHET_OK);
+    cr_assert(freshet_span_equal(value, freshet_span_text("7")));
+    cr_assert(has_query(checks[1].request, "x", "1"));
+    cr_assert_eq(freshet_request_header(checks[2].request, "x-two", &value), FRESHET_NOT_FOUND);
     page_hang_up(&page);
     end();
 }
