@@ -35,16 +35,27 @@ static enum freshet_status next_wish(struct wishes *wishes, struct freshet_span 
 }
 
 /* Bad values are refused later, but only those of who asks for views. */
+/* Other pages have a `v` too, `?v=2` for a cache say. */
+static bool is_wish(enum freshet_status status, struct freshet_span name, struct freshet_span value)
+{
+    if (status == FRESHET_NOT_FOUND || !is_v(name))
+        return false;
+    return status != FRESHET_OK || (value.len > 0 && value.data[0] == '/') ||
+           (value.len > 0 && memchr(value.data, '~', value.len) != NULL);
+}
+
 bool fr_h2o_wants_views(const struct fr_target *target, h2o_req_t *req)
 {
+    enum freshet_status status = FRESHET_OK;
     struct freshet_span name, value;
-    bool wants = false, more = true;
+    bool wants = false;
     bool root = target->path.len == 0 || (target->path.len == 1 && target->path.data[0] == '/');
     if (!root || target->query.len == 0)
         return false;
-    for (struct wishes wishes = begin_wishes(target, req); more && !wants; wants = is_v(name)) {
-        name = freshet_span(NULL, 0);
-        more = fr_query_next(&wishes.rest, &wishes.room, &name, &value) != FRESHET_NOT_FOUND;
+    for (struct wishes wishes = begin_wishes(target, req); status != FRESHET_NOT_FOUND && !wants;) {
+        name = value = freshet_span(NULL, 0);
+        status = fr_query_next(&wishes.rest, &wishes.room, &name, &value);
+        wants = is_wish(status, name, value);
     }
     return wants;
 }
