@@ -30,8 +30,7 @@ enum freshet_status page_start(struct page **out, struct app *app, struct freshe
 void page_stop(struct page *page);
 void metrics_start(struct app *app);
 
-/* To be called with the store's answer to a change: publishes that what `topic` shows changed, also if the
- * store did not answer, because the change may have come through all the same. Any thread. */
-void app_publish_change(struct app *app, enum freshet_status stored, const struct freshet_topic *topic);
+/* To be called with what a publish answered: tells the log if it was refused. Any thread. */
+void app_check_publish(struct app *app, enum freshet_status status, const struct freshet_topic *topic);
 
 #endif

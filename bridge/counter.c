@@ -1,4 +1,4 @@
-/* A counter that every instance shows. The whole feature: a channel, a loader, a route.
+/* A counter that every instance shows: the whole feature, from the channel to the button.
  *
  *   GET  /live/counter        the stream: the count, again after each change
  *   POST /counter/increment   {"count": n}
@@ -7,11 +7,16 @@
 #include "app.h"
 #include <stdlib.h>
 
+/* ---- the channel: a signal, "the count has changed" ---- */
+
+FRESHET_SIGNAL(counter, "counter", ());
+
 struct counter {
     struct app *app;
-    struct freshet_channel *channel;
-    struct freshet_topic topic;
+    struct counter_topic topic;
 };
+
+/* ---- the live loader: what every stream shows ---- */
 
 /* A load that waits for the store. */
 struct load {
@@ -31,7 +36,8 @@ static void answer_load(enum freshet_status status, const struct freshet_redis_r
     free(load);
 }
 
-/* On the loop: only asks the store, which never blocks. */
+/* When the first stream comes, and again on every publish. On the loop: only asks the store, which never
+ * blocks. */
 static void load_count(struct freshet_load handle, const struct freshet_load_context *context, void *user)
 {
     struct counter *counter = user;
@@ -42,8 +48,26 @@ static void load_count(struct freshet_load handle, const struct freshet_load_con
         return;
     }
     load->handle = handle;
-    STORE_COMMAND(counter->app->store, answer_load, load, "GET", counter->topic.text);
+    STORE_COMMAND(counter->app->store, answer_load, load, "GET", counter->topic.topic.text);
 }
+
+static enum freshet_status register_loader(struct counter *counter, struct freshet_error *error)
+{
+    struct freshet_loader_options options = {
+        .size = sizeof(options),
+        .name = "counter",
+        .route = "counter",
+        .channel = counter_channel(error),
+        .load = load_count,
+        .user = counter,
+        .shared = true,
+        .on_loop = true,
+    };
+    return options.channel == NULL ? FRESHET_INVALID
+                                   : freshet_loader_new(counter->app->freshet, &options, NULL, error);
+}
+
+/* ---- POST /counter/increment: changes the state, then publishes ---- */
 
 /* An increment that waits for the store. */
 struct increment {
@@ -51,11 +75,15 @@ struct increment {
     struct http_later *later;
 };
 
-/* On the loop of the request. The change is committed: publish, then tell the client. */
+/* On the loop of the request. The change is committed: publish, then tell the client. If the store did not
+ * answer, it may have been made all the same: publish then, too. */
 static void finish_increment(enum freshet_status status, const struct freshet_redis_reply *reply, void *user)
 {
     struct increment *increment = user;
-    app_publish_change(increment->counter->app, status, &increment->counter->topic);
+    struct counter *counter = increment->counter;
+    if (store_may_have_changed(status))
+        app_check_publish(counter->app, counter_publish(counter->app->freshet, &counter->topic, NULL, NULL),
+                          &counter->topic.topic);
     if (status == FRESHET_OK)
         http_later_json(increment->later, 200, json_pack("{s:I}", "count", (json_int_t)reply->integer));
     else
@@ -63,15 +91,8 @@ static void finish_increment(enum freshet_status status, const struct freshet_re
     free(increment);
 }
 
-static void post_increment(struct http_request *request, void *user)
+static void begin_increment(struct counter *counter, struct http_request *request)
 {
-    struct counter *counter = user;
-    if (http_has_body(request)) {
-        json_t *body = http_read_object(request);
-        if (body == NULL)
-            return;
-        json_decref(body);
-    }
     struct increment *increment = malloc(sizeof(*increment));
     if (increment == NULL) {
         http_answer_error(request, 500, "out of memory", NULL);
@@ -83,24 +104,22 @@ static void post_increment(struct http_request *request, void *user)
         free(increment);
         return;
     }
-    STORE_COMMAND(counter->app->store, finish_increment, increment, "INCR", counter->topic.text);
+    STORE_COMMAND(counter->app->store, finish_increment, increment, "INCR", counter->topic.topic.text);
 }
 
-static enum freshet_status register_loader(struct counter *counter, struct freshet_error *error)
+/* No body is needed, but one that is there has to be right. */
+static void post_increment(struct http_request *request, void *user)
 {
-    struct freshet_loader *loader;
-    struct freshet_loader_options options = {
-        .size = sizeof(options),
-        .name = "counter",
-        .route = "counter",
-        .channel = counter->channel,
-        .load = load_count,
-        .user = counter,
-        .shared = true,
-        .on_loop = true,
-    };
-    return freshet_loader_new(counter->app->freshet, &options, &loader, error);
+    if (http_has_body(request)) {
+        json_t *body = http_read_object(request);
+        if (body == NULL)
+            return;
+        json_decref(body);
+    }
+    begin_increment(user, request);
 }
+
+/* ---- life ---- */
 
 enum freshet_status counter_start(struct counter **out, struct app *app, struct freshet_error *error)
 {
@@ -109,9 +128,7 @@ enum freshet_status counter_start(struct counter **out, struct app *app, struct 
     if (counter == NULL)
         goto fail;
     counter->app = app;
-    status = freshet_channel_new(&counter->channel, "counter", error);
-    if (status == FRESHET_OK)
-        status = freshet_channel_topic(counter->channel, NULL, 0, &counter->topic, error);
+    status = counter_key(&counter->topic, error);
     if (status == FRESHET_OK)
         status = register_loader(counter, error);
     if (status != FRESHET_OK)
@@ -127,8 +144,5 @@ fail:
 
 void counter_stop(struct counter *counter)
 {
-    if (counter == NULL)
-        return;
-    freshet_channel_destroy(counter->channel);
     free(counter);
 }

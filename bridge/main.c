@@ -30,11 +30,8 @@ static const char *environment(const char *name)
     return getenv(name);
 }
 
-void app_publish_change(struct app *app, enum freshet_status stored, const struct freshet_topic *topic)
+void app_check_publish(struct app *app, enum freshet_status status, const struct freshet_topic *topic)
 {
-    if (stored != FRESHET_OK && stored != FRESHET_UNAVAILABLE && stored != FRESHET_CLOSED)
-        return;
-    enum freshet_status status = freshet_publish(app->freshet, topic, freshet_span(NULL, 0), NULL, NULL);
     if (status != FRESHET_OK)
         log_line(&app->log, FRESHET_LOG_WARN, "publish of %s refused: %s", topic->text,
                  freshet_status_text(status));

@@ -2,6 +2,7 @@
 #ifndef BRIDGE_OPTIONS_H
 #define BRIDGE_OPTIONS_H
 
+#include "arguments.h"
 #include <freshet/log.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -19,18 +20,31 @@ struct options {
     enum freshet_log_level log_level;
 };
 
-enum options_result {
-    OPTIONS_RUN = 0,
-    OPTIONS_SHOWN = 1, /* --help or --version went to `out`: exit 0 */
-    OPTIONS_WRONG = 2  /* what was wrong, and what would be right, went to `err`: exit 2 */
-};
-
-/* getenv() or what a test puts in its place. The texts must outlive the options. */
-typedef const char *(*options_env)(const char *name);
-
-/* Fills *options from defaults, then FRESHET_<NAME> variables, then arguments, each overriding the one
- * before. Texts point into `argv` and the environment. Not thread-safe (getopt). */
+/* From defaults, FRESHET_<NAME> variables and arguments: see arguments_read(). Texts point into `argv` and
+ * the environment. */
 enum options_result options_read(struct options *options, int argc, char **argv, options_env env, FILE *out,
                                  FILE *err);
+
+/* For other programs whose own options begin with a struct options. */
+void options_set_defaults(void *options);
+bool options_set_redis(void *options, const char *value);
+bool options_set_prefix(void *options, const char *value);
+bool options_set_log_level(void *options, const char *value);
+
+#define OPTIONS_REDIS                                                                                        \
+    {                                                                                                        \
+        "redis", "FRESHET_REDIS",                                                                            \
+            "a URL that begins with redis://, rediss:// or redis+unix://, such as redis://127.0.0.1:6379",   \
+            options_set_redis                                                                                \
+    }
+#define OPTIONS_PREFIX                                                                                       \
+    {                                                                                                        \
+        "prefix", "FRESHET_PREFIX",                                                                          \
+            "1 to 128 visible ASCII characters, such as freshet:", options_set_prefix                        \
+    }
+#define OPTIONS_LOG_LEVEL                                                                                    \
+    {                                                                                                        \
+        "log-level", "FRESHET_LOG_LEVEL", "error, warn, info or debug", options_set_log_level                \
+    }
 
 #endif

@@ -121,3 +121,8 @@ void store_command(struct store *store, freshet_redis_reply_cb reply, void *user
     free(flight);
     reply(status, NULL, user);
 }
+
+bool store_may_have_changed(enum freshet_status status)
+{
+    return status == FRESHET_OK || status == FRESHET_UNAVAILABLE || status == FRESHET_CLOSED;
+}

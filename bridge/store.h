@@ -8,6 +8,7 @@
 #include <freshet/log.h>
 #include <freshet/redis.h>
 #include <freshet/status.h>
+#include <stdbool.h>
 
 struct store;
 
@@ -27,6 +28,9 @@ void store_destroy(struct store *store);
  *
  * In process: INCR, GET, HINCRBY, HSET, HGET, HGETALL. */
 void store_command(struct store *store, freshet_redis_reply_cb reply, void *user, const char *const *words);
+
+/* Whether a change that ended so was made, or may have been: then it is to be published. */
+bool store_may_have_changed(enum freshet_status status);
 
 #define STORE_COMMAND(store, reply, user, ...)                                                               \
     store_command(store, reply, user, (const char *const[]){__VA_ARGS__, NULL})
