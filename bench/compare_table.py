@@ -14,8 +14,8 @@ UNITS = {"ns": (("s", 1e9), ("ms", 1e6), ("us", 1e3), ("ns", 1)), "bytes": (("Mi
 
 
 def ratio_of(top, bottom):
-    """None if it can't be told."""
-    return None if top is None or not bottom else top / bottom
+    """None if it says nothing: growth of memory can be negative."""
+    return None if not top or not bottom or top < 0 or bottom < 0 else top / bottom
 
 
 def connect_rate(metrics):
@@ -25,6 +25,7 @@ def connect_rate(metrics):
 
 # Title, what it takes from the metrics, unit, whether it gets a ratio.
 COLUMNS = (
+    ("deliveries a second", lambda m: m.get("delivery-rate_per_s"), "", True),
     ("CPU a delivery", lambda m: m.get("cpu-per-delivery_ns"), "ns", True),
     ("p50", lambda m: m.get("p50_ns"), "ns", True),
     ("p99", lambda m: m.get("p99_ns"), "ns", True),
@@ -41,6 +42,7 @@ COLUMNS = (
     ("out of order", lambda m: m.get("disorder"), "", False),
     ("ended by the server", lambda m: m.get("ended"), "", False),
     ("publishes failed", lambda m: m.get("publish-failed"), "", False),
+    ("unsent or unanswered", lambda m: m.get("publish-unsent", 0) + m.get("publish-unanswered", 0), "", False),
     ("CPU of the client, %", lambda m: m.get("client-cpu_percent"), "", False),
 )
 

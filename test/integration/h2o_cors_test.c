@@ -150,7 +150,7 @@ Test(h2o_cors, other_origins_are_not_named)
                                          "Origin: https://app.example/\r\n",
                                          "Origin: https://app.example https://evil.example\r\n",
                                          LISTED "Origin: https://evil.example\r\n",
-                                         "Origin: https://evil.example\r\n" LISTED};
+                                         ("Origin: https://evil.example\r\n" LISTED)};
     char request[512];
     up(false, NULL);
     for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
