@@ -13,6 +13,7 @@
 
 static h2o_globalconf_t config;
 static h2o_context_t context;
+static struct freshet_h2o_listener *listener;
 static int port;
 static char answer[65536];
 
@@ -39,7 +40,16 @@ static void start(void)
     cr_assert_eq(freshet_h2o_bind(&fd, "127.0.0.1", "0", NULL), FRESHET_OK);
     cr_assert_eq(getsockname(fd, (struct sockaddr *)&address, &len), 0);
     port = ntohs(address.sin_port);
-    cr_assert_eq(freshet_h2o_listen(NULL, &context, fd, NULL, NULL), FRESHET_OK);
+    cr_assert_eq(freshet_h2o_listen(&listener, &context, fd, NULL, NULL), FRESHET_OK);
+}
+
+static void stop(void)
+{
+    freshet_h2o_listener_close(listener);
+    h2o_evloop_run(context.loop, 10); /* sockets that were closed are freed by the loop */
+    h2o_context_dispose(&context);
+    h2o_evloop_destroy(context.loop);
+    h2o_config_dispose(&config);
 }
 
 /* The whole answer to a request on a connection of its own; its status. */
@@ -73,7 +83,7 @@ static bool has(const char *text)
     return strstr(answer, text) != NULL;
 }
 
-Test(h2o_script, is_served_below_the_path_and_nowhere_else, .init = start)
+Test(h2o_script, is_served_below_the_path_and_nowhere_else, .init = start, .fini = stop)
 {
     cr_assert_eq(ask("GET /assets/freshet.js", ""), 200);
     cr_assert(has("\r\ncontent-type: text/javascript; charset=utf-8\r\n"));
@@ -84,7 +94,7 @@ Test(h2o_script, is_served_below_the_path_and_nowhere_else, .init = start)
     cr_assert_eq(ask("GET /assetsfreshet.js", ""), 404);
 }
 
-Test(h2o_script, leaves_all_else_to_the_next_handler, .init = start)
+Test(h2o_script, leaves_all_else_to_the_next_handler, .init = start, .fini = stop)
 {
     static const char *const others[] = {"GET /assets", "GET /assets/", "GET /assets/x/freshet.js",
                                          "POST /assets/other.js", "GET /assets/freshet.d.ts"};
@@ -92,7 +102,7 @@ Test(h2o_script, leaves_all_else_to_the_next_handler, .init = start)
         cr_assert_eq(ask(others[i], ""), 202, "%s", others[i]);
 }
 
-Test(h2o_script, is_immutable_under_the_name_with_the_version, .init = start)
+Test(h2o_script, is_immutable_under_the_name_with_the_version, .init = start, .fini = stop)
 {
     char line[128];
     snprintf(line, sizeof(line), "GET /assets/freshet-view-%s.js", freshet_version());
@@ -102,7 +112,7 @@ Test(h2o_script, is_immutable_under_the_name_with_the_version, .init = start)
     cr_assert(has(line));
 }
 
-Test(h2o_script, what_the_client_holds_is_not_sent_again, .init = start)
+Test(h2o_script, what_the_client_holds_is_not_sent_again, .init = start, .fini = stop)
 {
     char held[64];
     cr_assert_eq(ask("HEAD /assets/freshet.js", ""), 200);
@@ -115,7 +125,7 @@ Test(h2o_script, what_the_client_holds_is_not_sent_again, .init = start)
     cr_assert_eq(ask("GET /assets/use-live.js", held), 200);
 }
 
-Test(h2o_script, other_methods_are_refused, .init = start)
+Test(h2o_script, other_methods_are_refused, .init = start, .fini = stop)
 {
     cr_assert_eq(ask("DELETE /assets/freshet.js", ""), 405);
     cr_assert(has("\r\nallow: GET, HEAD\r\n"));
