@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 
 struct app {
+    const struct options *options;
     struct freshet *freshet;
     struct store *store;
     struct http_router *router;

@@ -33,6 +33,10 @@ typedef void (*http_handle)(struct http_request *request, void *user);
  * memory). */
 struct http_router *http_router_new(h2o_pathconf_t *path, const char *instance);
 
+/* Pages of these origins may read the answers and send JSON; the last NULL. Texts must outlive the router.
+ * Without it, or with an empty list: only pages of the host that is asked. Before the loops run. */
+void http_allow_origins(struct http_router *router, const char *const *origins);
+
 /* `pattern` such as `board/:boardId/tasks`, without a leading slash; GET answers HEAD too. Texts must outlive
  * the router. At most 16 routes. */
 void http_route(struct http_router *router, const char *method, const char *pattern, http_handle handle,

@@ -6,6 +6,8 @@
 
 enum { MAX_ROUTES = 16, MAX_SEGMENTS = 6, MAX_PATH_BYTES = 1024 };
 
+static const char *const no_origins[] = {NULL};
+
 struct route {
     const char *method;
     const char *pattern;
@@ -16,6 +18,7 @@ struct route {
 struct http_router {
     h2o_handler_t handler;
     const char *instance;
+    const char *const *origins;
     struct route routes[MAX_ROUTES];
     size_t count;
 };
@@ -127,20 +130,6 @@ static bool serves(const struct route *route, const h2o_req_t *req)
     return has_method(req, route->method) || (strcmp(route->method, "GET") == 0 && has_method(req, "HEAD"));
 }
 
-/* Whether a page of another site sent this: an Origin that is not the Host asked for. */
-static bool is_foreign(const h2o_req_t *req)
-{
-    ssize_t at = h2o_find_header_by_str(&req->headers, H2O_STRLIT("origin"), -1);
-    if (at < 0)
-        return false;
-    h2o_iovec_t origin = req->headers.entries[at].value, host = req->input.authority;
-    size_t scheme = h2o_strstr(origin.base, origin.len, H2O_STRLIT("://"));
-    if (scheme == SIZE_MAX)
-        return true;
-    return origin.len - scheme - 3 != host.len ||
-           strncasecmp(origin.base + scheme + 3, host.base, host.len) != 0;
-}
-
 static void dispatch(struct http_request *request, const struct path *path)
 {
     const struct http_router *router = request->router;
@@ -169,11 +158,14 @@ static int on_request(h2o_handler_t *handler, h2o_req_t *req)
     struct http_request request = {.h2o = req, .router = router};
     struct path path;
     int refused = split(req->input.path, &path);
-    if (refused == 400)
+    http_add_origin_headers(req, router->origins);
+    if (has_method(req, "OPTIONS") && http_listed_origin(req, router->origins) != NULL)
+        http_answer_preflight(req);
+    else if (refused == 400)
         http_answer_error(&request, 400, "has a bad escape or a control character", "path");
     else if (refused != 0)
         http_answer_error(&request, refused, "there is nothing here", NULL);
-    else if (has_method(req, "POST") && is_foreign(req))
+    else if (has_method(req, "POST") && http_is_foreign(req, router->origins))
         http_answer_error(&request, 403, "must be a page of this host", "origin");
     else
         dispatch(&request, &path);
@@ -201,7 +193,13 @@ struct http_router *http_router_new(h2o_pathconf_t *path, const char *instance)
     router->handler.on_context_init = begin_worker;
     router->handler.on_context_dispose = end_worker;
     router->instance = instance;
+    router->origins = no_origins;
     return router;
+}
+
+void http_allow_origins(struct http_router *router, const char *const *origins)
+{
+    router->origins = origins;
 }
 
 void http_route(struct http_router *router, const char *method, const char *pattern, http_handle handle,

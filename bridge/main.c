@@ -179,6 +179,7 @@ int main(int argc, char **argv)
     enum options_result read = options_read(&program.options, argc, argv, environment, stdout, stderr);
     if (read != OPTIONS_RUN)
         return read == OPTIONS_SHOWN ? 0 : 2;
+    program.app.options = &program.options;
     program.app.log = log_to_stderr(program.options.log_level);
     raise_descriptor_limit();
     program.signal_fd = catch_signals();

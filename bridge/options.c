@@ -92,6 +92,62 @@ bool options_set_log_level(void *user, const char *value)
     return false;
 }
 
+static bool is_port(const char *text)
+{
+    unsigned port;
+    return arguments_number(text, UINT16_MAX, &port) && port > 0 && text[0] != '0';
+}
+
+/* What goes into headers; the library knows the finer points of those that it compares. */
+static bool is_origin(const char *text)
+{
+    static const char *const schemes[] = {"http://", "https://"};
+    for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
+        size_t scheme = strlen(schemes[i]);
+        if (strncmp(text, schemes[i], scheme) != 0)
+            continue;
+        const char *host = text + scheme;
+        size_t len = host[0] == '[' ? 1 + strspn(host + 1, "0123456789abcdef:.")
+                                    : strspn(host, "abcdefghijklmnopqrstuvwxyz0123456789.-_");
+        if (host[0] == '[' && (len == 1 || host[len++] != ']'))
+            return false;
+        return len > 0 && len <= OPTIONS_MAX_HOST_BYTES &&
+               (host[len] == '\0' || (host[len] == ':' && is_port(host + len + 1)));
+    }
+    return false;
+}
+
+static bool set_origins(void *user, const char *value)
+{
+    struct options *options = user;
+    size_t count = 0;
+    char *at, *rest;
+    if (strlen(value) >= sizeof(options->origin_text))
+        return false;
+    strcpy(options->origin_text, value);
+    for (rest = options->origin_text; (at = strsep(&rest, ",")) != NULL;) {
+        if (count == OPTIONS_MAX_ORIGINS || !is_origin(at))
+            return false;
+        options->origins[count++] = at;
+    }
+    options->origins[count] = NULL;
+    return true;
+}
+
+static bool set_peer(void *user, const char *value)
+{
+    struct options *options = user;
+    options->peer = value;
+    return is_origin(value);
+}
+
+static bool set_demo_control(void *user, const char *value)
+{
+    struct options *options = user;
+    options->demo_control = value;
+    return is_origin(value);
+}
+
 void options_set_defaults(void *user)
 {
     struct options *options = user;
@@ -113,6 +169,15 @@ static const struct setting settings[] = {
     OPTIONS_PREFIX,
     {"threads", "FRESHET_THREADS", "a number from 1 to 256", set_threads},
     OPTIONS_LOG_LEVEL,
+    {"allow-origin", "FRESHET_ALLOW_ORIGIN",
+     "up to 8 of http://host:port or https://host:port as browsers write them (lower case, no path), parted "
+     "by "
+     "commas",
+     set_origins},
+    {"peer", "FRESHET_PEER", "http://host:port or https://host:port of another instance, without a path",
+     set_peer},
+    {"demo-control", "FRESHET_DEMO_CONTROL", "http://host:port of the demo, without a path",
+     set_demo_control},
 };
 enum { SETTINGS = sizeof(settings) / sizeof(settings[0]) };
 
@@ -126,10 +191,16 @@ static const struct arguments arguments = {
             "  --prefix TEXT        begins every channel and key in Redis      [freshet:]\n"
             "  --threads N          threads that serve                         [one for each processor]\n"
             "  --log-level LEVEL    error, warn, info or debug                 [info]\n"
+            "  --allow-origin URL[,URL...]\n"
+            "                       pages from there may stream from here and change things,\n"
+            "                       such as http://127.0.0.1:8081               [pages of this host]\n"
+            "  --peer URL           the page shows this instance as well; it must allow this one\n"
+            "  --demo-control URL   where the page of bridge/demo stops and starts things\n"
             "  --version, --help    print and leave\n"
             "\n"
             "Each option can also be given as FRESHET_LISTEN, FRESHET_REDIS, FRESHET_PREFIX,\n"
-            "FRESHET_THREADS or FRESHET_LOG_LEVEL; the command line comes first.\n",
+            "FRESHET_THREADS, FRESHET_LOG_LEVEL, FRESHET_ALLOW_ORIGIN, FRESHET_PEER or\n"
+            "FRESHET_DEMO_CONTROL; the command line comes first.\n",
     .settings = settings,
     .count = SETTINGS,
     .set_defaults = options_set_defaults,

@@ -10,6 +10,8 @@
 
 #define OPTIONS_MAX_HOST_BYTES 253
 #define OPTIONS_MAX_THREADS    256
+#define OPTIONS_MAX_ORIGINS    8
+#define OPTIONS_ORIGIN_BYTES   1024
 
 struct options {
     char host[OPTIONS_MAX_HOST_BYTES + 1]; /* without the brackets of an IPv6 address */
@@ -18,6 +20,11 @@ struct options {
     const char *prefix; /* of channels and keys in Redis */
     unsigned threads;
     enum freshet_log_level log_level;
+    /* As browsers write them; the last NULL; point into `origin_text`. Empty: pages of this host only. */
+    const char *origins[OPTIONS_MAX_ORIGINS + 1];
+    char origin_text[OPTIONS_ORIGIN_BYTES];
+    const char *peer;         /* origin of an instance that the page shows, too; NULL: none */
+    const char *demo_control; /* origin of what stops and starts things for the demo; NULL: none */
 };
 
 /* From defaults, FRESHET_<NAME> variables and arguments: see arguments_read(). Texts point into `argv` and

@@ -66,11 +66,13 @@ static void on_stream_end(const struct freshet_stream_end *end, void *user)
 static enum freshet_status configure(struct server *server, struct freshet_error *error)
 {
     const struct freshet_h2o_header instance = {"x-instance", server->app->instance};
-    struct freshet_h2o_mount_options mount = {.size = sizeof(mount),
-                                              .headers = &instance,
-                                              .header_count = 1,
-                                              .stream_end = on_stream_end,
-                                              .user = server->app};
+    struct freshet_h2o_mount_options mount = {
+        .size = sizeof(mount),
+        .headers = &instance,
+        .header_count = 1,
+        .origins = server->app->options->origins[0] == NULL ? NULL : server->app->options->origins,
+        .stream_end = on_stream_end,
+        .user = server->app};
     h2o_config_init(&server->config);
     freshet_h2o_harden(&server->config);
     server->config.max_request_entity_size = MAX_ENTITY_BYTES;
@@ -79,11 +81,16 @@ static enum freshet_status configure(struct server *server, struct freshet_error
     /* The first path that fits is taken. */
     enum freshet_status status =
         freshet_h2o_mount(server->app->freshet, h2o_config_register_path(host, "/live", 0), &mount, error);
+    if (status == FRESHET_INVALID) {
+        struct freshet_error detail = *error;
+        snprintf(error->text, sizeof(error->text), "--allow-origin: %.200s", detail.text);
+    }
     if (status != FRESHET_OK)
         return status;
     h2o_pathconf_t *rest = h2o_config_register_path(host, "/", 0);
     freshet_h2o_serve_script(rest);
     server->app->router = http_router_new(rest, server->app->instance);
+    http_allow_origins(server->app->router, server->app->options->origins);
     return FRESHET_OK;
 }
 

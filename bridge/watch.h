@@ -96,7 +96,15 @@ struct watch_arguments {
     struct watch_address instances[2], redis;
     const char *prefix;
     const char *socket_path; /* Redis's unix socket; only for the check */
+    /* The buttons of the page: where to listen for them, the FIFO that takes orders to the demo's script, and
+     * what a page has to know. Only for `live`; orders_path NULL: no buttons. */
+    struct watch_address control;
+    const char *orders_path, *token;
 };
+
+/* Takes orders from the page, on a thread of its own, as long as the process lives. False: it could not
+ * begin, and has said why. Once for each process. */
+bool watch_control_start(const struct watch_arguments *arguments);
 
 /* Shows what happens until it is told to end. */
 int watch_live(const struct watch_arguments *arguments);

@@ -69,6 +69,38 @@ Test(bridge_options, takes_every_option_from_the_command_line)
     cr_assert_eq(options.log_level, FRESHET_LOG_DEBUG);
 }
 
+Test(bridge_options, takes_origins_parted_by_commas_and_the_demo_s_addresses)
+{
+    cr_assert_eq(READ("--allow-origin", "http://a:1,https://b.example,http://[::1]:2", "--peer=http://p:3",
+                      "--demo-control=http://127.0.0.1:4"),
+                 OPTIONS_RUN);
+    cr_assert_str_eq(options.origins[0], "http://a:1");
+    cr_assert_str_eq(options.origins[1], "https://b.example");
+    cr_assert_str_eq(options.origins[2], "http://[::1]:2");
+    cr_assert_null(options.origins[3]);
+    cr_assert_str_eq(options.peer, "http://p:3");
+    cr_assert_str_eq(options.demo_control, "http://127.0.0.1:4");
+}
+
+Test(bridge_options, refuses_what_no_browser_writes_as_an_origin)
+{
+    static const char *const wrong[] = {
+        "*",           "null",       "a:1",         "http://",        "http://A:1", "http://a/",
+        "http://a:",   "http://a:0", "http://a:01", "http://a:65536", "http://u@a", "http://a;x",
+        "http://[::1", "http://[]",  "ftp://a",     "http://a,",      ",http://a",  "http://a, http://b"};
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        cr_assert_eq(READ("--allow-origin", wrong[i]), OPTIONS_WRONG, "%s", wrong[i]);
+        cr_assert_not_null(
+            strstr(complained, "--allow-origin has a wrong value; right is up to 8 of http://"));
+        free_texts();
+    }
+    cr_assert_eq(READ("--peer", "http://a/x"), OPTIONS_WRONG);
+    free_texts();
+    cr_assert_eq(READ("--allow-origin", "http://a,http://a,http://a,http://a,http://a,http://a,http://a,"
+                                        "http://a,http://a"),
+                 OPTIONS_WRONG);
+}
+
 Test(bridge_options, takes_every_option_from_the_environment)
 {
     environment = (const char *const[]){"FRESHET_LISTEN",
