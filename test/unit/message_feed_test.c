@@ -558,6 +558,32 @@ Test(message_feed, stream_that_moves_is_told_of_what_it_left)
     end();
 }
 
+/* contract 7.4, 4.8: with all of the old feed it moves, and what the bus brings meanwhile comes with the new
+ * one, also if it is more than a queue holds */
+Test(message_feed, stream_that_moves_gets_what_comes_meanwhile)
+{
+    static const struct freshet_guard guard = {.guard = hold_guard};
+    static struct visit visit;
+    rig_begin((struct freshet_options){.guard_interval_ms = 1000}, 1);
+    rig_add_loader(&(struct freshet_loader_options){
+        .messages = true, .max_queued_messages = 4, .identity = tell_tenant, .use = &guard, .use_count = 1});
+    visit_plain(&visit, &client, "board/b1");
+    allow_last();
+    rig_acknowledge();
+    rig_run();
+    expect(&client, "{\"lost\":null} ");
+    rig_pass_ms(1001);
+    client_take(&client);
+    rig_run();
+    cr_assert_eq(freshet_check_set(last_check()->handle, "tenant", freshet_span_text("b")), FRESHET_OK);
+    cr_assert_eq(freshet_check_allow(last_check()->handle), FRESHET_OK);
+    send_range(1, 10);
+    rig_run();
+    cr_assert_eq(rig_stats().streams_moved, 1);
+    expect_range(&client, "{\"lost\":null} ", 1, 10);
+    end();
+}
+
 /* ---- limits and options ---- */
 
 Test(message_feed, message_larger_than_a_snapshot_is_lost_and_told)
