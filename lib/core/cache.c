@@ -275,11 +275,12 @@ enum freshet_status freshet_cache_put(struct freshet_cache *cache, struct freshe
 {
     if (!is_valid(topic, key))
         return FRESHET_INVALID;
-    if (bytes.len > cache->options.max_bytes)
-        return FRESHET_TOO_LARGE;
-    struct fr_bytes *copy = fr_bytes_copy(bytes);
-    if (copy == NULL)
-        return FRESHET_NO_MEMORY;
+    bool fits = bytes.len <= cache->options.max_bytes;
+    struct fr_bytes *copy = fits ? fr_bytes_copy(bytes) : NULL;
+    if (copy == NULL) {
+        count_refusal(cache);
+        return fits ? FRESHET_NO_MEMORY : FRESHET_TOO_LARGE;
+    }
     enum freshet_status status = fr_cache_keep(cache, topic, key, token, copy);
     fr_bytes_release(copy);
     return status;

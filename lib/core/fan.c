@@ -4,6 +4,7 @@
 #include "core/instance.h"
 #include "core/loader.h"
 #include "core/message_feed.h"
+#include "core/watch.h"
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -168,6 +169,8 @@ static void join_messages(struct fr_fan *fan, struct fr_view *view)
     bool has_all = fan->show.error == NULL && !view->message_gap;
     fr_list_append(has_all ? &fan->told : &fan->behind, &view->link);
     schedule_sweep(fan);
+    if (fan->views == 1)
+        fr_watch_pull(fan->messages->watch);
 }
 
 void fr_fan_join(struct fr_fan *fan, struct fr_view *view)

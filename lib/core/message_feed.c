@@ -118,6 +118,9 @@ static void show(struct fr_message_feed *feed, uint64_t before)
 bool fr_message_feed_has_room(const struct fr_message_feed *feed)
 {
     const struct fr_message_ring *ring = &feed->ring;
+    /* Until its first stream has joined messages wait: nobody else would hear of them. */
+    if (feed->fan->views == 0)
+        return false;
     return ring->last - feed->swept < ring->max_count && feed->unswept_bytes <= ring->max_bytes / 2;
 }
 

@@ -48,7 +48,7 @@ enum fr_view_news fr_message_feed_take(struct fr_message_feed *feed, struct fr_v
 
 /* From its watch: its state may have changed; with `gap` messages may have been lost. */
 void fr_message_feed_event(struct fr_message_feed *feed, bool gap);
-/* Whether one more message costs no stream that can write another one. */
+/* Whether it has streams, and one more message costs none that can write another one. */
 bool fr_message_feed_has_room(const struct fr_message_feed *feed);
 /* The next message, its body as it came, empty if it was foreign; NULL: none. Before it `lost` others were
  * lost. */

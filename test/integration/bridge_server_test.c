@@ -43,8 +43,8 @@ static bool has_all_ended(const struct server *server, int wait_ms)
 /* contract 6.4 */
 Test(bridge_server, draining_again_does_nothing, .timeout = 60)
 {
-    struct app app = {0};
     struct options options = {.host = "127.0.0.1"};
+    struct app app = {.options = &options};
     struct freshet_error error = {""};
     struct server *server;
     uint16_t port;

@@ -242,7 +242,8 @@ Test(cache, bytes_are_bounded_with_topics_and_keys)
 {
     enum { ENTRY = sizeof(struct entry) + 2 + 8 + 1, ROOM = 100 };
     static char long_key[ENTRY + 2 * ROOM];
-    char bytes[ROOM + 1];
+    struct freshet_cache_token token;
+    char bytes[2 * (ENTRY + ROOM) + 1];
     begin_with_topic((struct freshet_cache_options){.max_bytes = 2 * (ENTRY + ROOM)});
     memset(bytes, 'x', ROOM);
     bytes[ROOM] = '\0';
@@ -255,8 +256,13 @@ Test(cache, bytes_are_bounded_with_topics_and_keys)
     cr_assert_eq(cache->bytes, 2 * ENTRY + ROOM + 1);
     memset(long_key, 'k', sizeof(long_key) - 1);
     cr_assert_eq(store("board/b1", long_key, bytes), FRESHET_TOO_LARGE);
+    look_up("board/b1", "c", &token);
+    cr_assert_eq(freshet_cache_put(cache, span("board/b1"), span("c"), token,
+                                   freshet_span(bytes, 2 * (ENTRY + ROOM) + 1)),
+                 FRESHET_TOO_LARGE);
     cr_assert(holds("board/b1", "b", bytes), "what is too large evicts nothing");
     cr_assert_eq(rig_stats().cache_evicted, 1);
+    cr_assert_eq(rig_stats().cache_refused, 2);
     end_with_topic();
 }
 
