@@ -72,20 +72,22 @@
         return freshet_declaration_channel(&name##_declaration, error);                                      \
     }                                                                                                        \
     FRESHET_MADE_ enum freshet_status name##_key(                                                            \
-        struct name##_topic *filled FRESHET_EACH_(FRESHET_TEXT_, name, __VA_ARGS__),                         \
-        struct freshet_error *why)                                                                           \
+        struct name##_topic *freshet_filled FRESHET_EACH_(FRESHET_TEXT_, name, __VA_ARGS__),                 \
+        struct freshet_error *freshet_why)                                                                   \
     {                                                                                                        \
-        const struct freshet_argument arguments[] = {                                                        \
+        const struct freshet_argument freshet_given[] = {                                                    \
             FRESHET_EACH_(FRESHET_GIVE_TEXT_, name, __VA_ARGS__){NULL, NULL, 0}};                            \
-        return freshet_declaration_key(&name##_declaration, arguments, &filled->topic, why);                 \
+        return freshet_declaration_key(&name##_declaration, freshet_given, &freshet_filled->topic,           \
+                                       freshet_why);                                                         \
     }                                                                                                        \
     FRESHET_MADE_ enum freshet_status name##_key_spans(                                                      \
-        struct name##_topic *filled FRESHET_EACH_(FRESHET_SPAN_, name, __VA_ARGS__),                         \
-        struct freshet_error *why)                                                                           \
+        struct name##_topic *freshet_filled FRESHET_EACH_(FRESHET_SPAN_, name, __VA_ARGS__),                 \
+        struct freshet_error *freshet_why)                                                                   \
     {                                                                                                        \
-        const struct freshet_argument arguments[] = {                                                        \
+        const struct freshet_argument freshet_given[] = {                                                    \
             FRESHET_EACH_(FRESHET_GIVE_SPAN_, name, __VA_ARGS__){NULL, NULL, 0}};                            \
-        return freshet_declaration_key(&name##_declaration, arguments, &filled->topic, why);                 \
+        return freshet_declaration_key(&name##_declaration, freshet_given, &freshet_filled->topic,           \
+                                       freshet_why);                                                         \
     }
 
 #define FRESHET_ARRAY_OF_(name, type, kind, fields)                                                          \

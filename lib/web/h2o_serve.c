@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -120,6 +121,17 @@ static void on_stop(h2o_socket_t *sock, const char *error)
         enter_draining(server);
 }
 
+/* Regular files and some devices are never waited for: h2o would abort over them. */
+static bool can_be_watched(int fd)
+{
+    struct epoll_event event = {.events = EPOLLIN};
+    int epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    bool can = epoll_fd >= 0 && epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0;
+    if (epoll_fd >= 0)
+        close(epoll_fd);
+    return can;
+}
+
 /* On a duplicate, because h2o closes what it is given. */
 static enum freshet_status watch_stop(struct server *server, struct freshet_error *error)
 {
@@ -128,6 +140,11 @@ static enum freshet_status watch_stop(struct server *server, struct freshet_erro
     int fd = fcntl(server->options.stop_fd, F_DUPFD_CLOEXEC, 3);
     if (fd < 0)
         return fr_fail(error, FRESHET_SYSTEM, "stop_fd: %s", strerror(errno));
+    if (!can_be_watched(fd)) {
+        close(fd);
+        return fr_fail(error, FRESHET_INVALID,
+                       "stop_fd: neither a pipe, a socket, an eventfd nor a signalfd");
+    }
     server->stop = h2o_evloop_socket_create(server->context.loop, fd, H2O_SOCKET_FLAG_DONT_READ);
     server->stop->data = server;
     h2o_socket_read_start(server->stop, on_stop);

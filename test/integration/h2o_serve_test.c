@@ -2,6 +2,7 @@
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
 #include <dirent.h>
+#include <fcntl.h>
 #include <freshet/freshet.h>
 #include <freshet/h2o.h>
 #include <h2o.h>
@@ -243,6 +244,10 @@ Test(h2o_serve, says_what_is_wrong_and_leaves_nothing)
     options = (struct freshet_h2o_serve_options){.size = sizeof(options), .stop_fd = 9999};
     cr_assert_eq(freshet_h2o_serve(freshet, &config, "127.0.0.1", "0", &options, &error), FRESHET_SYSTEM);
     cr_assert_not_null(strstr(error.text, "stop_fd"));
+    options.stop_fd = open("/dev/null", O_RDONLY | O_CLOEXEC); /* nothing that is ever waited for */
+    cr_assert_eq(freshet_h2o_serve(freshet, &config, "127.0.0.1", "0", &options, &error), FRESHET_INVALID);
+    cr_assert_not_null(strstr(error.text, "stop_fd"));
+    close(options.stop_fd);
     cr_assert_eq(descriptors(), before);
     tear_down();
 }

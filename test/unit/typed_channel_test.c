@@ -9,6 +9,9 @@ FRESHET_SIGNAL(counter, "counter", ());
 FRESHET_CHANNEL(board, "board/:id", (param(id)), text(taskId), text(to), optional(text(note)));
 FRESHET_SIGNAL(file, "file/:tenant/:path+/raw", (param(tenant), rest(path)));
 FRESHET_SIGNAL(page, "page/:language?/:name", (optional(language), param(name)));
+/* Parameters may be called what the functions around them might call something of their own. */
+FRESHET_SIGNAL(names, "names/:topic/:filled/:arguments/:why/:error?",
+               (param(topic), param(filled), param(arguments), param(why), optional(error)));
 
 /* contract 1.3, 1.5 */
 Test(typed_channel, key_takes_one_argument_for_each_parameter)
@@ -31,6 +34,9 @@ Test(typed_channel, key_takes_one_argument_for_each_parameter)
     cr_assert_str_eq(page.topic.text, "page/help");
     cr_assert_eq(file_key(&file, "t", path, 2, NULL), FRESHET_OK);
     cr_assert_str_eq(file.topic.text, "file/t/a%20b/c/raw");
+    struct names_topic names;
+    cr_assert_eq(names_key(&names, "a", "b", "c", "d", NULL, NULL), FRESHET_OK);
+    cr_assert_str_eq(names.topic.text, "names/a/b/c/d");
 }
 
 /* contract 1.3: values that are no C strings, such as parts of a request. */
