@@ -226,7 +226,7 @@ export function connect(mount, { scope, fetch: ask = fetch } = {}) {
 			const { version, text, status, error } = entry;
 			const newer = version && version !== known && { version, text };
 			if (isOver(entry) ? !before.includes(entry) : newer && text === undefined) renew(view);
-			else post({ to: from, view, status, error, ...newer });
+			else post({ to: from, view, status, error, first: 1, ...newer });
 		}
 		change();
 	};
