@@ -332,7 +332,8 @@ export class Pane {
       event.preventDefault();
       const input = event.target.elements.title;
       const title = input.value.trim();
-      if (title !== '' && (await this.#act('board', `board/${boardId}/tasks`, { title }))) input.value = '';
+      if (title === '' || !(await this.#act('board', `board/${boardId}/tasks`, { title }))) return;
+      if (input.value.trim() === title) input.value = ''; // else the next one is being written
     });
   }
 }
