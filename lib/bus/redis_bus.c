@@ -112,8 +112,7 @@ static void unsubscribe(struct freshet_bus *bus, struct freshet_span topic)
 static void deliver_publish(struct fr_mail *mail)
 {
     struct fr_redis_publish *publish = FR_CONTAINER(mail, struct fr_redis_publish, mail);
-    struct fr_redis_bus *redis = publish->owner;
-    fr_redis_outbox_add(&redis->outbox, publish, publish->since_us);
+    fr_redis_bus_add(publish->owner, publish);
 }
 
 struct spill {
@@ -165,7 +164,8 @@ static enum freshet_status publish(struct freshet_bus *bus, struct freshet_span 
     made->mail.deliver = deliver_publish;
     made->owner = redis;
     made->since_us = fr_clock_monotonic_us();
-    if (fr_redis_loop_post(&redis->loop, &made->mail))
+    if (fr_redis_loop_send(&redis->loop, &made->mail, freshet_span(made->wire, made->wire_len), INT64_MAX,
+                           &made->written))
         return FRESHET_OK;
     give_back(redis, made);
     return FRESHET_CLOSED;

@@ -68,6 +68,8 @@ void fr_redis_bus_end_if_done(struct fr_redis_bus *bus);
 
 /* redis_bus_command.c */
 struct fr_redis_link_owner fr_redis_bus_command_owner(struct fr_redis_bus *bus);
+/* Adds it to the outbox, and sends the rest of one that is partly written. */
+void fr_redis_bus_add(struct fr_redis_bus *bus, struct fr_redis_publish *publish);
 /* Sends what the outbox has, as far as there is room. */
 void fr_redis_bus_send(struct fr_redis_bus *bus);
 /* Sends a probe and ROLE if both links are ready for it, and rebuilds them after two misses. */

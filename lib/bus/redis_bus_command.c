@@ -17,19 +17,43 @@ static void break_both(struct fr_redis_bus *bus, enum fr_redis_fault fault, cons
     fr_redis_link_break(&bus->commanding, &reason);
 }
 
+/* What follows `from` bytes of it. False: the link is broken. */
+static bool write_publish(struct fr_redis_bus *bus, struct evbuffer *output,
+                          const struct fr_redis_publish *publish, size_t from)
+{
+    bus->published++;
+    if (evbuffer_add(output, publish->wire + from, publish->wire_len - from) == 0)
+        return true;
+    struct fr_redis_reason reason = {.fault = FR_REDIS_FAULT_UNKNOWN, .text = "out of memory"};
+    fr_redis_link_break(&bus->commanding, &reason);
+    return false;
+}
+
+void fr_redis_bus_add(struct fr_redis_bus *bus, struct fr_redis_publish *publish)
+{
+    size_t written = publish->written;
+    fr_redis_outbox_add(&bus->outbox, publish, publish->since_us);
+    struct evbuffer *output = written == 0 ? NULL : fr_redis_link_output(&bus->commanding);
+    if (output != NULL)
+        write_publish(bus, output, publish, written);
+}
+
 void fr_redis_bus_send(struct fr_redis_bus *bus)
 {
-    struct evbuffer *output = fr_redis_link_output(&bus->commanding);
     const struct fr_redis_publish *publish;
-    while (output != NULL && evbuffer_get_length(output) < MAX_OUTPUT_BYTES &&
-           (publish = fr_redis_outbox_next(&bus->outbox)) != NULL) {
-        bus->published++;
-        if (evbuffer_add(output, publish->wire, publish->wire_len) == 0)
-            continue;
-        struct fr_redis_reason reason = {.fault = FR_REDIS_FAULT_UNKNOWN, .text = "out of memory"};
-        fr_redis_link_break(&bus->commanding, &reason);
+    if (fr_list_is_empty(&bus->outbox.waiting))
         return;
-    }
+    struct evbuffer *output = fr_redis_link_output(&bus->commanding);
+    while (output != NULL && evbuffer_get_length(output) < MAX_OUTPUT_BYTES &&
+           (publish = fr_redis_outbox_next(&bus->outbox)) != NULL)
+        if (!write_publish(bus, output, publish, 0))
+            return;
+}
+
+static void note_idle(struct fr_redis_bus *bus)
+{
+    if (bus->aside_count == 0 && fr_redis_outbox_is_empty(&bus->outbox))
+        fr_redis_link_idle(&bus->commanding);
 }
 
 /* Sends a command that is no publish. False: nothing was sent. */
@@ -76,6 +100,7 @@ static void take_publish_answer(struct fr_redis_bus *bus, const redisReply *repl
     bus->answered++;
     fr_redis_outbox_answer(&bus->outbox, accepted ? FRESHET_OK : FRESHET_REFUSED,
                            accepted ? reply->integer : -1);
+    note_idle(bus);
     fr_redis_bus_end_if_done(bus);
 }
 
@@ -109,6 +134,7 @@ static void on_command_reply(void *user, redisReply *reply)
     bus->aside_first = (bus->aside_first + 1) % FR_REDIS_MAX_ASIDES;
     bus->aside_count--;
     take_aside_answer(bus, aside->kind, reply);
+    note_idle(bus);
 }
 
 void fr_redis_bus_probe(struct fr_redis_bus *bus)
@@ -140,6 +166,7 @@ static void on_command_up(void *user)
     bus->published = bus->answered = 0;
     fr_redis_bus_probe(bus);
     fr_redis_bus_send(bus);
+    note_idle(bus);
 }
 
 static void on_command_down(void *user, const char *reason)

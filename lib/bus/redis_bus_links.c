@@ -152,12 +152,13 @@ static enum freshet_status init_links(struct fr_redis_bus *bus)
                    .max_body = bus->config.options.max_message_bytes},
         .owner = fr_redis_bus_subscribe_owner(bus),
     };
-    enum freshet_status status = fr_redis_link_init(&bus->subscribing, bus->loop.base, &options);
+    enum freshet_status status = fr_redis_link_init(&bus->subscribing, &bus->loop, &options);
     options.name = "command link";
     options.greeting.name = "freshet-command";
     options.limits.max_elements = FR_REDIS_ROLE_ELEMENTS;
     options.owner = fr_redis_bus_command_owner(bus);
-    return status != FRESHET_OK ? status : fr_redis_link_init(&bus->commanding, bus->loop.base, &options);
+    options.direct = true;
+    return status != FRESHET_OK ? status : fr_redis_link_init(&bus->commanding, &bus->loop, &options);
 }
 
 enum freshet_status fr_redis_bus_links_init(struct fr_redis_bus *bus)

@@ -37,6 +37,7 @@ struct command {
     struct fr_list link;
     struct fr_timer deadline;
     bool is_sent;                   /* in that list */
+    size_t written;                 /* of `wire`, before it came to the loop */
     struct fr_redis_result *result; /* NULL: told, but Redis's answer is still to come */
     size_t wire_len;
     char wire[];
@@ -80,10 +81,20 @@ static void arm(struct freshet_redis_data *data)
         left_us = 0;
     struct timeval after = {.tv_sec = left_us / FR_US_PER_S, .tv_usec = left_us % FR_US_PER_S};
     event_add(data->timer, &after);
+    fr_redis_loop_wakes_at(&data->loop, next_us);
+}
+
+static void note_sent(struct command *command)
+{
+    fr_list_remove(&command->link);
+    fr_list_append(&command->data->sent, &command->link);
+    command->is_sent = true;
 }
 
 static void send_waiting(struct freshet_redis_data *data)
 {
+    if (fr_list_is_empty(&data->waiting))
+        return;
     struct evbuffer *output = fr_redis_link_output(&data->link);
     while (output != NULL && evbuffer_get_length(output) < MAX_OUTPUT_BYTES &&
            !fr_list_is_empty(&data->waiting)) {
@@ -91,10 +102,26 @@ static void send_waiting(struct freshet_redis_data *data)
         /* Without memory it waits on, up to its deadline. */
         if (evbuffer_add(output, command->wire, command->wire_len) != 0)
             return;
-        fr_list_remove(&command->link);
-        fr_list_append(&data->sent, &command->link);
-        command->is_sent = true;
+        note_sent(command);
     }
+}
+
+/* A part of it has gone the direct way, so the rest has to. */
+static void send_rest(struct command *command)
+{
+    struct freshet_redis_data *data = command->data;
+    struct evbuffer *output = fr_redis_link_output(&data->link);
+    if (output == NULL ||
+        evbuffer_add(output, command->wire + command->written, command->wire_len - command->written) == 0)
+        return;
+    struct fr_redis_reason reason = {.fault = FR_REDIS_FAULT_UNKNOWN, .text = "out of memory"};
+    fr_redis_link_break(&data->link, &reason);
+}
+
+static void note_idle(struct freshet_redis_data *data)
+{
+    if (fr_list_is_empty(&data->waiting) && fr_list_is_empty(&data->sent))
+        fr_redis_link_idle(&data->link);
 }
 
 static void settle(void *user)
@@ -109,8 +136,11 @@ static void on_timer(evutil_socket_t fd, short what, void *user)
     struct freshet_redis_data *data = user;
     (void)fd;
     (void)what;
+    fr_redis_loop_wakes_at(&data->loop, INT64_MAX);
+    fr_redis_loop_shut_direct(&data->loop);
     fr_timers_run(&data->deadlines, fr_clock_monotonic_us(), TIMERS_A_TURN);
     settle(data);
+    note_idle(data);
 }
 
 /* Its turn among the sent ones stays, so that the answers still match. */
@@ -129,13 +159,19 @@ static void deliver_command(struct fr_mail *mail)
     struct freshet_redis_data *data = command->data;
     int64_t at_us = command->deadline.at_us;
     fr_list_append(&data->waiting, &command->link);
+    bool went_direct = command->written > 0;
+    if (went_direct)
+        note_sent(command);
     if (!fr_timers_set(&data->deadlines, &command->deadline, at_us))
-        finish(command, FRESHET_UNAVAILABLE, NULL);
+        expire(&command->deadline);
+    if (went_direct)
+        send_rest(command);
 }
 
 static void on_up(void *user)
 {
     settle(user);
+    note_idle(user);
 }
 
 static void on_down(void *user, const char *reason)
@@ -156,6 +192,7 @@ static void on_reply(void *user, redisReply *reply)
         return;
     }
     finish(FR_CONTAINER(data->sent.next, struct command, link), FRESHET_OK, reply);
+    note_idle(data);
 }
 
 /* A PING is a command whose answer nobody wants. */
@@ -217,6 +254,7 @@ static enum freshet_status init_link(struct freshet_redis_data *data)
         .name = "data link",
         .greeting = {.name = "freshet-data", .select = true},
         .limits = {.max_reply = data->options.max_reply_bytes},
+        .direct = true,
         .owner = {.user = data,
                   .up = on_up,
                   .down = on_down,
@@ -234,8 +272,7 @@ static enum freshet_status init_link(struct freshet_redis_data *data)
     if (status != FRESHET_OK)
         return status;
     data->timer = evtimer_new(data->loop.base, on_timer, data);
-    return data->timer == NULL ? FRESHET_NO_MEMORY
-                               : fr_redis_link_init(&data->link, data->loop.base, &options);
+    return data->timer == NULL ? FRESHET_NO_MEMORY : fr_redis_link_init(&data->link, &data->loop, &options);
 }
 
 static void discard(struct freshet_redis_data *data)
@@ -345,7 +382,9 @@ enum freshet_status freshet_redis_command(struct freshet_redis_data *data,
         return FRESHET_NO_MEMORY;
     size_t bytes = sizeof(*command) + command->wire_len;
     enum freshet_status status = fr_redis_result_new(&command->result, data->results, bytes, reply, user);
-    if (status == FRESHET_OK && fr_redis_loop_post(&data->loop, &command->mail))
+    if (status == FRESHET_OK &&
+        fr_redis_loop_send(&data->loop, &command->mail, freshet_span(command->wire, command->wire_len),
+                           command->deadline.at_us, &command->written))
         return FRESHET_OK;
     if (status == FRESHET_OK) {
         fr_redis_result_drop(command->result);

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "bus/redis_connect.h"
+#include "bus/redis_loop.h"
 #include "bus/redis_resolver.h"
 #include "bus/redis_tls.h"
 #include <event2/buffer.h>
@@ -77,11 +78,18 @@ static void tell(struct fr_redis_link *link, const struct fr_redis_reason *reaso
     snprintf(link->told, sizeof(link->told), "%s", reason->text);
 }
 
+static void shut_direct(struct fr_redis_link *link)
+{
+    if (link->options.direct)
+        fr_redis_loop_shut_direct(link->loop);
+}
+
 void fr_redis_link_break(struct fr_redis_link *link, const struct fr_redis_reason *reason)
 {
     enum fr_redis_link_state was = link->state;
     if (was == FR_REDIS_LINK_IDLE || was == FR_REDIS_LINK_WAITING)
         return;
+    shut_direct(link);
     struct fr_redis_reason why = *reason; /* which may be part of what goes now */
     close_connection(link);
     if (was != FR_REDIS_LINK_RESOLVING)
@@ -161,6 +169,7 @@ static void on_read(struct bufferevent *bufferevent, void *user)
     struct evbuffer *input = bufferevent_get_input(bufferevent);
     struct evbuffer_iovec piece;
     link->heard_us = fr_clock_monotonic_us();
+    shut_direct(link); /* what is answered has to be known */
     while (link->bufferevent == bufferevent && evbuffer_peek(input, 1, NULL, &piece, 1) > 0) {
         size_t len = piece.iov_len < FEED_BYTES ? piece.iov_len : FEED_BYTES;
         if (!fr_redis_guard_feed(&link->guard, freshet_span(piece.iov_base, len), feed_reader, link)) {
@@ -243,7 +252,8 @@ static bool start_resolver(struct fr_redis_link *link)
         return true;
     if (fr_redis_resolver_new(&link->resolver, url->host, url->port) != FRESHET_OK)
         return false;
-    link->resolved = event_new(link->base, fr_redis_resolver_fd(link->resolver), EV_READ, on_resolved, link);
+    link->resolved =
+        event_new(link->loop->base, fr_redis_resolver_fd(link->resolver), EV_READ, on_resolved, link);
     return link->resolved != NULL && event_add(link->resolved, NULL) == 0;
 }
 
@@ -272,7 +282,7 @@ static void begin_connecting(struct fr_redis_link *link)
 {
     close_connection(link);
     link->reader = redisReaderCreate();
-    link->bufferevent = fr_redis_connect_open(link->base, link->options.config);
+    link->bufferevent = fr_redis_connect_open(link->loop->base, link->options.config);
     if (link->reader == NULL || link->bufferevent == NULL) {
         fail(link, FR_REDIS_FAULT_NETWORK, "out of memory");
         return;
@@ -369,11 +379,11 @@ static void on_timer(evutil_socket_t fd, short what, void *user)
     }
 }
 
-enum freshet_status fr_redis_link_init(struct fr_redis_link *link, struct event_base *base,
+enum freshet_status fr_redis_link_init(struct fr_redis_link *link, struct fr_redis_loop *loop,
                                        const struct fr_redis_link_options *options)
 {
-    *link = (struct fr_redis_link){.options = *options, .base = base};
-    link->timer = evtimer_new(base, on_timer, link);
+    *link = (struct fr_redis_link){.options = *options, .loop = loop};
+    link->timer = evtimer_new(loop->base, on_timer, link);
     return link->timer == NULL ? FRESHET_NO_MEMORY : FRESHET_OK;
 }
 
@@ -399,5 +409,14 @@ bool fr_redis_link_is_up(const struct fr_redis_link *link)
 
 struct evbuffer *fr_redis_link_output(struct fr_redis_link *link)
 {
-    return fr_redis_link_is_up(link) ? bufferevent_get_output(link->bufferevent) : NULL;
+    if (!fr_redis_link_is_up(link))
+        return NULL;
+    shut_direct(link);
+    return bufferevent_get_output(link->bufferevent);
+}
+
+void fr_redis_link_idle(struct fr_redis_link *link)
+{
+    if (link->options.direct && fr_redis_link_is_up(link) && link->options.config->tls == NULL)
+        fr_redis_loop_open_direct(link->loop, bufferevent_getfd(link->bufferevent));
 }

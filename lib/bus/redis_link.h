@@ -14,7 +14,7 @@ struct addrinfo;
 struct bufferevent;
 struct evbuffer;
 struct event;
-struct event_base;
+struct fr_redis_loop;
 struct fr_redis_resolver;
 
 enum fr_redis_link_state {
@@ -47,11 +47,12 @@ struct fr_redis_link_options {
     struct fr_redis_greeting_options greeting;
     struct fr_redis_guard_limits limits;
     struct fr_redis_link_owner owner;
+    bool direct; /* the loop's direct way leads here */
 };
 
 struct fr_redis_link {
     struct fr_redis_link_options options;
-    struct event_base *base;
+    struct fr_redis_loop *loop;
     enum fr_redis_link_state state;
     struct event *timer; /* the state's: next attempt, end of the attempt, next look at a silent link */
     struct fr_redis_resolver *resolver; /* may outlast its attempt, so that slow names resolve at all */
@@ -71,7 +72,7 @@ struct fr_redis_link {
 };
 
 /* FRESHET_NO_MEMORY: nothing is kept. */
-enum freshet_status fr_redis_link_init(struct fr_redis_link *link, struct event_base *base,
+enum freshet_status fr_redis_link_init(struct fr_redis_link *link, struct fr_redis_loop *loop,
                                        const struct fr_redis_link_options *options);
 void fr_redis_link_start(struct fr_redis_link *link);
 /* Gives the connection up and tries anew. Any state. */
@@ -82,7 +83,9 @@ void fr_redis_link_reject(struct fr_redis_link *link, const redisReply *reply);
 void fr_redis_link_deinit(struct fr_redis_link *link);
 
 bool fr_redis_link_is_up(const struct fr_redis_link *link);
-/* Where commands go; NULL: the link is not up. */
+/* Where commands go, behind what went the direct way; NULL: the link is not up. */
 struct evbuffer *fr_redis_link_output(struct fr_redis_link *link);
+/* Nothing is unanswered: the next command may go the direct way. Not over TLS. */
+void fr_redis_link_idle(struct fr_redis_link *link);
 
 #endif

@@ -3,6 +3,7 @@
 #include <event2/event.h>
 #include <signal.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #define MAIL_SLICE 4096 /* delivered in one turn, so that the sockets get theirs */
@@ -14,6 +15,7 @@ static bool deliver(struct fr_redis_loop *loop)
         loop->taken = loop->first;
         loop->first = NULL;
         loop->last = &loop->first;
+        loop->went_direct = false;
         pthread_mutex_unlock(&loop->lock);
     }
     for (int i = 0; i < MAIL_SLICE && loop->taken != NULL; i++) {
@@ -35,8 +37,11 @@ static void on_wake(evutil_socket_t fd, short what, void *user)
     eventfd_t count;
     (void)what;
     eventfd_read(fd, &count);
+    pthread_mutex_lock(&loop->lock);
+    loop->woken = false;
+    pthread_mutex_unlock(&loop->lock);
     if (deliver(loop))
-        eventfd_write(fd, 1);
+        fr_redis_loop_wake(loop);
     loop->settle(loop->user);
 }
 
@@ -46,7 +51,12 @@ enum freshet_status fr_redis_loop_init(struct fr_redis_loop *loop, void (*settle
     int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (fd < 0)
         return FRESHET_SYSTEM;
-    *loop = (struct fr_redis_loop){.settle = settle, .user = user, .wake_fd = fd, .last = &loop->first};
+    *loop = (struct fr_redis_loop){.settle = settle,
+                                   .user = user,
+                                   .wake_fd = fd,
+                                   .last = &loop->first,
+                                   .direct_fd = -1,
+                                   .wakes_us = INT64_MAX};
     struct event_config *config = event_config_new();
     /* One thread only: others reach it through the eventfd. */
     if (config != NULL && event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK) == 0)
@@ -84,37 +94,117 @@ enum freshet_status fr_redis_loop_start(struct fr_redis_loop *loop, const char *
 }
 
 /* Under the lock. */
-static bool append(struct fr_redis_loop *loop, struct fr_mail *mail)
+static void append(struct fr_redis_loop *loop, struct fr_mail *mail)
 {
-    bool was_empty = loop->first == NULL;
     mail->next = NULL;
     *loop->last = mail;
     loop->last = &mail->next;
-    return was_empty;
+}
+
+/* Under the lock. True: the caller has to wake it, without the lock. */
+static bool needs_wake(struct fr_redis_loop *loop)
+{
+    bool needed = !loop->woken;
+    loop->woken = true;
+    return needed;
+}
+
+static void wake(struct fr_redis_loop *loop)
+{
+    eventfd_write(loop->wake_fd, 1);
 }
 
 bool fr_redis_loop_post(struct fr_redis_loop *loop, struct fr_mail *mail)
 {
     pthread_mutex_lock(&loop->lock);
-    bool open = !loop->closed, was_empty = open && append(loop, mail);
+    bool open = !loop->closed;
+    if (open)
+        append(loop, mail);
+    bool wakes = open && needs_wake(loop);
     pthread_mutex_unlock(&loop->lock);
-    if (was_empty)
-        eventfd_write(loop->wake_fd, 1);
+    if (wakes)
+        wake(loop);
     return open;
+}
+
+/* Under the lock: how much of it the kernel took. An error is for the loop to find. */
+static size_t write_direct(struct fr_redis_loop *loop, struct freshet_span command)
+{
+    int fd = loop->direct_fd;
+    if (fd < 0)
+        return 0;
+    loop->direct_fd = -1;
+    ssize_t len = send(fd, command.data, command.len, MSG_DONTWAIT | MSG_NOSIGNAL);
+    loop->went_direct = len > 0;
+    return len > 0 ? (size_t)len : 0;
+}
+
+bool fr_redis_loop_send(struct fr_redis_loop *loop, struct fr_mail *mail, struct freshet_span command,
+                        int64_t by_us, size_t *written)
+{
+    bool wakes = false;
+    pthread_mutex_lock(&loop->lock);
+    bool open = !loop->closed;
+    if (open) {
+        *written = write_direct(loop, command);
+        append(loop, mail);
+        bool waits_for_answer = *written == command.len && by_us >= loop->wakes_us;
+        wakes = !waits_for_answer && needs_wake(loop);
+    }
+    pthread_mutex_unlock(&loop->lock);
+    if (wakes)
+        wake(loop);
+    return open;
+}
+
+void fr_redis_loop_wakes_at(struct fr_redis_loop *loop, int64_t wakes_us)
+{
+    pthread_mutex_lock(&loop->lock);
+    loop->wakes_us = wakes_us;
+    pthread_mutex_unlock(&loop->lock);
+}
+
+void fr_redis_loop_open_direct(struct fr_redis_loop *loop, int fd)
+{
+    pthread_mutex_lock(&loop->lock);
+    if (!loop->closed && loop->first == NULL && loop->taken == NULL)
+        loop->direct_fd = fd;
+    pthread_mutex_unlock(&loop->lock);
+}
+
+/* True: a mail that went there is not taken yet. */
+static bool shut(struct fr_redis_loop *loop)
+{
+    pthread_mutex_lock(&loop->lock);
+    loop->direct_fd = -1;
+    bool owes = loop->went_direct;
+    pthread_mutex_unlock(&loop->lock);
+    return owes;
+}
+
+void fr_redis_loop_shut_direct(struct fr_redis_loop *loop)
+{
+    while (shut(loop))
+        deliver(loop);
 }
 
 void fr_redis_loop_close(struct fr_redis_loop *loop, struct fr_mail *last)
 {
     pthread_mutex_lock(&loop->lock);
     loop->closed = true;
+    loop->direct_fd = -1;
     append(loop, last);
     pthread_mutex_unlock(&loop->lock);
-    eventfd_write(loop->wake_fd, 1);
+    wake(loop);
 }
 
 void fr_redis_loop_wake(struct fr_redis_loop *loop)
 {
-    eventfd_write(loop->wake_fd, 1);
+    pthread_mutex_lock(&loop->lock);
+    bool wakes = needs_wake(loop);
+    pthread_mutex_unlock(&loop->lock);
+    if (wakes)
+        wake(loop);
 }
 
 void fr_redis_loop_break(struct fr_redis_loop *loop)

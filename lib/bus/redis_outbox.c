@@ -119,6 +119,11 @@ void fr_redis_outbox_add(struct fr_redis_outbox *outbox, struct fr_redis_publish
 {
     struct fr_map_node *node = NULL;
     publish->since_us = now_us;
+    if (publish->written > 0) {
+        assert(fr_list_is_empty(&outbox->waiting) && "it would overtake what waits");
+        fr_list_append(&outbox->sent, &publish->link);
+        return;
+    }
     if (outbox->mergeable.count > 0)
         node = fr_map_get(&outbox->mergeable, publish->channel);
     struct fr_redis_publish *first = node == NULL ? NULL : FR_CONTAINER(node, struct fr_redis_publish, node);

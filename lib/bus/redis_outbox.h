@@ -26,6 +26,7 @@ struct fr_redis_publish {
     bool signal;
     bool mergeable;              /* in the outbox's map: waits, and is the newest of its channel */
     struct freshet_span channel; /* in `wire`, behind the command */
+    size_t written;              /* before it was added: it is sent, but for the rest */
     size_t wire_len;
     char wire[];
 };
@@ -62,7 +63,7 @@ struct fr_redis_publish *fr_redis_publish_new(struct freshet_span prefix, struct
 bool fr_redis_outbox_admit(struct fr_redis_outbox *outbox, const struct fr_redis_publish *publish);
 /* Counts an admitted one out again, which will not be added. Any thread. */
 void fr_redis_outbox_dismiss(struct fr_redis_outbox *outbox, const struct fr_redis_publish *publish);
-/* Takes it over. */
+/* Takes it over; one of which something is written counts as sent: nothing may wait then. */
 void fr_redis_outbox_add(struct fr_redis_outbox *outbox, struct fr_redis_publish *publish, int64_t now_us);
 /* The next to send, which then counts as sent; NULL: none. */
 const struct fr_redis_publish *fr_redis_outbox_next(struct fr_redis_outbox *outbox);

@@ -128,6 +128,29 @@ Test(redis_data, converts_replies_of_every_type, .timeout = 120)
     redis_server_stop(&server);
 }
 
+/* More than the kernel takes at once: the first part goes out from here, the rest from the link's thread. */
+Test(redis_data, sends_a_large_command_whole_and_the_next_behind_it, .timeout = 120)
+{
+    enum { BYTES = 16 << 20 };
+    struct redis_server server;
+    redis_server_start(&server, NULL);
+    struct freshet_redis_data *data = make(server.url, 0, 0);
+    char *value = malloc(BYTES);
+    memset(value, 'v', BYTES);
+    struct freshet_span set[] = {freshet_span_text("SET"), freshet_span_text("key"),
+                                 freshet_span(value, BYTES)};
+    ask(data, "PING");
+    cr_assert_eq(freshet_redis_command(data, set, 3, 20000, on_reply, (void *)1), FRESHET_OK);
+    cr_assert_eq(send_text(data, "STRLEN key", 20000, 2), FRESHET_OK);
+    wait_answers(3);
+    cr_assert(answers.in_order);
+    cr_assert_eq(answers.integer, BYTES);
+    cr_assert_eq(answers.by_status[FRESHET_OK], 3);
+    free(value);
+    freshet_redis_data_destroy(data);
+    redis_server_stop(&server);
+}
+
 Test(redis_data, answers_commands_of_one_thread_in_order, .timeout = 120)
 {
     enum { COUNT = 20000 };
