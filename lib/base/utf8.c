@@ -1,5 +1,8 @@
 #include "utf8.h"
 
+#include <stdint.h>
+#include <string.h>
+
 /* How many bytes follow `first`, and the range of the second one (Unicode 15, table 3-7). */
 static size_t follow(unsigned char first, unsigned char *low, unsigned char *high)
 {
@@ -25,10 +28,22 @@ size_t fr_utf8_next(struct freshet_span text, bool *valid)
     return at;
 }
 
+/* Most text is ASCII: eight bytes at once. Where the next other character begins, or a few bytes before. */
+static size_t skip_ascii(struct freshet_span text, size_t at)
+{
+    uint64_t bytes;
+    for (; text.len - at >= sizeof(bytes); at += sizeof(bytes)) {
+        memcpy(&bytes, text.data + at, sizeof(bytes));
+        if ((bytes & UINT64_C(0x8080808080808080)) != 0)
+            break;
+    }
+    return at;
+}
+
 bool fr_utf8_valid(struct freshet_span text)
 {
     bool valid = true;
-    for (size_t at = 0; valid && at < text.len;)
+    for (size_t at = skip_ascii(text, 0); valid && at < text.len; at = skip_ascii(text, at))
         at += fr_utf8_next(freshet_span(text.data + at, text.len - at), &valid);
     return valid;
 }

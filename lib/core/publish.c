@@ -91,11 +91,11 @@ static void mark_only(struct freshet *freshet, struct freshet_span topic)
 }
 
 static enum freshet_status hand_on(struct freshet *freshet, struct freshet_span topic,
-                                   struct freshet_span payload, struct freshet_span body,
+                                   struct freshet_span payload, struct freshet_span body, int64_t now_us,
                                    struct result *result)
 {
     /* The feeds here are marked first, and whatever the bus says: they need no bus. */
-    fr_topics_mark(&freshet->topics, topic, body, fr_clock_wall_us());
+    fr_topics_mark(&freshet->topics, topic, body, now_us);
     if (body.len > freshet->options.max_message_bytes)
         return FRESHET_TOO_LARGE;
     if (atomic_load(&freshet->closing))
@@ -123,7 +123,7 @@ static enum freshet_status encode_and_hand_on(struct freshet *freshet, struct fr
         status = freshet_message_encode(&message, room, capacity, &len);
     }
     if (status == FRESHET_OK)
-        status = hand_on(freshet, topic, payload, freshet_span(room, len), result);
+        status = hand_on(freshet, topic, payload, freshet_span(room, len), (int64_t)message.time_us, result);
     if (room != small)
         free(room);
     return status;
