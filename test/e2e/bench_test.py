@@ -346,23 +346,43 @@ def an_interrupted_run_still_reports(case):
     until(lambda: bridge.metric("freshet_streams") == 0, what="no process is left")
 
 
+def run_scenario(case, name, *more):
+    """Returns the exit status and the output; what it leaves is in `results` of the test's folder."""
+    done = subprocess.run([os.path.join(TOP, "bench", "run"), "--quick", "--no-install", "--no-build", name, "--",
+                           *map(str, more)],
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                          env={**os.environ, "FRESHET_BENCH_BUILD": BUILD, "TMPDIR": case.folder,
+                               "FRESHET_BENCH_RESULTS": os.path.join(case.folder, "results")},
+                          timeout=deadline(10), check=False)
+    assert os.listdir(case.folder) == ["results"], os.listdir(case.folder)
+    return done.returncode, done.stdout
+
+
+def results(case, name):
+    folder = os.path.join(case.folder, "results")
+    with open(os.path.join(folder, name + ".json"), encoding="utf-8") as file:
+        return sorted(os.listdir(folder)), json.load(file)
+
+
 @test
 def a_scenario_runs_and_leaves_nothing_behind(case):
-    results = os.path.join(case.folder, "results")
-    done = subprocess.run([os.path.join(TOP, "bench", "run"), "--quick", "--no-install", "--no-build", "many-topics",
-                           "--", "--rate", "100", "--duration", "2s"],
-                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                          env={**os.environ, "FRESHET_BENCH_BUILD": BUILD, "FRESHET_BENCH_RESULTS": results,
-                               "TMPDIR": case.folder},
-                          timeout=deadline(10), check=False)
-    assert done.returncode == 0, done.stdout
-    assert sorted(os.listdir(results)) == ["freshet-many-topics." + ending for ending in ("json", "svg", "txt")]
-    with open(os.path.join(results, "freshet-many-topics.json"), encoding="utf-8") as file:
-        result = json.load(file)
+    status, output = run_scenario(case, "many-topics", "--rate", 100, "--duration", "2s")
+    assert status == 0, output
+    files, result = results(case, "freshet-many-topics")
+    assert files == ["freshet-many-topics." + ending for ending in ("json", "svg", "txt")]
     assert result["metrics"]["streams"] == 1500 and result["metrics"]["behind"] == 0 and result["holds"]
     for server in result["servers"]:
         assert has_ended(server["pid"]), "a server is left"
-    assert os.listdir(case.folder) == ["results"], os.listdir(case.folder)
+
+
+@test
+def the_stated_times_are_asked_of_real_instances(case):
+    # That they hold is asserted on a release build; here each may take as much longer as in any test.
+    status, output = run_scenario(case, "stated-times", "--slack", deadline(1))
+    assert status == 0, output
+    files, result = results(case, "freshet-stated-times")
+    assert files == ["freshet-stated-times." + ending for ending in ("json", "txt")]
+    assert result["holds"] and len(result["limits"]) == len(result["metrics"]) >= 15, output
 
 
 if __name__ == "__main__":
