@@ -210,7 +210,8 @@ static int64_t due_us(struct fr_feed *feed)
     else if (feed->marks == 0 && feed->bus_error)
         at = feed->poll_us;
     if (feed->marks != 0 && feed->failures > 0) {
-        int64_t next = feed->publishes > 0 ? feed->failed_us + FR_FEED_RETRY_FIRST_US : feed->retry_us;
+        bool has_news = feed->publishes > 0 || fr_feed_is_marked(feed, FRESHET_CAUSE_GAP);
+        int64_t next = has_news ? feed->failed_us + FR_FEED_RETRY_FIRST_US : feed->retry_us;
         at = next > at ? next : at;
     }
     int64_t paced = feed->began_us + (int64_t)fr_feed_options(feed)->min_interval_ms * FR_US_PER_MS;
@@ -339,8 +340,12 @@ void fr_feed_event(struct fr_feed *feed, const struct fr_event *event)
         feed->body = event->body == NULL ? NULL : fr_bytes_acquire(event->body);
         fr_feed_mark(feed, FRESHET_CAUSE_PUBLISH);
     }
-    if (event->gap)
+    if (event->gap) {
         fr_feed_mark(feed, FRESHET_CAUSE_GAP);
+        /* What came back may be the store too: no long waits from before. */
+        if (feed->failures > 1)
+            feed->failures = 1;
+    }
     if (feed->marks != 0 || !fr_feed_is_confirmed(feed))
         feed->current = false;
     decide(feed);

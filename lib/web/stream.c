@@ -29,13 +29,18 @@ static uint32_t after(uint32_t from_ms, uint64_t wait_ms)
     return from_ms + (uint32_t)(wait_ms < INT32_MAX ? wait_ms : INT32_MAX);
 }
 
-static uint32_t write_deadline(const struct fr_stream *stream)
+uint64_t fr_stream_write_timeout_ms(const struct fr_stream *stream)
 {
     uint64_t timeout_ms = stream->kind->write_timeout_ms;
-    if (timeout_ms == FRESHET_NEVER)
-        return after(group_of(stream)->now_ms, INT32_MAX);
     size_t size = stream->frame == NULL ? 0 : payload(stream, stream->frame).len;
-    return after(stream->since_ms, timeout_ms * (1 + size / WRITE_TIMEOUT_STEP_BYTES));
+    return timeout_ms == FRESHET_NEVER ? FRESHET_NEVER : timeout_ms * (1 + size / WRITE_TIMEOUT_STEP_BYTES);
+}
+
+static uint32_t write_deadline(const struct fr_stream *stream)
+{
+    uint64_t timeout_ms = fr_stream_write_timeout_ms(stream);
+    return timeout_ms == FRESHET_NEVER ? after(group_of(stream)->now_ms, INT32_MAX)
+                                       : after(stream->since_ms, timeout_ms);
 }
 
 static bool ages(const struct fr_stream *stream)

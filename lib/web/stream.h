@@ -90,6 +90,9 @@ void fr_stream_deinit(struct fr_stream *stream);
 struct fr_end fr_stream_describe_end(const struct fr_stream *stream, const struct fr_view *view,
                                      enum freshet_close_reason reason);
 
+/* How long the frame on its way may take. FRESHET_NEVER: without a limit. */
+uint64_t fr_stream_write_timeout_ms(const struct fr_stream *stream);
+
 /* Any of the following may close the stream: it must not be touched afterwards. */
 
 /* The head and `bytes` of the body have left. */

@@ -267,6 +267,33 @@ Test(feed, publish_to_a_failing_feed_waits_250_ms_from_the_failure)
     end_with_client();
 }
 
+/* contract 7.4: the store may be in the Redis that was away */
+Test(feed, failing_feed_loads_at_once_when_the_bus_is_back_and_its_delays_begin_anew)
+{
+    begin_with_snapshot((struct freshet_options){.poll_while_down_ms = FRESHET_NEVER}, &shared);
+    rig_bus_state(FRESHET_BUS_DOWN);
+    rig_publish("board/b1");
+    rig_pass_ms(250);
+    for (int i = 0; i < 6; i++) { /* the next is due in eight to sixteen seconds */
+        rig_fail("store-down");
+        if (i < 5)
+            rig_pass_ms(16000);
+    }
+    unsigned loads = rig.load_count;
+    rig_pass_ms(250);
+    cr_assert_eq(rig.load_count, loads);
+    rig_bus_state(FRESHET_BUS_UP);
+    rig_acknowledge();
+    rig_run();
+    cr_assert_eq(rig.load_count, loads + 1);
+    rig_fail("store-down");
+    rig_pass_ms(625); /* twice the first delay, with jitter */
+    cr_assert_eq(rig.load_count, loads + 2);
+    rig_answer("two");
+    cr_assert(client_has(&client, "two"));
+    end_with_client();
+}
+
 /* contract 4.5 */
 Test(feed, failed_first_load_says_so_and_is_retried)
 {
