@@ -131,24 +131,15 @@ static void end(struct freshet *freshet)
     insist(atomic_load(&window.refused) == 0, "a publish was refused", "");
 }
 
-/* The last of it awake, as a program is that has something to publish: it does not come from a processor's
- * sleep. */
-static void wait_for(int64_t due_ns)
-{
-    int64_t doze_ns = due_ns - 300 * 1000;
-    struct timespec doze = {.tv_sec = doze_ns / NS_PER_S, .tv_nsec = doze_ns % NS_PER_S};
-    clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &doze, NULL);
-    while (clock_ns(CLOCK_MONOTONIC) < due_ns)
-        ;
-}
-
 static int tick(struct freshet *freshet, double rate, double seconds)
 {
     struct tick_topic topic;
     tick_key(&topic, NULL);
     int64_t begin_ns = clock_ns(CLOCK_MONOTONIC);
     for (int64_t i = 0; (double)i < rate * seconds; i++) {
-        wait_for(begin_ns + (int64_t)((double)i / rate * NS_PER_S));
+        int64_t due_ns = begin_ns + (int64_t)((double)i / rate * NS_PER_S);
+        struct timespec due = {.tv_sec = due_ns / NS_PER_S, .tv_nsec = due_ns % NS_PER_S};
+        clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &due, NULL);
         publish_window(freshet, &topic, 1, freshet_span(NULL, 0));
     }
     end(freshet);
