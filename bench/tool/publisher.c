@@ -108,8 +108,8 @@ static void send_due(struct publisher *publisher, const struct way *way)
     }
 }
 
-/* A processor that idles takes up to a third of a millisecond to come back: the last of a long wait is spent awake, so
- * that it is not in the latencies. At most a thirtieth of the time. */
+/* A processor that idles takes up to a third of a millisecond to come back: the last of a long wait is spent
+ * awake, so that it is not in the latencies. At most a thirtieth of the time. */
 static int64_t awake_ns(const struct plan *plan)
 {
     return plan->rate <= 100 ? 300 * 1000 : 0;
