@@ -52,8 +52,10 @@ void fr_redis_bus_end_if_done(struct fr_redis_bus *bus)
 void fr_redis_bus_settle(void *user)
 {
     struct fr_redis_bus *bus = user;
-    if (atomic_exchange(&bus->overflowed, false))
+    if (atomic_exchange(&bus->overflowed, false)) {
+        fr_redis_loop_shut_direct(&bus->loop); /* what went there was before the mark */
         fr_redis_outbox_collapse(&bus->outbox);
+    }
     fr_redis_bus_send(bus);
     fr_redis_bus_pump(bus);
     fr_redis_bus_end_if_done(bus);

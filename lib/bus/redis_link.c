@@ -86,11 +86,11 @@ static void shut_direct(struct fr_redis_link *link)
 
 void fr_redis_link_break(struct fr_redis_link *link, const struct fr_redis_reason *reason)
 {
+    struct fr_redis_reason why = *reason; /* which may be part of what goes now */
+    shut_direct(link);                    /* and this may break it itself */
     enum fr_redis_link_state was = link->state;
     if (was == FR_REDIS_LINK_IDLE || was == FR_REDIS_LINK_WAITING)
         return;
-    shut_direct(link);
-    struct fr_redis_reason why = *reason; /* which may be part of what goes now */
     close_connection(link);
     if (was != FR_REDIS_LINK_RESOLVING)
         forget_addresses(link);
@@ -409,14 +409,13 @@ bool fr_redis_link_is_up(const struct fr_redis_link *link)
 
 struct evbuffer *fr_redis_link_output(struct fr_redis_link *link)
 {
-    if (!fr_redis_link_is_up(link))
-        return NULL;
-    shut_direct(link);
-    return bufferevent_get_output(link->bufferevent);
+    shut_direct(link); /* which may break it */
+    return fr_redis_link_is_up(link) ? bufferevent_get_output(link->bufferevent) : NULL;
 }
 
 void fr_redis_link_idle(struct fr_redis_link *link)
 {
-    if (link->options.direct && fr_redis_link_is_up(link) && link->options.config->tls == NULL)
+    if (link->options.direct && fr_redis_link_is_up(link) && link->options.config->tls == NULL &&
+        evbuffer_get_length(bufferevent_get_output(link->bufferevent)) == 0)
         fr_redis_loop_open_direct(link->loop, bufferevent_getfd(link->bufferevent));
 }

@@ -101,6 +101,15 @@ static void append(struct fr_redis_loop *loop, struct fr_mail *mail)
     loop->last = &mail->next;
 }
 
+/* Under the lock. No command is on its way when one goes direct, so this overtakes none. */
+static void prepend(struct fr_redis_loop *loop, struct fr_mail *mail)
+{
+    mail->next = loop->first;
+    loop->first = mail;
+    if (mail->next == NULL)
+        loop->last = &mail->next;
+}
+
 /* Under the lock. True: the caller has to wake it, without the lock. */
 static bool needs_wake(struct fr_redis_loop *loop)
 {
@@ -147,7 +156,10 @@ bool fr_redis_loop_send(struct fr_redis_loop *loop, struct fr_mail *mail, struct
     bool open = !loop->closed;
     if (open) {
         *written = write_direct(loop, command);
-        append(loop, mail);
+        if (*written > 0)
+            prepend(loop, mail);
+        else
+            append(loop, mail);
         bool waits_for_answer = *written == command.len && by_us >= loop->wakes_us;
         wakes = !waits_for_answer && needs_wake(loop);
     }

@@ -68,6 +68,7 @@ static void set_load_timer(struct fr_feed *feed)
 static void fail_to_start(struct fr_feed *feed)
 {
     feed->state = FR_FEED_IDLE;
+    feed->marks &= ~(1u << FRESHET_CAUSE_GAP); /* the retry stands for it, with its delay */
     fr_feed_fail(feed, "no-memory", "the data could not be loaded");
     decide(feed);
 }

@@ -11,10 +11,11 @@ struct fr_h2o_stream {
     h2o_socket_t *sock; /* while it is being upgraded: h2o's, only its descriptor may be used; NULL: gone */
     int64_t opened_us;
     struct fr_h2o_peer peer;
-    uint32_t in_flight; /* bytes given to h2o's TLS that it has not written */
-    uint16_t first_len; /* of the body, sent with the head */
-    bool upgrading;     /* fr_h2o_stream_upgraded() will come */
-    bool finished;      /* nothing more to send: close without haste */
+    uint32_t in_flight;  /* bytes given to h2o's TLS that it has not written */
+    uint32_t allowed_ms; /* what TCP_USER_TIMEOUT was raised to; 0: as it was accepted */
+    uint16_t first_len;  /* of the body, sent with the head */
+    bool upgrading;      /* fr_h2o_stream_upgraded() will come */
+    bool finished;       /* nothing more to send: close without haste */
 };
 
 static inline const struct fr_h2o_site *fr_h2o_stream_site(const struct fr_stream *stream)

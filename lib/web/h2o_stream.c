@@ -62,13 +62,21 @@ static void on_writable(h2o_socket_t *sock, const char *error)
     fr_h2o_worker_rearm(worker);
 }
 
+static void allow(struct fr_h2o_stream *self, uint32_t time_ms)
+{
+    if (self->allowed_ms == time_ms)
+        return;
+    self->allowed_ms = time_ms;
+    unsigned limit_ms = time_ms == 0 ? FR_H2O_UNACKNOWLEDGED_MS : time_ms;
+    set_option(h2o_socket_get_fd(self->sock), IPPROTO_TCP, TCP_USER_TIMEOUT, &limit_ms, sizeof(limit_ms));
+}
+
 /* With a frame on its way the stream's own deadline counts. The kernel's, which ends a connection whose peer
  * takes nothing, must come later: it is for peers that vanished. */
-static void give_time(const struct fr_h2o_stream *self)
+static void allow_frame(struct fr_h2o_stream *self)
 {
-    uint64_t timeout_ms = fr_stream_write_timeout_ms(&self->stream) + FR_H2O_UNACKNOWLEDGED_MS;
-    unsigned limit_ms = timeout_ms < INT_MAX ? (unsigned)timeout_ms : 0; /* 0: the system's */
-    set_option(h2o_socket_get_fd(self->sock), IPPROTO_TCP, TCP_USER_TIMEOUT, &limit_ms, sizeof(limit_ms));
+    uint64_t time_ms = fr_stream_write_timeout_ms(&self->stream) + FR_H2O_UNACKNOWLEDGED_MS;
+    allow(self, time_ms < INT_MAX ? (uint32_t)time_ms : INT_MAX);
 }
 
 static ssize_t send_plain(struct fr_h2o_stream *self, struct freshet_span bytes)
@@ -81,8 +89,10 @@ static ssize_t send_plain(struct fr_h2o_stream *self, struct freshet_span bytes)
         return -1;
     if (taken < 0)
         taken = 0;
-    if ((size_t)taken < bytes.len) {
-        give_time(self);
+    if ((size_t)taken == bytes.len) {
+        allow(self, 0);
+    } else {
+        allow_frame(self);
         h2o_socket_notify_write(self->sock, on_writable);
     }
     return taken;
@@ -106,8 +116,11 @@ static void on_tls_written(h2o_socket_t *sock, const char *error)
 static ssize_t send_tls(struct fr_h2o_stream *self, struct freshet_span bytes)
 {
     self->in_flight = (uint32_t)(bytes.len < TLS_WRITE_BYTES ? bytes.len : TLS_WRITE_BYTES);
-    if (bytes.len > TLS_WRITE_BYTES)
-        give_time(self); /* h2o does not tell whether the kernel took all */
+    /* h2o does not tell whether the kernel took all. */
+    if (fr_stream_write_timeout_ms(&self->stream) > FR_H2O_UNACKNOWLEDGED_MS)
+        allow_frame(self);
+    else
+        allow(self, 0);
     h2o_iovec_t buffer = h2o_iovec_init(bytes.data, self->in_flight);
     h2o_socket_write(self->sock, &buffer, 1, on_tls_written);
     return 0;

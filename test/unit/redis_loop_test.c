@@ -103,6 +103,48 @@ Test(redis_loop, what_went_direct_wakes_nobody_and_is_delivered_before_its_answe
     cr_assert_str_eq(delivered, "1:5 ");
 }
 
+static unsigned others;
+
+static void count_other(struct fr_mail *mail)
+{
+    (void)mail;
+    others++;
+}
+
+/* More mail than the loop delivers in one turn, which does not shut the way: it carries no commands. */
+static void post_others(void)
+{
+    static struct fr_mail mail[5000];
+    for (size_t i = 0; i < sizeof(mail) / sizeof(mail[0]); i++) {
+        mail[i].deliver = count_other;
+        cr_assert(fr_redis_loop_post(&loop, &mail[i]));
+    }
+}
+
+Test(redis_loop, what_went_direct_is_delivered_when_the_way_is_shut_whatever_was_posted_before)
+{
+    struct letter letter;
+    fr_redis_loop_open_direct(&loop, near_end);
+    post_others();
+    cr_assert_eq(send_text(&letter, 1, "GET a", INT64_MAX), 5);
+    fr_redis_loop_shut_direct(&loop);
+    cr_assert_str_eq(delivered, "1:5 ");
+}
+
+Test(redis_loop, the_same_while_a_turn_of_other_mail_is_not_over)
+{
+    struct letter letter;
+    fr_redis_loop_open_direct(&loop, near_end);
+    post_others();
+    event_base_loop(loop.base, EVLOOP_NONBLOCK | EVLOOP_ONCE);
+    cr_assert(others > 0 && others < 5000, "%u", others);
+    send_text(&letter, 1, "GET a", INT64_MAX);
+    fr_redis_loop_shut_direct(&loop);
+    cr_assert_str_eq(delivered, "1:5 ");
+    run_once();
+    cr_assert_eq(others, 5000);
+}
+
 Test(redis_loop, a_deadline_before_the_next_waking_wakes_it)
 {
     struct letter letter;
