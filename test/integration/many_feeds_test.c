@@ -97,6 +97,11 @@ static void connect_all(const char *path)
         struct connection *connection = &connections[i];
         address.sin_port = htons((uint16_t)rig.workers[i % rig.worker_count].port);
         *connection = (struct connection){.fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), .newest = -1};
+        /* Each worker's clients have an address of their own: the kernel gives out a port twice when it is
+         * for connections to different places. */
+        struct sockaddr_in from = {.sin_family = AF_INET,
+                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK + i % rig.worker_count)};
+        cr_assert_eq(bind(connection->fd, (struct sockaddr *)&from, sizeof(from)), 0);
         cr_assert_eq(connect(connection->fd, (struct sockaddr *)&address, sizeof(address)), 0);
         cr_assert_eq(send(connection->fd, request, (size_t)len, MSG_NOSIGNAL), len);
         struct epoll_event event = {.events = EPOLLIN, .data.ptr = connection};
@@ -134,7 +139,7 @@ Test(many_feeds, thousand_connections_and_thirty_publishes_cost_thirty_loads_whe
     close_all();
 }
 
-static atomic_int running[65536]; /* loads of one connection, by its port */
+static atomic_int running[2][65536]; /* loads of one connection, by its address and port */
 static atomic_uint at_once, most_at_once, doubled;
 static atomic_int state;
 
@@ -149,14 +154,14 @@ static void load_own(struct freshet_load load, const struct freshet_load_context
 {
     struct freshet_span peer = freshet_request_peer(context->request);
     const char *colon = memrchr(peer.data, ':', peer.len);
-    unsigned port = (unsigned)atoi(colon + 1) % 65536;
+    atomic_int *own = &running[colon[-1] == '1'][(unsigned)atoi(colon + 1) % 65536];
     char text[16];
     (void)user;
     note_most(atomic_fetch_add(&at_once, 1) + 1);
-    atomic_fetch_add(&doubled, atomic_fetch_add(&running[port], 1) > 0);
+    atomic_fetch_add(&doubled, atomic_fetch_add(own, 1) > 0);
     sched_yield();
     int len = snprintf(text, sizeof(text), "%d", atomic_load(&state));
-    atomic_fetch_sub(&running[port], 1);
+    atomic_fetch_sub(own, 1);
     atomic_fetch_sub(&at_once, 1);
     freshet_load_answer(load, freshet_span(text, (size_t)len));
 }
