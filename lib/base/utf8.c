@@ -28,7 +28,7 @@ size_t fr_utf8_next(struct freshet_span text, bool *valid)
     return at;
 }
 
-/* Most text is ASCII: eight bytes at once. Where the next other character begins, or a few bytes before. */
+/* Most text is ASCII: eight bytes at once. Where the next other character begins. */
 static size_t skip_ascii(struct freshet_span text, size_t at)
 {
     uint64_t bytes;
@@ -37,6 +37,8 @@ static size_t skip_ascii(struct freshet_span text, size_t at)
         if ((bytes & UINT64_C(0x8080808080808080)) != 0)
             break;
     }
+    while (at < text.len && (unsigned char)text.data[at] < 0x80)
+        at++;
     return at;
 }
 
