@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -22,16 +23,29 @@ static void give_up(const char *what)
     abort();
 }
 
+static bool is_free(uint16_t port)
+{
+    struct sockaddr_in address = {
+        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    bool is_bound = fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof(address)) == 0;
+    close(fd);
+    return is_bound;
+}
+
+/* Below the kernel's range for clients, so that no outgoing connection takes it before the server does. */
 static int free_port(void)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t len = sizeof(address);
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    if (fd < 0 || bind(fd, (struct sockaddr *)&address, len) != 0 ||
-        getsockname(fd, (struct sockaddr *)&address, &len) != 0)
-        give_up("no free port");
-    close(fd);
-    return ntohs(address.sin_port);
+    uint16_t port;
+    for (int i = 0; i < 1000; i++) {
+        if (getrandom(&port, sizeof(port), 0) != sizeof(port))
+            break;
+        port = (uint16_t)(12000 + port % 20000);
+        if (is_free(port))
+            return port;
+    }
+    give_up("no free port");
+    return 0;
 }
 
 void redis_server_prepare(struct redis_server *server)
