@@ -1,6 +1,7 @@
 """The front proxy's own configuration, run for real, and the compose file (issue 2; contract 5.1, 7.5)."""
 import os
 import re
+import signal
 
 import yaml
 
@@ -27,6 +28,12 @@ def for_this_machine(text, folder, port, instances):
     return own + text
 
 
+def stop(process):
+    """Killed at once, it would leave its workers behind."""
+    process.signal(signal.SIGTERM)
+    process.wait(2)
+
+
 def proxy(case, instances):
     folder = os.path.join(case.folder, "nginx")
     os.mkdir(folder)
@@ -37,6 +44,7 @@ def proxy(case, instances):
     with open(path, "w", encoding="utf-8") as out:
         out.write(text)
     process = case.run(["/usr/sbin/nginx", "-p", folder, "-c", path, "-e", folder + "/error.log"])
+    case.defer(stop, process)
 
     def answers():
         assert process.running(), process.log()
