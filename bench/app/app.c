@@ -1,9 +1,12 @@
 /* An application of the library, as small as can be: what the library itself takes, with no store beside it.
  *
- *   freshet-app serve REDIS-URL PORT             one live loader on 127.0.0.1, whose state is the time in the
- * newest message: GET /live/tick freshet-app tick REDIS-URL RATE SECONDS      publishes the time, at a rate
- *   freshet-app flood REDIS-URL WINDOW SECONDS   publishes 100 bytes as fast as they are accepted, WINDOW at
- * once and then none until all are answered, as redis-benchmark -P WINDOW does; prints publishes a second
+ *   freshet-app serve REDIS-URL PORT
+ *     one live loader on 127.0.0.1, whose state is the time in the newest message: GET /live/tick
+ *   freshet-app tick REDIS-URL RATE SECONDS
+ *     publishes the time, at a rate
+ *   freshet-app flood REDIS-URL WINDOW SECONDS
+ *     publishes 100 bytes as fast as they are accepted, WINDOW at once and then none until all are answered,
+ *     as redis-benchmark -P WINDOW does; prints publishes a second
  */
 #include <freshet/freshet.h>
 #include <freshet/h2o.h>
