@@ -58,11 +58,3 @@ void fr_buffer_print(struct fr_buffer *buffer, const char *format, ...)
     va_end(again);
     va_end(arguments);
 }
-
-void fr_buffer_consume(struct fr_buffer *buffer, size_t len)
-{
-    if (len == 0)
-        return;
-    memmove(buffer->data, buffer->data + len, buffer->len - len);
-    buffer->len -= len;
-}

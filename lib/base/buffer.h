@@ -19,7 +19,5 @@ void fr_buffer_deinit(struct fr_buffer *buffer);
 char *fr_buffer_reserve(struct fr_buffer *buffer, size_t len);
 void fr_buffer_append(struct fr_buffer *buffer, struct freshet_span span);
 void fr_buffer_print(struct fr_buffer *buffer, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* Forgets the first `len` bytes. */
-void fr_buffer_consume(struct fr_buffer *buffer, size_t len);
 
 #endif

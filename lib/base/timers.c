@@ -87,11 +87,6 @@ void fr_timers_cancel(struct fr_timers *timers, struct fr_timer *timer)
     timer->place = 0;
 }
 
-bool fr_timer_is_set(const struct fr_timer *timer)
-{
-    return timer->place != 0;
-}
-
 int64_t fr_timers_next(const struct fr_timers *timers)
 {
     return timers->count == 0 ? INT64_MAX : timers->heap[1]->at_us;

@@ -29,7 +29,6 @@ void fr_timers_unreserve(struct fr_timers *timers);
  * timer is as it was. */
 bool fr_timers_set(struct fr_timers *timers, struct fr_timer *timer, int64_t at_us);
 void fr_timers_cancel(struct fr_timers *timers, struct fr_timer *timer);
-bool fr_timer_is_set(const struct fr_timer *timer);
 /* When the next is due; INT64_MAX: none is set. */
 int64_t fr_timers_next(const struct fr_timers *timers);
 /* Expires the timers due at `now_us`, at most `limit`. Each is unset before its function runs, which may set

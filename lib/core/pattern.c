@@ -128,13 +128,6 @@ void fr_pattern_destroy(struct fr_pattern *pattern)
     free(pattern);
 }
 
-struct fr_pattern *fr_pattern_copy(const struct fr_pattern *pattern)
-{
-    struct fr_pattern *copy;
-    fr_pattern_new(&copy, pattern->text, NULL);
-    return copy;
-}
-
 const char *fr_pattern_text(const struct fr_pattern *pattern)
 {
     return pattern->text;

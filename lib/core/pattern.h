@@ -15,7 +15,6 @@ struct fr_pattern;
 /* Statuses of freshet_channel_new(). Immutable; any thread. */
 enum freshet_status fr_pattern_new(struct fr_pattern **out, const char *text, struct freshet_error *error);
 void fr_pattern_destroy(struct fr_pattern *pattern);
-struct fr_pattern *fr_pattern_copy(const struct fr_pattern *pattern); /* NULL: no memory */
 const char *fr_pattern_text(const struct fr_pattern *pattern);
 /* Whether it has a parameter of this name. */
 bool fr_pattern_has(const struct fr_pattern *pattern, struct freshet_span name);

@@ -23,9 +23,8 @@ static bool cut_pair(struct freshet_span *rest, struct freshet_span *name, struc
     return true;
 }
 
-/* What does not fit is read to its end all the same: it may be invalid. */
-static enum freshet_status decode(struct freshet_span raw, char *room, size_t room_bytes,
-                                  struct freshet_span *decoded)
+/* `room` has as many bytes as `raw`, which are enough: decoding never grows. */
+static enum freshet_status decode(struct freshet_span raw, char *room, struct freshet_span *decoded)
 {
     struct fr_percent reader;
     struct freshet_span character;
@@ -33,14 +32,11 @@ static enum freshet_status decode(struct freshet_span raw, char *room, size_t ro
     size_t len = 0;
     fr_percent_init(&reader, raw, true);
     while ((status = fr_percent_next(&reader, &character)) == FRESHET_OK) {
-        if (len <= room_bytes && character.len <= room_bytes - len)
-            memcpy(room + len, character.data, character.len);
+        memcpy(room + len, character.data, character.len);
         len += character.len;
     }
     if (status == FRESHET_INVALID)
         return status;
-    if (len > room_bytes)
-        return FRESHET_TOO_LARGE;
     *decoded = freshet_span(room, len);
     return FRESHET_OK;
 }
@@ -51,59 +47,12 @@ enum freshet_status fr_query_next(struct freshet_span *rest, char **room, struct
     struct freshet_span raw_name, raw_value;
     if (!cut_pair(rest, &raw_name, &raw_value))
         return FRESHET_NOT_FOUND;
-    enum freshet_status status = decode(raw_name, *room, raw_name.len, name);
+    enum freshet_status status = decode(raw_name, *room, name);
     if (status != FRESHET_OK)
         return status;
     *room += name->len;
-    status = decode(raw_value, *room, raw_value.len, value);
+    status = decode(raw_value, *room, value);
     if (status == FRESHET_OK)
         *room += value->len;
     return status;
-}
-
-/* FRESHET_OK: `raw` is the encoded `name`. */
-static enum freshet_status compare(struct freshet_span raw, struct freshet_span name)
-{
-    struct fr_percent reader;
-    struct freshet_span character;
-    enum freshet_status status;
-    bool same = true;
-    fr_percent_init(&reader, raw, true);
-    while ((status = fr_percent_next(&reader, &character)) == FRESHET_OK) {
-        same = same && character.len <= name.len && memcmp(name.data, character.data, character.len) == 0;
-        if (same)
-            name = freshet_span(name.data + character.len, name.len - character.len);
-    }
-    if (status == FRESHET_INVALID)
-        return status;
-    return same && name.len == 0 ? FRESHET_OK : FRESHET_NOT_FOUND;
-}
-
-static enum freshet_status check(struct freshet_span raw)
-{
-    struct freshet_span ignored;
-    char none;
-    enum freshet_status status = decode(raw, &none, 0, &ignored);
-    return status == FRESHET_INVALID ? status : FRESHET_OK;
-}
-
-enum freshet_status fr_query_find(struct freshet_span query, struct freshet_span name, size_t index,
-                                  char *room, size_t room_bytes, struct freshet_span *value)
-{
-    struct freshet_span raw_name, raw_value;
-    enum freshet_status found = FRESHET_NOT_FOUND;
-    size_t seen = 0;
-    while (cut_pair(&query, &raw_name, &raw_value)) {
-        enum freshet_status status = compare(raw_name, name);
-        if (status == FRESHET_INVALID)
-            return status;
-        if (status == FRESHET_OK && seen++ == index) {
-            found = decode(raw_value, room, room_bytes, value);
-            if (found == FRESHET_INVALID)
-                return found;
-        } else if (check(raw_value) != FRESHET_OK) {
-            return FRESHET_INVALID;
-        }
-    }
-    return found;
 }

@@ -14,10 +14,4 @@
 enum freshet_status fr_query_next(struct freshet_span *rest, char **room, struct freshet_span *name,
                                   struct freshet_span *value);
 
-/* Decodes the `index`-th value of `name` (decoded) into `room`. FRESHET_NOT_FOUND. FRESHET_TOO_LARGE: over
- * `room_bytes`. FRESHET_INVALID: a bad '%' or no UTF-8, in whatever pair, so that the answer does not depend
- * on which is looked for; it comes before the others. */
-enum freshet_status fr_query_find(struct freshet_span query, struct freshet_span name, size_t index,
-                                  char *room, size_t room_bytes, struct freshet_span *value);
-
 #endif

