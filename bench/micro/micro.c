@@ -1,8 +1,8 @@
 /* One operation of the engine, many times: what bench/micro/run counts the instructions of. Links the library
  * and looks inside, unlike the rest of bench/. */
 #include "base/mailbox.h"
+#include "core/context.h"
 #include "core/frame.h"
-#include "core/instance.h"
 #include "core/pattern.h"
 #include "core/view.h"
 #include "core/worker.h"

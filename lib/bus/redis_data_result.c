@@ -2,7 +2,7 @@
 
 #include "base/list.h"
 #include "bus/redis_reply.h"
-#include "core/instance.h"
+#include "core/context.h"
 #include "core/worker_internal.h"
 #include <errno.h>
 #include <semaphore.h>

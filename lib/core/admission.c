@@ -2,7 +2,7 @@
 
 #include "base/clock.h"
 #include "base/random.h"
-#include "core/instance.h"
+#include "core/context.h"
 #include "core/loader.h"
 #include "core/use.h"
 #include <stdlib.h>
@@ -138,8 +138,9 @@ static void fail(struct fr_admission *admission, const char *code)
     enter_over(admission, &unknown);
 }
 
-void fr_admission_answered(struct fr_admission *admission, struct fr_check *check)
+static void on_guard_answered(struct fr_check *check, void *user)
 {
+    struct fr_admission *admission = user;
     struct fr_verdict verdict = check->verdict;
     fr_timers_cancel(timers(admission), &admission->timer);
     fr_attribute_release(admission->finding);
@@ -166,7 +167,12 @@ static void ask_next(struct fr_admission *admission)
     admission->state = FR_ADMISSION_CHECKING;
     if (timeout_ms != FRESHET_NEVER)
         fr_timers_set(timers(admission), &admission->timer, now_us(admission) + timeout_us);
-    admission->check = fr_check_start(admission, guard, admission->finding);
+    struct fr_check_subject subject = {.worker = admission->worker,
+                                       .loader = admission->loader,
+                                       .asked = admission->asked,
+                                       .params = admission->params,
+                                       .before = admission->finding};
+    admission->check = fr_check_start(&subject, guard, on_guard_answered, admission);
     if (admission->check == NULL) /* never decided within a call that came from outside */
         fr_timers_set(timers(admission), &admission->timer, now_us(admission));
 }

@@ -63,7 +63,4 @@ bool fr_admission_is_fresh(const struct fr_admission *admission);
 /* The stream is open: from now on the chain runs again at intervals, if `at_intervals`. */
 void fr_admission_open(struct fr_admission *admission, bool at_intervals);
 
-/* From its check. */
-void fr_admission_answered(struct fr_admission *admission, struct fr_check *check);
-
 #endif

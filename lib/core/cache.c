@@ -1,7 +1,7 @@
 #include "core/cache.h"
 
 #include "base/clock.h"
-#include "core/instance.h"
+#include "core/context.h"
 #include <stdlib.h>
 #include <string.h>
 

@@ -2,7 +2,7 @@
  * hold. */
 #include "base/log.h"
 #include "core/cache.h"
-#include "core/instance.h"
+#include "core/context.h"
 #include <stdlib.h>
 
 #define DEFAULT_ENTRIES 1024

@@ -1,8 +1,7 @@
 #include "core/check.h"
 
 #include "base/log.h"
-#include "core/admission.h"
-#include "core/instance.h"
+#include "core/context.h"
 #include "core/loader.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,22 +23,20 @@ static void release(struct fr_check *check)
     free(check);
 }
 
-static struct fr_check *new_check(struct fr_admission *admission, const struct freshet_guard *guard,
-                                  struct fr_attribute *before)
+static struct fr_check *new_check(const struct fr_check_subject *subject, const struct freshet_guard *guard)
 {
     struct fr_check *check = calloc(1, sizeof(*check));
     if (check == NULL)
         return NULL;
     atomic_init(&check->references, 1);
     atomic_init(&check->dropped, false);
-    check->worker = fr_worker_acquire(admission->worker);
-    check->admission = admission;
+    check->worker = fr_worker_acquire(subject->worker);
     check->guard = *guard;
-    check->loader = fr_loader_acquire(admission->loader);
-    check->asked = fr_asked_acquire(admission->asked);
-    check->params = fr_params_acquire(admission->params);
-    check->before = fr_attribute_acquire(before);
-    check->found = fr_attribute_acquire(before);
+    check->loader = fr_loader_acquire(subject->loader);
+    check->asked = fr_asked_acquire(subject->asked);
+    check->params = fr_params_acquire(subject->params);
+    check->before = fr_attribute_acquire(subject->before);
+    check->found = fr_attribute_acquire(subject->before);
     check->request = (struct freshet_request){.asked = check->asked,
                                               .params = check->params,
                                               .route = check->loader->route,
@@ -68,12 +65,14 @@ static void call_pool(struct fr_job *job, bool abandoned)
     release(check);
 }
 
-struct fr_check *fr_check_start(struct fr_admission *admission, const struct freshet_guard *guard,
-                                struct fr_attribute *before)
+struct fr_check *fr_check_start(const struct fr_check_subject *subject, const struct freshet_guard *guard,
+                                void (*answered)(struct fr_check *check, void *user), void *user)
 {
-    struct fr_check *check = new_check(admission, guard, before);
+    struct fr_check *check = new_check(subject, guard);
     if (check == NULL)
         return NULL;
+    check->answered = answered;
+    check->user = user;
     if (!fr_handles_add(&table, check, &check->handle)) {
         release(check);
         return NULL;
@@ -94,7 +93,7 @@ struct fr_check *fr_check_start(struct fr_admission *admission, const struct fre
 
 void fr_check_drop(struct fr_check *check)
 {
-    check->admission = NULL;
+    check->answered = NULL;
     atomic_store(&check->dropped, true);
     release(check);
 }
@@ -102,8 +101,8 @@ void fr_check_drop(struct fr_check *check)
 static void deliver(struct fr_mail *mail)
 {
     struct fr_check *check = FR_CONTAINER(mail, struct fr_check, mail);
-    if (check->admission != NULL)
-        fr_admission_answered(check->admission, check);
+    if (check->answered != NULL)
+        check->answered(check, check->user);
     release(check); /* the application's */
 }
 

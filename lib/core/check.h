@@ -13,8 +13,6 @@
 
 #define FR_MOST_LOCATION_BYTES 1023
 
-struct fr_admission;
-
 enum fr_verdict_kind { FR_VERDICT_ALLOW = 1, FR_VERDICT_DENY, FR_VERDICT_REDIRECT, FR_VERDICT_UNKNOWN };
 
 struct fr_verdict {
@@ -25,11 +23,13 @@ struct fr_verdict {
 };
 
 struct fr_check {
-    atomic_uint references; /* the admission's side until its mail came, the application's, the call's */
+    atomic_uint references; /* the owner's side until its mail came, the application's, the call's */
     struct fr_mail mail;    /* to `worker`, once it is answered */
     struct fr_job job;
     struct fr_worker *worker;
-    struct fr_admission *admission; /* the worker's; NULL: nobody waits */
+    /* The worker's. The answer, in `found` and `verdict`; NULL: nobody waits. */
+    void (*answered)(struct fr_check *check, void *user);
+    void *user;
     struct freshet_guard guard;
     struct freshet_loader *loader;
     struct fr_asked *asked;
@@ -44,10 +44,20 @@ struct fr_check {
     struct fr_verdict verdict;
 };
 
-/* Calls the guard; fr_admission_answered() comes, never from within. NULL: no memory. */
-struct fr_check *fr_check_start(struct fr_admission *admission, const struct freshet_guard *guard,
-                                struct fr_attribute *before);
-/* The admission does not wait any more: what is answered goes nowhere. */
+/* What a guard is asked about. */
+struct fr_check_subject {
+    struct fr_worker *worker;
+    struct freshet_loader *loader;
+    struct fr_asked *asked;
+    struct fr_params *params;
+    struct fr_attribute *before; /* what the guards before it have found */
+};
+
+/* Calls the guard; `answered` comes on the worker, never from within. Takes references to all of the subject.
+ * NULL: no memory. */
+struct fr_check *fr_check_start(const struct fr_check_subject *subject, const struct freshet_guard *guard,
+                                void (*answered)(struct fr_check *check, void *user), void *user);
+/* Nobody waits any more: what is answered goes nowhere. */
 void fr_check_drop(struct fr_check *check);
 
 /* Makes every handle of the freshet stale. */

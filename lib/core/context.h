@@ -1,9 +1,10 @@
-/* A freshet from inside. */
-#ifndef FR_INSTANCE_H
-#define FR_INSTANCE_H
+/* A freshet: what its parts share. Made and destroyed in instance.c. */
+#ifndef FR_CONTEXT_H
+#define FR_CONTEXT_H
 
 #include "base/list.h"
 #include "core/counters.h"
+#include "core/homes.h"
 #include "core/peers.h"
 #include "core/pool.h"
 #include "core/topics.h"
@@ -18,8 +19,8 @@ struct freshet {
     struct freshet_bus *bus;
     struct fr_pool *pool;
     struct fr_topics topics;
-    struct fr_list workers; /* under topics.lock */
-    pthread_mutex_t lock;   /* loaders, uses, caches */
+    struct fr_homes homes;
+    pthread_mutex_t lock; /* loaders, uses, caches */
     struct fr_list loaders, caches;
     struct fr_list uses; /* guards of routes, in the order they were added */
     char publisher[17];  /* 16 hex digits, new for each instance */
@@ -29,7 +30,7 @@ struct freshet {
     atomic_int bus_state;
     atomic_bool closing;
     struct fr_counters counters; /* of all threads without a worker */
-    struct freshet_stats left;   /* of workers that have left; under topics.lock */
+    struct freshet_stats left;   /* of workers that have left; under the lock of the homes */
 
     int64_t (*now_us)(void *user); /* injected by tests */
     void *now_user;

@@ -1,7 +1,7 @@
 #include "core/fan.h"
 
+#include "core/context.h"
 #include "core/feed.h"
-#include "core/instance.h"
 #include "core/loader.h"
 #include "core/message_feed.h"
 #include "core/watch.h"
@@ -11,6 +11,7 @@
 
 static void deliver_to_feed(struct fr_mail *mail);
 static void deliver_to_views(struct fr_mail *mail);
+static size_t sweep(struct fr_task *task, size_t limit);
 static void close_fan(struct fr_fan *fan);
 
 static struct fr_topics *topics_of(const struct fr_fan *fan)
@@ -74,7 +75,7 @@ static struct fr_worker *find_home(struct fr_fan *fan)
 {
     if (!fr_loader_shares(fan->address->loader))
         return fr_worker_acquire(fan->worker);
-    return fr_topics_home(topics_of(fan), fan->topic);
+    return fr_homes_find(&fan->worker->freshet->homes, &fan->topic->home);
 }
 
 static void set_home(struct fr_fan *fan, struct fr_worker *home)
@@ -115,11 +116,12 @@ static struct fr_fan *new_fan(struct fr_worker *worker, struct fr_address *addre
     fr_list_init(&fan->joining);
     fr_list_init(&fan->behind);
     fr_list_init(&fan->told);
-    fr_list_init(&fan->sweep);
+    fr_list_init(&fan->sweep.link);
     fr_list_init(&fan->in_feed);
     pthread_mutex_init(&fan->lock, NULL);
     fan->to_feed.deliver = deliver_to_feed;
     fan->to_views.deliver = deliver_to_views;
+    fan->sweep.run = sweep;
     if (fr_loader_shares(address->loader))
         fr_map_put(&worker->fans, address->key, &fan->node);
     return fan;
@@ -152,8 +154,8 @@ enum freshet_status fr_fan_get(struct fr_worker *worker, struct fr_address *addr
 
 static void schedule_sweep(struct fr_fan *fan)
 {
-    if (!fr_list_is_empty(&fan->behind) && fr_list_is_empty(&fan->sweep))
-        fr_list_append(&fan->worker->sweeping, &fan->sweep);
+    if (!fr_list_is_empty(&fan->behind))
+        fr_worker_queue(fan->worker, &fan->sweep);
 }
 
 void fr_fan_wake(struct fr_fan *fan)
@@ -194,7 +196,7 @@ static void close_fan(struct fr_fan *fan)
     if (fr_loader_shares(fan->address->loader))
         fr_map_remove(&fan->worker->fans, &fan->node);
     fr_message_feed_destroy(fan->messages);
-    fr_list_remove(&fan->sweep);
+    fr_list_remove(&fan->sweep.link);
     release_show(&fan->show);
     forget_named(fan);
     if (fan->home != NULL) {
@@ -244,7 +246,7 @@ static void find_another_feed(struct fr_fan *fan)
     release_show(&fan->show);
     fr_list_splice(&fan->joining, &fan->behind);
     fr_list_splice(&fan->joining, &fan->told);
-    fr_list_remove(&fan->sweep);
+    fr_list_remove(&fan->sweep.link);
     for (struct fr_list *link = fan->joining.next; link != &fan->joining; link = link->next) {
         struct fr_view *view = FR_CONTAINER(link, struct fr_view, link);
         view->joining = true;
@@ -262,7 +264,7 @@ static void end_views(struct fr_fan *fan, enum freshet_close_reason reason)
     fr_list_splice(&lost, &fan->joining);
     fr_list_splice(&lost, &fan->behind);
     fr_list_splice(&lost, &fan->told);
-    fr_list_remove(&fan->sweep);
+    fr_list_remove(&fan->sweep.link);
     for (struct fr_list *link; (link = fr_list_shift(&lost)) != NULL;) {
         struct fr_view *view = FR_CONTAINER(link, struct fr_view, link);
         view->joining = true; /* for what will not come */
@@ -292,27 +294,25 @@ static void deliver_to_views(struct fr_mail *mail)
     release(fan);
 }
 
-bool fr_fan_sweep(struct fr_worker *worker, size_t limit)
+/* Tells views of what is new, at most `limit` of them. A view that is told may part, the last one too. */
+static size_t sweep(struct fr_task *task, size_t limit)
 {
-    for (; limit > 0 && !fr_list_is_empty(&worker->sweeping); limit--) {
-        struct fr_fan *fan = FR_CONTAINER(worker->sweeping.next, struct fr_fan, sweep);
-        struct fr_list *link = fr_list_shift(&fan->behind);
-        if (link != NULL)
-            fr_list_append(&fan->told, link);
-        /* One with messages is looked at once more when all of them have been told. */
-        if (fr_list_is_empty(&fan->behind) && (link == NULL || fan->messages == NULL))
-            fr_list_remove(&fan->sweep);
-        /* The fan may be gone after this. */
-        if (link != NULL)
-            worker->host.view_ready(FR_CONTAINER(link, struct fr_view, link));
-        else if (fan->messages != NULL)
-            fr_message_feed_swept(fan->messages);
+    struct fr_fan *fan = FR_CONTAINER(task, struct fr_fan, sweep);
+    struct fr_worker *worker = fan->worker;
+    struct fr_list *link;
+    size_t told = 0;
+    acquire(fan);
+    while (told < limit && !fan->closed && (link = fr_list_shift(&fan->behind)) != NULL) {
+        fr_list_append(&fan->told, link);
+        told++;
+        worker->host.view_ready(FR_CONTAINER(link, struct fr_view, link));
     }
-    if (fr_list_is_empty(&worker->sweeping))
-        return false;
-    /* A large fan's slice is over: the others' turn. */
-    fr_list_append(&worker->sweeping, fr_list_shift(&worker->sweeping));
-    return true;
+    if (!fan->closed && fr_list_is_empty(&fan->behind) && fan->messages != NULL)
+        fr_message_feed_swept(fan->messages);
+    if (!fan->closed)
+        schedule_sweep(fan);
+    release(fan);
+    return told;
 }
 
 struct fr_bytes *fr_fan_name(struct fr_fan *fan, struct fr_bytes *frame, const char *name)

@@ -40,7 +40,7 @@ struct fr_fan {
     struct fr_list joining;  /* views that wait for the feed's answer */
     struct fr_list behind;   /* have not been told of the newest */
     struct fr_list told;     /* have */
-    struct fr_list sweep;    /* in worker->sweeping */
+    struct fr_task sweep;    /* tells those behind */
     size_t views;
     struct fr_show show;
     struct fr_message_feed *messages; /* of a message loader: lives here instead of with a home */
@@ -91,8 +91,5 @@ void fr_fan_admitted(struct fr_fan *fan);
 /* A frame of this fan as a view of that name is told it: encoded once for all that call it so. One reference;
  * NULL: no memory. */
 struct fr_bytes *fr_fan_name(struct fr_fan *fan, struct fr_bytes *frame, const char *name);
-
-/* Tells views of what is new, at most `limit` of them; true: there are more. */
-bool fr_fan_sweep(struct fr_worker *worker, size_t limit);
 
 #endif

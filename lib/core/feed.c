@@ -9,6 +9,12 @@
 #define OVERDUE_US (30 * FR_US_PER_S)
 
 static void decide(struct fr_feed *feed);
+static void on_load_granted(void *owner);
+static void on_load_answered(void *owner, struct fr_load *load);
+static void on_abandoned_load_ended(void *owner);
+
+static const struct fr_load_events load_events = {
+    .granted = on_load_granted, .answered = on_load_answered, .abandoned_ended = on_abandoned_load_ended};
 
 static void clear_marks(struct fr_feed *feed)
 {
@@ -20,8 +26,9 @@ static void clear_marks(struct fr_feed *feed)
     feed->body = NULL;
 }
 
-void fr_feed_answered(struct fr_feed *feed, struct fr_load *load)
+static void on_load_answered(void *owner, struct fr_load *load)
 {
+    struct fr_feed *feed = owner;
     assert(load == feed->load && feed->state == FR_FEED_LOADING);
     feed->load = NULL;
     feed->state = FR_FEED_IDLE;
@@ -163,7 +170,7 @@ static void begin(struct fr_feed *feed)
         use_cached(feed, cached);
         return;
     }
-    feed->load = fr_load_new(feed->worker, feed, feed->address);
+    feed->load = fr_load_new(feed->worker, feed->address, &load_events, feed);
     if (feed->load == NULL)
         fail_to_start(feed);
     else if (fr_load_enter(feed->load))
@@ -181,8 +188,9 @@ void fr_feed_admitted(struct fr_feed *feed)
     decide(feed);
 }
 
-void fr_feed_granted(struct fr_feed *feed)
+static void on_load_granted(void *owner)
 {
+    struct fr_feed *feed = owner;
     assert(feed->state == FR_FEED_QUEUED);
     if (has_left(feed)) {
         fr_load_withdraw(feed->load);
@@ -277,8 +285,9 @@ static void give_up(struct fr_feed *feed)
     decide(feed);
 }
 
-void fr_feed_abandoned_ended(struct fr_feed *feed)
+static void on_abandoned_load_ended(void *owner)
 {
+    struct fr_feed *feed = owner;
     feed->abandoned = NULL;
     if (feed->timed_out)
         give_up(feed);
@@ -331,8 +340,9 @@ static void expire(struct fr_timer *timer)
 
 /* ---- from outside ---- */
 
-void fr_feed_event(struct fr_feed *feed, const struct fr_event *event)
+static void on_event(struct fr_listener *listener, const struct fr_event *event)
 {
+    struct fr_feed *feed = FR_CONTAINER(listener, struct fr_feed, listener);
     if (event->publishes > 0) {
         feed->publishes += event->publishes;
         if (feed->published_us == 0)
@@ -388,6 +398,13 @@ void fr_feed_detach(struct fr_feed *feed, struct fr_fan *fan)
         fr_feed_destroy(feed);
 }
 
+static void on_watch_ended(struct fr_listener *listener)
+{
+    fr_feed_destroy(FR_CONTAINER(listener, struct fr_feed, listener));
+}
+
+static const struct fr_listener_type listener_type = {.event = on_event, .ended = on_watch_ended};
+
 static enum freshet_status new_feed(struct fr_worker *worker, struct fr_address *address,
                                     struct fr_watch *watch, struct fr_feed **out)
 {
@@ -405,7 +422,8 @@ static enum freshet_status new_feed(struct fr_worker *worker, struct fr_address 
     feed->settle_us = INT64_MAX;
     feed->admitted = true; /* the guards that let the stream in count for its first load */
     fr_list_init(&feed->fans);
-    fr_list_append(&watch->feeds, &feed->in_watch);
+    feed->listener.type = &listener_type;
+    fr_watch_listen(watch, &feed->listener);
     if (fr_loader_shares(feed->address->loader))
         fr_map_put(&worker->feeds, address->key, &feed->node);
     fr_count(&worker->counters.feeds, 1);
@@ -444,7 +462,7 @@ void fr_feed_destroy(struct fr_feed *feed)
         fr_load_drop(feed->abandoned);
     if (fr_loader_shares(feed->address->loader))
         fr_map_remove(&worker->feeds, &feed->node);
-    fr_list_remove(&feed->in_watch);
+    fr_watch_unlisten(&feed->listener);
     clear_marks(feed);
     fr_bytes_release(feed->snapshot);
     fr_bytes_release(feed->error);

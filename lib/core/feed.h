@@ -32,7 +32,7 @@ struct fr_feed {
     struct fr_map_node node; /* shared: in worker->feeds */
     struct fr_worker *worker;
     struct fr_watch *watch;
-    struct fr_list in_watch;
+    struct fr_listener listener;
     struct fr_address *address;
     struct fr_list fans; /* fr_fan.in_feed: those with streams */
     enum fr_feed_state state;
@@ -81,13 +81,7 @@ enum freshet_status fr_feed_get(struct fr_worker *worker, struct fr_address *add
                                 struct fr_feed **out);
 void fr_feed_destroy(struct fr_feed *feed);
 
-/* From its watch. */
-void fr_feed_event(struct fr_feed *feed, const struct fr_event *event);
 /* Its connection's guards have allowed it. */
 void fr_feed_admitted(struct fr_feed *feed);
-/* From its load. */
-void fr_feed_granted(struct fr_feed *feed);
-void fr_feed_answered(struct fr_feed *feed, struct fr_load *load);
-void fr_feed_abandoned_ended(struct fr_feed *feed);
 
 #endif

@@ -3,8 +3,8 @@
 #define FR_FEED_INTERNAL_H
 
 #include "base/clock.h"
+#include "core/context.h"
 #include "core/feed.h"
-#include "core/instance.h"
 #include "core/load.h"
 #include "core/loader.h"
 

@@ -1,4 +1,4 @@
-#include "core/instance.h"
+#include "core/context.h"
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -27,28 +27,6 @@ static int64_t read_clock(void *user)
 {
     (void)user;
     return fr_clock_monotonic_us();
-}
-
-int64_t fr_freshet_now_us(const struct freshet *freshet)
-{
-    return freshet->now_us(freshet->now_user);
-}
-
-void fr_freshet_set_clock(struct freshet *freshet, int64_t (*now_us)(void *user), void *user)
-{
-    freshet->now_us = now_us;
-    freshet->now_user = user;
-}
-
-const struct freshet_log *fr_freshet_log(const struct freshet *freshet)
-{
-    return &freshet->log;
-}
-
-struct fr_counters *fr_freshet_counters(struct freshet *freshet)
-{
-    struct fr_worker *worker = fr_worker_here(freshet);
-    return worker == NULL ? &freshet->counters : &worker->counters;
 }
 
 static void set_default(uint32_t *field, uint32_t value)
@@ -158,6 +136,7 @@ static void free_freshet(struct freshet *freshet)
     fr_pool_destroy(freshet->pool);
     freshet_bus_destroy(freshet->bus);
     fr_topics_deinit(&freshet->topics);
+    fr_homes_deinit(&freshet->homes);
     fr_peers_deinit(&freshet->peers);
     pthread_mutex_destroy(&freshet->lock);
     free(freshet);
@@ -168,7 +147,7 @@ static struct freshet *new_freshet(void)
     struct freshet *freshet = calloc(1, sizeof(*freshet));
     if (freshet == NULL)
         return NULL;
-    fr_list_init(&freshet->workers);
+    fr_homes_init(&freshet->homes);
     fr_list_init(&freshet->loaders);
     fr_list_init(&freshet->caches);
     fr_list_init(&freshet->uses);
@@ -191,7 +170,7 @@ enum freshet_status freshet_new(struct freshet **out, const struct freshet_optio
     if (error != NULL)
         error->text[0] = '\0';
     enum freshet_status status = read_options(freshet, options, error);
-    if (fr_topics_init(&freshet->topics, &freshet->workers, freshet->options.max_topics) != FRESHET_OK)
+    if (fr_topics_init(&freshet->topics, &freshet->homes, freshet->options.max_topics) != FRESHET_OK)
         status = FRESHET_NO_MEMORY;
     freshet->topics.new_per_s = freshet->options.max_new_topics_per_s;
     if (!fr_peers_init(&freshet->peers))
@@ -216,7 +195,7 @@ void freshet_destroy(struct freshet *freshet, uint32_t deadline_ms)
 {
     if (freshet == NULL)
         return;
-    assert(fr_list_is_empty(&freshet->workers) && "every worker has left");
+    assert(fr_list_is_empty(&freshet->homes.workers) && "every worker has left");
     int64_t deadline_us = fr_clock_monotonic_us() + (int64_t)deadline_ms * FR_US_PER_MS;
     atomic_store(&freshet->closing, true);
     freshet->bus->ops->stop(freshet->bus, deadline_ms);

@@ -2,8 +2,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "core/feed.h"
-#include "core/instance.h"
+#include "core/context.h"
 #include "core/loader.h"
 #include <assert.h>
 #include <stdio.h>
@@ -41,7 +40,8 @@ static struct freshet_load public_handle(const struct fr_load *load)
     return (struct freshet_load){.generation = load->handle.generation, .slot = load->handle.slot};
 }
 
-struct fr_load *fr_load_new(struct fr_worker *worker, struct fr_feed *feed, struct fr_address *address)
+struct fr_load *fr_load_new(struct fr_worker *worker, struct fr_address *address,
+                            const struct fr_load_events *events, void *owner)
 {
     struct fr_load *load = calloc(1, sizeof(*load));
     if (load == NULL)
@@ -53,7 +53,8 @@ struct fr_load *fr_load_new(struct fr_worker *worker, struct fr_feed *feed, stru
     fr_list_init(&load->place);
     load->worker = fr_worker_acquire(worker);
     load->address = fr_address_acquire(address);
-    load->feed = feed;
+    load->events = events;
+    load->owner = owner;
     load->state = FR_LOAD_WAITING;
     load->max_snapshot_bytes = worker->freshet->options.max_snapshot_bytes;
     return load;
@@ -72,8 +73,8 @@ bool fr_load_enter(struct fr_load *load)
 static void deliver_grant(struct fr_mail *mail)
 {
     struct fr_load *load = FR_CONTAINER(mail, struct fr_load, mail);
-    if (load->feed != NULL) {
-        fr_feed_granted(load->feed);
+    if (load->owner != NULL) {
+        load->events->granted(load->owner);
         return;
     }
     fr_gate_leave(gate(load));
@@ -192,7 +193,7 @@ void fr_load_abandon(struct fr_load *load)
 
 void fr_load_drop(struct fr_load *load)
 {
-    load->feed = NULL;
+    load->owner = NULL;
     atomic_store_explicit(&load->cancelled, true, memory_order_relaxed);
     if (load->state == FR_LOAD_WAITING) {
         /* Once it was let in, its grant is in the mail and frees it. */
@@ -215,13 +216,13 @@ static void deliver_answer(struct fr_mail *mail)
     fr_count_down(&counters->loads_running);
     fr_histogram_add(&counters->load_time, fr_worker_now_us(load->worker) - load->began_us);
     if (!atomic_load(&load->abandoned)) {
-        fr_feed_answered(load->feed, load);
+        load->events->answered(load->owner, load);
         return;
     }
     fr_count(&counters->loads_late, 1);
     fr_count_down(&counters->loads_abandoned);
-    if (load->feed != NULL)
-        fr_feed_abandoned_ended(load->feed);
+    if (load->owner != NULL)
+        load->events->abandoned_ended(load->owner);
     release(load);
 }
 
@@ -274,7 +275,7 @@ static enum freshet_status finish(struct freshet_load handle, const struct answe
     if (!written)
         fr_bytes_release(answer->bytes);
     if (refused)
-        release(load); /* what the feed's side would have released */
+        release(load); /* what the owner's side would have released */
     if (load != NULL)
         release(load);
     return status;
@@ -339,7 +340,7 @@ void fr_load_revoke_all(const struct freshet *freshet)
         atomic_store_explicit(&load->cancelled, true, memory_order_relaxed);
         fr_handles_remove(&table, load->handle);
         release(load); /* the application's */
-        release(load); /* the feed's: every worker has left */
+        release(load); /* the owner's: every worker has left */
     }
     fr_handles_trim(&table);
     pthread_mutex_unlock(&table.lock);

@@ -16,16 +16,25 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct fr_feed;
+struct fr_load;
+
+/* What a load tells its owner, on the owner's worker. */
+struct fr_load_events {
+    /* Its turn has come: start it, or withdraw it. */
+    void (*granted)(void *owner);
+    /* It has been answered, or has failed. The load is the owner's to give back with fr_load_done(). */
+    void (*answered)(void *owner, struct fr_load *load);
+    /* One that was abandoned has come back at last. It frees itself. */
+    void (*abandoned_ended)(void *owner);
+};
 
 enum fr_load_state {
     FR_LOAD_WAITING = 1, /* for its turn at the gate, or for the grant's mail */
-    FR_LOAD_RUNNING,     /* handed out */
-    FR_LOAD_ANSWERED     /* its mail is on the way to the worker, or delivered */
+    FR_LOAD_RUNNING      /* handed out; until its answer is delivered */
 };
 
 struct fr_load {
-    atomic_uint references; /* the feed's side, the application's, the pool's */
+    atomic_uint references; /* the owner's side, the application's, the pool's */
     struct fr_mail mail;    /* the grant, later the answer; to `worker` */
     struct fr_list place;   /* at the gate */
     struct fr_job job;
@@ -35,10 +44,11 @@ struct fr_load {
     _Atomic int64_t called_us; /* when its callback was called; 0: it waits for a thread of the pool */
 
     /* The worker's. */
-    struct fr_feed *feed; /* NULL: nobody waits for it */
+    const struct fr_load_events *events;
+    void *owner; /* NULL: nobody waits for it */
     enum fr_load_state state;
     int64_t began_us;
-    atomic_bool abandoned; /* its feed goes on without it; still counted as out */
+    atomic_bool abandoned; /* its owner goes on without it; still counted as out */
 
     /* Set before it runs, then read-only. */
     struct fr_handle handle;
@@ -55,21 +65,22 @@ struct fr_load {
     char text[128];
 };
 
-/* For a feed that wants to load. NULL: no memory. */
-struct fr_load *fr_load_new(struct fr_worker *worker, struct fr_feed *feed, struct fr_address *address);
-/* Goes to the gate: true if it may run now, else fr_feed_granted() comes. */
+/* For whoever wants to load: `owner` is not NULL. NULL: no memory. */
+struct fr_load *fr_load_new(struct fr_worker *worker, struct fr_address *address,
+                            const struct fr_load_events *events, void *owner);
+/* Goes to the gate: true if it may run now, else granted() comes. */
 bool fr_load_enter(struct fr_load *load);
-/* Runs it: `cause`, `publishes`, and the body of the newest message, which is taken over. fr_feed_answered()
- * comes, never from within. False: no memory, the load is as it was. */
+/* Runs it: `cause`, `publishes`, and the body of the newest message, which is taken over. answered() comes,
+ * never from within. False: no memory, the load is as it was. */
 bool fr_load_start(struct fr_load *load, enum freshet_load_cause cause, uint64_t publishes,
                    struct fr_bytes *body);
 /* After fr_load_start() failed: leaves the gate and frees it. */
 void fr_load_withdraw(struct fr_load *load);
-/* Its time is up: it is out still, but its answer does not count. fr_feed_abandoned_ended() comes with it. */
+/* Its time is up: it is out still, but its answer does not count. abandoned_ended() comes with it. */
 void fr_load_abandon(struct fr_load *load);
-/* The feed does not want it any more: frees it, now or when its answer comes. */
+/* The owner does not want it any more: frees it, now or when its answer comes. */
 void fr_load_drop(struct fr_load *load);
-/* The feed has seen its answer. */
+/* The owner has seen its answer. */
 void fr_load_done(struct fr_load *load);
 
 /* What a loader's gate calls. */

@@ -3,10 +3,9 @@
 #include "base/log.h"
 #include "core/cache.h"
 #include "core/channel.h"
-#include "core/instance.h"
+#include "core/context.h"
 #include "core/load.h"
 #include "core/use.h"
-#include "core/view.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

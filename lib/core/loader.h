@@ -43,6 +43,11 @@ enum freshet_status fr_loader_identity(const struct freshet_loader *loader,
                                        const struct freshet_request *request,
                                        struct freshet_identity *identity, struct freshet_refusal *refusal);
 
+/* Which loader answers a path: FRESHET_OK with *loader and *params (the caller's), FRESHET_NOT_FOUND,
+ * FRESHET_INVALID or FRESHET_NO_MEMORY, as fr_pattern_match(). Any thread. */
+enum freshet_status fr_route_find(struct freshet *freshet, struct freshet_span raw_path,
+                                  struct freshet_loader **loader, struct fr_params **params);
+
 /* [a-z0-9-]+, short enough for every place that keeps one. */
 bool fr_code_is_valid(const char *code);
 

@@ -1,9 +1,9 @@
 #include "core/message_feed.h"
 
 #include "base/clock.h"
+#include "core/context.h"
 #include "core/fan.h"
 #include "core/frame.h"
-#include "core/instance.h"
 #include "core/loader.h"
 #include "core/msgpack_json.h"
 #include "core/watch.h"
@@ -115,8 +115,20 @@ static void show(struct fr_message_feed *feed, uint64_t before)
     fr_fan_wake(feed->fan);
 }
 
-bool fr_message_feed_has_room(const struct fr_message_feed *feed)
+static const struct fr_message_feed *const_feed_of(const struct fr_listener *listener)
 {
+    return FR_CONTAINER(listener, const struct fr_message_feed, listener);
+}
+
+static struct fr_message_feed *feed_of(struct fr_listener *listener)
+{
+    return FR_CONTAINER(listener, struct fr_message_feed, listener);
+}
+
+/* Whether it has streams, and one more message costs none that can write another one. */
+static bool has_room(const struct fr_listener *listener)
+{
+    const struct fr_message_feed *feed = const_feed_of(listener);
     const struct fr_message_ring *ring = &feed->ring;
     /* Until its first stream has joined messages wait: nobody else would hear of them. */
     if (feed->fan->views == 0)
@@ -157,8 +169,9 @@ static void push(struct fr_message_feed *feed, const struct freshet_message *mes
         fr_histogram_add(&counters_of(feed)->publish_to_push, fr_clock_wall_us() - (int64_t)message->time_us);
 }
 
-void fr_message_feed_push(struct fr_message_feed *feed, const struct fr_bytes *body, uint64_t lost)
+static void on_message(struct fr_listener *listener, const struct fr_bytes *body, uint64_t lost)
 {
+    struct fr_message_feed *feed = feed_of(listener);
     uint64_t before = feed->ring.last;
     struct freshet_message message = {.time_us = 0};
     fr_message_ring_skip(&feed->ring, lost);
@@ -210,17 +223,26 @@ static void enter_state(struct fr_message_feed *feed, enum fr_topic_state state)
         fr_timers_set(timers, &feed->grace, grace_end_us);
 }
 
-void fr_message_feed_event(struct fr_message_feed *feed, bool gap)
+static void note_state(struct fr_message_feed *feed)
 {
-    uint64_t before = feed->ring.last;
     if (feed->watch->state != feed->state)
         enter_state(feed, feed->watch->state);
-    if (gap)
+}
+
+static void on_event(struct fr_listener *listener, const struct fr_event *event)
+{
+    struct fr_message_feed *feed = feed_of(listener);
+    uint64_t before = feed->ring.last;
+    note_state(feed);
+    if (event->gap)
         fr_message_ring_push(&feed->ring, feed->gap, true);
     show(feed, before);
 }
 
 /* ---- life ---- */
+
+static const struct fr_listener_type listener_type = {
+    .event = on_event, .has_room = has_room, .message = on_message};
 
 static bool reserve(struct fr_message_feed *feed)
 {
@@ -237,7 +259,8 @@ static struct fr_message_feed *new_feed(struct fr_fan *fan)
     feed->fan = fan;
     feed->state = FR_TOPIC_CONFIRMED; /* nobody has been told otherwise */
     feed->grace.expire = grace_over;
-    fr_list_init(&feed->in_watch);
+    feed->listener.type = &listener_type;
+    fr_list_init(&feed->listener.link);
     fr_message_ring_init(&feed->ring, options->max_queued_messages, options->max_queued_bytes);
     if (reserve(feed))
         return feed;
@@ -260,9 +283,9 @@ enum freshet_status fr_message_feed_new(struct fr_fan *fan, struct fr_message_fe
         return FRESHET_NO_MEMORY;
     }
     feed->watch = watch;
-    fr_watch_add_messages(watch, &feed->in_watch);
+    fr_watch_collect(watch, &feed->listener);
     fr_count(&counters_of(feed)->feeds, 1);
-    fr_message_feed_event(feed, false);
+    note_state(feed);
     *out = feed;
     return FRESHET_OK;
 }
@@ -274,7 +297,7 @@ void fr_message_feed_destroy(struct fr_message_feed *feed)
     struct fr_timers *timers = &worker_of(feed)->timers;
     fr_timers_cancel(timers, &feed->grace);
     fr_timers_unreserve(timers);
-    fr_watch_remove_messages(feed->watch, &feed->in_watch);
+    fr_watch_uncollect(feed->watch, &feed->listener);
     fr_message_ring_clear(&feed->ring);
     fr_repeats_deinit(&feed->repeats);
     fr_bytes_release(feed->gap);

@@ -11,17 +11,17 @@
 #include "core/repeats.h"
 #include "core/topics.h"
 #include "core/view.h"
+#include "core/watch.h"
 #include <freshet/status.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 struct fr_fan;
-struct fr_watch;
 
 struct fr_message_feed {
     struct fr_fan *fan;
     struct fr_watch *watch;
-    struct fr_list in_watch;
+    struct fr_listener listener;
     enum fr_topic_state state;   /* what clients have been told of, or will be by `grace` */
     struct fr_timer grace;       /* runs while the subscription is not in force, until clients are told */
     struct fr_message_ring ring; /* of frames */
@@ -45,13 +45,5 @@ void fr_message_feed_swept(struct fr_message_feed *feed);
 bool fr_message_feed_has_news(const struct fr_message_feed *feed, const struct fr_view *view);
 enum fr_view_news fr_message_feed_take(struct fr_message_feed *feed, struct fr_view *view,
                                        struct fr_bytes **frame);
-
-/* From its watch: its state may have changed; with `gap` messages may have been lost. */
-void fr_message_feed_event(struct fr_message_feed *feed, bool gap);
-/* Whether it has streams, and one more message costs none that can write another one. */
-bool fr_message_feed_has_room(const struct fr_message_feed *feed);
-/* The next message, its body as it came, empty if it was foreign; NULL: none. Before it `lost` others were
- * lost. */
-void fr_message_feed_push(struct fr_message_feed *feed, const struct fr_bytes *body, uint64_t lost);
 
 #endif

@@ -1,7 +1,7 @@
 #include "core/publish.h"
 
 #include "base/clock.h"
-#include "core/instance.h"
+#include "core/context.h"
 #include "core/msgpack_check.h"
 #include "core/worker_internal.h"
 #include <assert.h>

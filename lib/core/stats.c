@@ -1,18 +1,19 @@
 #include <freshet/stats.h>
 
 #include "base/buffer.h"
-#include "core/instance.h"
+#include "core/context.h"
 #include "core/worker_internal.h"
 #include <inttypes.h>
 
 void freshet_stats_get(struct freshet *freshet, struct freshet_stats *stats)
 {
-    pthread_mutex_lock(&freshet->topics.lock);
+    pthread_mutex_lock(&freshet->homes.lock);
     *stats = freshet->left;
     fr_counters_add(&freshet->counters, stats);
-    for (struct fr_list *link = freshet->workers.next; link != &freshet->workers; link = link->next)
+    const struct fr_list *workers = &freshet->homes.workers;
+    for (struct fr_list *link = workers->next; link != workers; link = link->next)
         fr_counters_add(&FR_CONTAINER(link, struct fr_worker, link)->counters, stats);
-    pthread_mutex_unlock(&freshet->topics.lock);
+    pthread_mutex_unlock(&freshet->homes.lock);
     stats->topics = fr_topics_count(&freshet->topics);
     freshet->bus->ops->stats(freshet->bus, &stats->bus);
 }

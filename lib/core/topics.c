@@ -9,9 +9,9 @@
 #define SEAT_MESSAGES      1024
 #define SEAT_MESSAGE_BYTES (1024 * 1024)
 
-enum freshet_status fr_topics_init(struct fr_topics *topics, struct fr_list *workers, unsigned limit)
+enum freshet_status fr_topics_init(struct fr_topics *topics, struct fr_homes *homes, unsigned limit)
 {
-    *topics = (struct fr_topics){.workers = workers, .limit = limit};
+    *topics = (struct fr_topics){.homes = homes, .limit = limit};
     pthread_mutex_init(&topics->order, NULL);
     pthread_mutex_init(&topics->lock, NULL);
     return fr_map_init(&topics->map) ? FRESHET_OK : FRESHET_NO_MEMORY;
@@ -105,39 +105,13 @@ void fr_topics_release(struct fr_topics *topics, struct fr_topic *topic)
 {
     pthread_mutex_lock(&topics->lock);
     bool last = --topic->references == 0;
-    if (last) {
-        fr_map_remove(&topics->map, &topic->node);
-        if (topic->home != NULL)
-            topic->home->homes--;
-    }
-    pthread_mutex_unlock(&topics->lock);
     if (last)
-        free(topic);
-}
-
-/* The worker that is home to the fewest topics. */
-static struct fr_worker *choose_home(struct fr_topics *topics)
-{
-    struct fr_worker *best = NULL;
-    for (struct fr_list *link = topics->workers->next; link != topics->workers; link = link->next) {
-        struct fr_worker *worker = FR_CONTAINER(link, struct fr_worker, link);
-        if (!worker->leaving && (best == NULL || worker->homes < best->homes))
-            best = worker;
-    }
-    return best;
-}
-
-struct fr_worker *fr_topics_home(struct fr_topics *topics, struct fr_topic *topic)
-{
-    pthread_mutex_lock(&topics->lock);
-    if (topic->home == NULL) {
-        topic->home = choose_home(topics);
-        if (topic->home != NULL)
-            topic->home->homes++;
-    }
-    struct fr_worker *home = topic->home == NULL ? NULL : fr_worker_acquire(topic->home);
+        fr_map_remove(&topics->map, &topic->node);
     pthread_mutex_unlock(&topics->lock);
-    return home;
+    if (!last)
+        return;
+    fr_homes_release(topics->homes, &topic->home);
+    free(topic);
 }
 
 /* Under both locks when called; returns with `order` only, and with what the bus is to be told. */

@@ -1,5 +1,5 @@
-/* The topics that this freshet knows, shared by its workers: which are subscribed, which worker is the home
- * of their shared feeds, and which workers want to hear of their publishes. */
+/* The topics that this freshet knows, shared by its workers: which are subscribed, and which workers want to
+ * hear of their publishes. */
 #ifndef FR_TOPICS_H
 #define FR_TOPICS_H
 
@@ -7,6 +7,7 @@
 #include "base/list.h"
 #include "base/mailbox.h"
 #include "base/map.h"
+#include "core/homes.h"
 #include "core/message_ring.h"
 #include <freshet/bus.h>
 #include <freshet/span.h>
@@ -32,11 +33,11 @@ struct fr_topics {
     pthread_mutex_t lock;
     struct fr_map map;
     struct freshet_bus *bus;
+    struct fr_homes *homes; /* the freshet's */
     uint64_t subscriptions; /* numbers given out */
     uint64_t changes;       /* the same, to fr_topic.change */
     unsigned limit;
-    struct fr_list *workers; /* the freshet's, under `lock` */
-    atomic_bool collected;   /* some seat has collected messages: else they need not be looked at */
+    atomic_bool collected; /* some seat has collected messages: else they need not be looked at */
     /* A token bucket for new ones; under `lock`. A millionth of a token each. */
     uint32_t new_per_s; /* 0: no limit */
     int64_t new_budget, new_since_us;
@@ -45,9 +46,9 @@ struct fr_topics {
 struct fr_topic {
     struct fr_map_node node;
     struct fr_list seats;
-    struct fr_worker *home; /* NULL: to be chosen */
-    unsigned references;    /* seats and fans */
-    uint64_t subscription;  /* 0: not wanted on the bus */
+    struct fr_home home;   /* where its shared feeds live */
+    unsigned references;   /* seats and fans */
+    uint64_t subscription; /* 0: not wanted on the bus */
     enum fr_topic_state state;
     uint64_t change; /* a new number, never used before, with each mark and each confirmation */
     atomic_size_t streams;
@@ -76,7 +77,7 @@ struct fr_seat {
     bool collects;                   /* under the lock */
 };
 
-enum freshet_status fr_topics_init(struct fr_topics *topics, struct fr_list *workers, unsigned limit);
+enum freshet_status fr_topics_init(struct fr_topics *topics, struct fr_homes *homes, unsigned limit);
 void fr_topics_deinit(struct fr_topics *topics);
 
 /* Whether a stream may ask for this topic: it is known, or the limit of new ones leaves room, which is then
@@ -88,10 +89,6 @@ enum freshet_status fr_topics_acquire(struct fr_topics *topics, struct freshet_s
                                       struct fr_topic **out);
 void fr_topics_release(struct fr_topics *topics, struct fr_topic *topic);
 struct freshet_span fr_topic_name(const struct fr_topic *topic);
-
-/* Where the topic's shared feeds live: chosen on the first call, and again after that worker has left. With a
- * reference to the worker. NULL: no worker is left. */
-struct fr_worker *fr_topics_home(struct fr_topics *topics, struct fr_topic *topic);
 
 /* Takes a place; the first one subscribes. `seat` has worker and mail.deliver set. The topic's state is
  * returned now and later changes are told. The reference to the topic is the caller's. On failure it has no

@@ -2,7 +2,7 @@
 
 #include "base/log.h"
 #include "core/channel.h"
-#include "core/instance.h"
+#include "core/context.h"
 #include "core/pattern_internal.h"
 #include "core/publish.h"
 #include <assert.h>

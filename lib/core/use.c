@@ -1,7 +1,7 @@
 #include "core/use.h"
 
 #include "base/log.h"
-#include "core/instance.h"
+#include "core/context.h"
 #include <stdlib.h>
 #include <string.h>
 

@@ -2,8 +2,8 @@
 
 #include "base/log.h"
 #include "core/admission.h"
+#include "core/context.h"
 #include "core/fan.h"
-#include "core/instance.h"
 #include "core/loader.h"
 #include "core/message_feed.h"
 #include <stdio.h>

@@ -32,11 +32,6 @@ struct fr_view {
     bool joining;     /* waits for the feed's word on what is current */
 };
 
-/* Which loader answers a path: FRESHET_OK with *loader and *params (the caller's), FRESHET_NOT_FOUND,
- * FRESHET_INVALID or FRESHET_NO_MEMORY, as fr_pattern_match(). Any thread. */
-enum freshet_status fr_route_find(struct freshet *freshet, struct freshet_span raw_path,
-                                  struct freshet_loader **loader, struct fr_params **params);
-
 struct fr_view_request {
     struct freshet_loader *loader;
     struct fr_params *params;       /* taken over, also on failure; so are the next two */

@@ -1,14 +1,11 @@
-#include "core/feed.h"
+#include "core/watch.h"
 
 #include "base/clock.h"
-#include "core/fan.h"
-#include "core/instance.h"
-#include "core/message_feed.h"
-#include "core/watch.h"
+#include "core/context.h"
 #include <assert.h>
 #include <stdlib.h>
 
-/* Feeds that a delivery reaches before others have their turn. */
+/* Listeners that a delivery reaches before others have their turn. */
 #define SLICE 32
 
 static struct fr_topics *topics_of(const struct fr_watch *watch)
@@ -22,54 +19,69 @@ static void free_watch(struct fr_watch *watch)
     free(watch);
 }
 
+static struct fr_listener *listener_of(struct fr_list *link)
+{
+    return FR_CONTAINER(link, struct fr_listener, link);
+}
+
+void fr_watch_listen(struct fr_watch *watch, struct fr_listener *listener)
+{
+    fr_list_append(&watch->listeners, &listener->link);
+}
+
+void fr_watch_unlisten(struct fr_listener *listener)
+{
+    fr_list_remove(&listener->link);
+}
+
 static bool has_room(const struct fr_watch *watch)
 {
-    const struct fr_list *feeds = &watch->message_feeds;
-    for (struct fr_list *link = feeds->next; link != feeds; link = link->next)
-        if (!fr_message_feed_has_room(FR_CONTAINER(link, struct fr_message_feed, in_watch)))
+    const struct fr_list *all = &watch->collectors;
+    for (struct fr_list *link = all->next; link != all; link = link->next)
+        if (!listener_of(link)->type->has_room(listener_of(link)))
             return false;
-    return !fr_list_is_empty(feeds);
+    return !fr_list_is_empty(all);
 }
 
 void fr_watch_pull(struct fr_watch *watch)
 {
-    struct fr_list *feeds = &watch->message_feeds;
+    struct fr_list *all = &watch->collectors;
     for (bool found = true; found && has_room(watch);) {
         struct fr_message_item item;
         found = fr_seat_take_message(topics_of(watch), &watch->seat, &item);
         uint64_t lost = item.number - watch->messages_taken - (found ? 1 : 0);
         watch->messages_taken = item.number;
-        for (struct fr_list *link = feeds->next; link != feeds; link = link->next)
-            fr_message_feed_push(FR_CONTAINER(link, struct fr_message_feed, in_watch), item.bytes, lost);
+        for (struct fr_list *link = all->next; link != all; link = link->next)
+            listener_of(link)->type->message(listener_of(link), item.bytes, lost);
         fr_bytes_release(item.bytes);
     }
 }
 
-void fr_watch_add_messages(struct fr_watch *watch, struct fr_list *in_watch)
+void fr_watch_collect(struct fr_watch *watch, struct fr_listener *listener)
 {
-    if (fr_list_is_empty(&watch->message_feeds)) {
+    if (fr_list_is_empty(&watch->collectors)) {
         watch->messages_taken = 0;
         fr_seat_collect(topics_of(watch), &watch->seat, true);
     }
-    fr_list_append(&watch->message_feeds, in_watch);
+    fr_list_append(&watch->collectors, &listener->link);
     fr_watch_gain(watch);
 }
 
-void fr_watch_remove_messages(struct fr_watch *watch, struct fr_list *in_watch)
+void fr_watch_uncollect(struct fr_watch *watch, struct fr_listener *listener)
 {
-    fr_list_remove(in_watch);
-    if (fr_list_is_empty(&watch->message_feeds))
+    fr_list_remove(&listener->link);
+    if (fr_list_is_empty(&watch->collectors))
         fr_seat_collect(topics_of(watch), &watch->seat, false);
     else
         fr_watch_pull(watch); /* the others may have waited for it */
     fr_watch_lose(watch);
 }
 
-static void tell_message_feeds(struct fr_watch *watch, bool gap)
+static void tell_collectors(struct fr_watch *watch)
 {
-    struct fr_list *feeds = &watch->message_feeds;
-    for (struct fr_list *link = feeds->next; link != feeds; link = link->next)
-        fr_message_feed_event(FR_CONTAINER(link, struct fr_message_feed, in_watch), gap);
+    struct fr_list *all = &watch->collectors;
+    for (struct fr_list *link = all->next; link != all; link = link->next)
+        listener_of(link)->type->event(listener_of(link), &watch->event);
     fr_watch_pull(watch);
 }
 
@@ -82,18 +94,25 @@ static void read_seat(struct fr_watch *watch)
         watch->unconfirmed_us = fr_worker_now_us(watch->worker);
     if (watch->event.state_changed && watch->state == FR_TOPIC_CONFIRMED)
         watch->event.gap = true; /* what was published before the acknowledgement did not come */
-    fr_list_splice(&watch->unreached, &watch->feeds);
-    tell_message_feeds(watch, watch->event.gap);
+    fr_list_splice(&watch->unreached, &watch->listeners);
+    tell_collectors(watch);
 }
 
-/* Delivers to at most `limit` feeds; true: all are reached. */
-static bool reach(struct fr_watch *watch, size_t limit)
+/* Delivers to at most `limit` listeners; to how many. */
+static size_t reach(struct fr_watch *watch, size_t limit)
 {
     struct fr_list *link;
-    for (; limit > 0 && (link = fr_list_shift(&watch->unreached)) != NULL; limit--) {
-        fr_list_append(&watch->feeds, link);
-        fr_feed_event(FR_CONTAINER(link, struct fr_feed, in_watch), &watch->event);
+    size_t reached = 0;
+    for (; reached < limit && (link = fr_list_shift(&watch->unreached)) != NULL; reached++) {
+        fr_list_append(&watch->listeners, link);
+        listener_of(link)->type->event(listener_of(link), &watch->event);
     }
+    return reached;
+}
+
+/* All have heard of it: forgets it. False: some have not. */
+static bool finish_event(struct fr_watch *watch)
+{
     if (!fr_list_is_empty(&watch->unreached))
         return false;
     fr_bytes_release(watch->event.body);
@@ -101,49 +120,52 @@ static bool reach(struct fr_watch *watch, size_t limit)
     return true;
 }
 
-/* Everything that the feeds of a topic wait for passes here. A topic may have thousands of feeds of one
+static bool is_in_delivery(const struct fr_watch *watch)
+{
+    return !fr_list_is_empty(&watch->delivery.link);
+}
+
+/* Everything that the listeners of a topic wait for passes here. A topic may have thousands of feeds of one
  * connection each: they are reached in slices, and others have their turn in between. */
 static void deliver_seat(struct fr_mail *mail)
 {
     struct fr_watch *watch = FR_CONTAINER(mail, struct fr_watch, seat.mail);
     if (watch->left) {
         free_watch(watch);
-    } else if (!fr_list_is_empty(&watch->in_delivery)) {
+    } else if (is_in_delivery(watch)) {
         watch->mail_waits = true;
     } else {
         read_seat(watch);
-        if (!reach(watch, SLICE))
-            fr_list_append(&watch->worker->deliveries, &watch->in_delivery);
+        reach(watch, SLICE);
+        if (!finish_event(watch))
+            fr_worker_queue(watch->worker, &watch->delivery);
     }
 }
 
-bool fr_watch_sweep(struct fr_worker *worker, size_t limit)
+static size_t deliver_slice(struct fr_task *task, size_t limit)
 {
-    struct fr_list *link = fr_list_shift(&worker->deliveries);
-    if (link == NULL)
-        return false;
-    struct fr_watch *watch = FR_CONTAINER(link, struct fr_watch, in_delivery);
-    bool done = reach(watch, limit);
+    struct fr_watch *watch = FR_CONTAINER(task, struct fr_watch, delivery);
+    size_t reached = reach(watch, limit < SLICE ? limit : SLICE);
+    bool done = finish_event(watch);
     if (done && watch->mail_waits) {
         read_seat(watch);
-        done = reach(watch, 0);
+        done = finish_event(watch);
     }
     fr_watch_pull(watch); /* no mail came for what has arrived meanwhile */
-    /* Behind those of other topics. */
     if (!done)
-        fr_list_append(&worker->deliveries, &watch->in_delivery);
-    return !fr_list_is_empty(&worker->deliveries);
+        fr_worker_queue(watch->worker, &watch->delivery);
+    return reached;
 }
 
 static void end_watch(struct fr_watch *watch)
 {
     struct fr_worker *worker = watch->worker;
-    assert(fr_list_is_empty(&watch->message_feeds) && "they go with their last stream");
-    fr_list_splice(&watch->feeds, &watch->unreached);
-    fr_list_remove(&watch->in_delivery);
+    assert(fr_list_is_empty(&watch->collectors) && "they go with their last stream");
+    fr_list_splice(&watch->listeners, &watch->unreached);
+    fr_list_remove(&watch->delivery.link);
     fr_bytes_release(watch->event.body);
-    while (!fr_list_is_empty(&watch->feeds))
-        fr_feed_destroy(FR_CONTAINER(watch->feeds.next, struct fr_feed, in_watch));
+    while (!fr_list_is_empty(&watch->listeners))
+        listener_of(watch->listeners.next)->type->ended(listener_of(watch->listeners.next));
     fr_timers_cancel(&worker->timers, &watch->linger);
     fr_timers_unreserve(&worker->timers);
     fr_map_remove(&worker->watches, &watch->node);
@@ -164,10 +186,11 @@ static enum freshet_status new_watch(struct fr_worker *worker, struct fr_topic *
     enum freshet_status status = FRESHET_NO_MEMORY;
     if (watch == NULL)
         return status;
-    fr_list_init(&watch->feeds);
+    fr_list_init(&watch->listeners);
     fr_list_init(&watch->unreached);
-    fr_list_init(&watch->in_delivery);
-    fr_list_init(&watch->message_feeds);
+    fr_list_init(&watch->delivery.link);
+    fr_list_init(&watch->collectors);
+    watch->delivery.run = deliver_slice;
     watch->worker = worker;
     watch->seat.worker = worker;
     watch->seat.mail.deliver = deliver_seat;

@@ -1,4 +1,5 @@
-/* A worker's interest in a topic: from the first stream until the topic has lingered without any. */
+/* A worker's interest in a topic: from the first stream until the topic has lingered without any. What
+ * happens at the topic is told to listeners, which both kinds of feeds embed. */
 #ifndef FR_WATCH_H
 #define FR_WATCH_H
 
@@ -10,20 +11,38 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct fr_listener;
+
+struct fr_listener_type {
+    /* Something has happened at the topic, or the state of its subscription has changed. */
+    void (*event)(struct fr_listener *listener, const struct fr_event *event);
+    /* The watch ends: the listener has to go, and removes itself. */
+    void (*ended)(struct fr_listener *listener);
+    /* Of those that take each message, else NULL: whether one more costs nobody another one, and the next
+     * one: its body as it came, empty if it was foreign; NULL: none. Before it `lost` others were lost. */
+    bool (*has_room)(const struct fr_listener *listener);
+    void (*message)(struct fr_listener *listener, const struct fr_bytes *body, uint64_t lost);
+};
+
+struct fr_listener {
+    struct fr_list link; /* in the watch */
+    const struct fr_listener_type *type;
+};
+
 struct fr_watch {
     struct fr_map_node node;
     struct fr_seat seat;
     struct fr_worker *worker;
     struct fr_topic *topic;
-    struct fr_list feeds;
-    struct fr_list unreached;   /* those that `event` has not been delivered to yet */
-    struct fr_list in_delivery; /* in worker->deliveries while there are some */
+    struct fr_list listeners; /* without those that take each message */
+    struct fr_list unreached; /* those that `event` has not been delivered to yet */
+    struct fr_task delivery;  /* waits for its turn while there are some */
     struct fr_event event;
-    bool mail_waits;              /* more came meanwhile: the seat is read when all are reached */
-    struct fr_list message_feeds; /* fr_message_feed.in_watch */
-    uint64_t messages_taken;      /* number of the one taken from the seat last */
-    unsigned audience;            /* feeds with streams */
-    struct fr_timer linger;       /* runs while there is no audience */
+    bool mail_waits;           /* more came meanwhile: the seat is read when all are reached */
+    struct fr_list collectors; /* listeners that take each message */
+    uint64_t messages_taken;   /* number of the one taken from the seat last */
+    unsigned audience;         /* feeds with streams */
+    struct fr_timer linger;    /* runs while there is no audience */
     enum fr_topic_state state;
     int64_t unconfirmed_us; /* since when the subscription is not in force */
     bool left;              /* waits for its last mail */
@@ -34,10 +53,14 @@ enum freshet_status fr_watch_get(struct fr_worker *worker, struct fr_topic *topi
 /* One of its feeds has streams, or has none any more. */
 void fr_watch_gain(struct fr_watch *watch);
 void fr_watch_lose(struct fr_watch *watch);
-/* A message feed comes or goes; with the first one the seat begins to collect, with the last one it ends. */
-void fr_watch_add_messages(struct fr_watch *watch, struct fr_list *in_watch);
-void fr_watch_remove_messages(struct fr_watch *watch, struct fr_list *in_watch);
-/* Hands messages that wait at the seat to the message feeds, as long as all of them have room. */
+/* A listener comes, or goes at any time. */
+void fr_watch_listen(struct fr_watch *watch, struct fr_listener *listener);
+void fr_watch_unlisten(struct fr_listener *listener);
+/* The same for one that takes each message, which counts as one with streams: with the first one the seat
+ * begins to collect, with the last one it ends. */
+void fr_watch_collect(struct fr_watch *watch, struct fr_listener *listener);
+void fr_watch_uncollect(struct fr_watch *watch, struct fr_listener *listener);
+/* Hands messages that wait at the seat on, as long as all who take them have room. */
 void fr_watch_pull(struct fr_watch *watch);
 /* Until when a missing acknowledgement is waited for. */
 int64_t fr_watch_grace_end_us(const struct fr_watch *watch);
@@ -45,9 +68,7 @@ int64_t fr_watch_grace_end_us(const struct fr_watch *watch);
 void fr_watch_linger(struct fr_watch *watch);
 /* Until when what loses its last stream now is kept. */
 int64_t fr_watch_linger_end_us(const struct fr_watch *watch);
-/* Goes on with deliveries to many feeds, at most `limit` of them; true: there are more. */
-bool fr_watch_sweep(struct fr_worker *worker, size_t limit);
-/* Ends all watches with their feeds: the worker leaves. */
+/* Ends all watches with their listeners: the worker leaves. */
 void fr_watch_end_all(struct fr_worker *worker);
 
 #endif

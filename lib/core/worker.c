@@ -1,8 +1,7 @@
 #include "core/worker.h"
 
 #include "base/clock.h"
-#include "core/fan.h"
-#include "core/instance.h"
+#include "core/context.h"
 #include "core/watch.h"
 #include <assert.h>
 #include <stdlib.h>
@@ -11,7 +10,7 @@
 #define SLICE         32
 #define TURN_SLICES   8
 #define TURN_SLICE_US (2 * FR_US_PER_MS)
-#define TURN_VIEWS    256
+#define TURN_PIECES   256
 
 static _Thread_local struct fr_worker *workers_here;
 
@@ -60,17 +59,15 @@ enum freshet_status fr_worker_new(struct fr_worker **out, struct freshet *freshe
     worker->host = *host;
     atomic_init(&worker->references, 1);
     fr_mailbox_init(&worker->mailbox, wake_host, worker);
-    fr_list_init(&worker->deliveries);
-    fr_list_init(&worker->sweeping);
+    fr_list_init(&worker->homes);
+    fr_list_init(&worker->tasks);
     if (!fr_map_init(&worker->watches) || !fr_map_init(&worker->feeds) || !fr_map_init(&worker->fans)) {
         fr_worker_release(worker);
         return FRESHET_NO_MEMORY;
     }
     worker->here = workers_here;
     workers_here = worker;
-    pthread_mutex_lock(&freshet->topics.lock);
-    fr_list_append(&freshet->workers, &worker->link);
-    pthread_mutex_unlock(&freshet->topics.lock);
+    fr_homes_enter(&freshet->homes, worker);
     *out = worker;
     return FRESHET_OK;
 }
@@ -93,30 +90,43 @@ static bool deliver_mail(struct fr_worker *worker)
     return fr_mailbox_deliver(&worker->mailbox, SLICE);
 }
 
-static bool deliver_events(struct fr_worker *worker)
-{
-    return fr_watch_sweep(worker, SLICE);
-}
-
 static bool expire_timers(struct fr_worker *worker)
 {
     fr_timers_run(&worker->timers, fr_worker_now_us(worker), SLICE);
     return fr_timers_next(&worker->timers) <= fr_worker_now_us(worker);
 }
 
+void fr_worker_queue(struct fr_worker *worker, struct fr_task *task)
+{
+    if (fr_list_is_empty(&task->link))
+        fr_list_append(&worker->tasks, &task->link);
+}
+
+/* One after the other, each a slice, until the time is up or enough is done. */
+static void run_tasks(struct fr_worker *worker)
+{
+    int64_t end_us = fr_worker_now_us(worker) + TURN_SLICE_US;
+    size_t left = TURN_PIECES;
+    for (struct fr_list *link; left > 0 && (link = fr_list_shift(&worker->tasks)) != NULL;) {
+        struct fr_task *task = FR_CONTAINER(link, struct fr_task, link);
+        size_t done = task->run(task, left);
+        left -= done == 0 ? 1 : done;
+        if (fr_worker_now_us(worker) >= end_us)
+            return;
+    }
+}
+
 int64_t fr_worker_turn(struct fr_worker *worker)
 {
     bool more = run_slices(worker, deliver_mail);
-    more |= run_slices(worker, deliver_events);
     more |= run_slices(worker, expire_timers);
-    fr_fan_sweep(worker, TURN_VIEWS);
+    run_tasks(worker);
     return more ? INT64_MIN : fr_worker_next(worker);
 }
 
 int64_t fr_worker_next(const struct fr_worker *worker)
 {
-    if (worker->mailbox.taken != NULL || !fr_list_is_empty(&worker->sweeping) ||
-        !fr_list_is_empty(&worker->deliveries))
+    if (worker->mailbox.taken != NULL || !fr_list_is_empty(&worker->tasks))
         return INT64_MIN;
     return fr_timers_next(&worker->timers);
 }
@@ -129,28 +139,14 @@ static void leave_thread(struct fr_worker *worker)
     *link = worker->here;
 }
 
-/* From here on nothing chooses this worker as a home. */
-static void leave_freshet(struct fr_worker *worker)
-{
-    struct freshet *freshet = worker->freshet;
-    pthread_mutex_lock(&freshet->topics.lock);
-    worker->leaving = true;
-    for (struct fr_map_node *node = NULL; (node = fr_map_next(&freshet->topics.map, node)) != NULL;) {
-        struct fr_topic *topic = FR_CONTAINER(node, struct fr_topic, node);
-        if (topic->home == worker)
-            topic->home = NULL;
-    }
-    pthread_mutex_unlock(&freshet->topics.lock);
-}
-
 /* In one step, so that no counter ever goes back. */
 static void leave_counters(struct fr_worker *worker)
 {
     struct freshet *freshet = worker->freshet;
-    pthread_mutex_lock(&freshet->topics.lock);
+    pthread_mutex_lock(&freshet->homes.lock);
     fr_list_remove(&worker->link);
     fr_counters_add(&worker->counters, &freshet->left);
-    pthread_mutex_unlock(&freshet->topics.lock);
+    pthread_mutex_unlock(&freshet->homes.lock);
 }
 
 void fr_worker_leave(struct fr_worker *worker)
@@ -158,7 +154,7 @@ void fr_worker_leave(struct fr_worker *worker)
     if (worker == NULL)
         return;
     assert(worker->views == 0 && "drain comes first");
-    leave_freshet(worker);
+    fr_homes_leave(&worker->freshet->homes, worker);
     fr_watch_end_all(worker);
     fr_mailbox_close(&worker->mailbox);
     while (fr_mailbox_deliver(&worker->mailbox, SIZE_MAX))
@@ -178,17 +174,7 @@ struct freshet *fr_worker_freshet(const struct fr_worker *worker)
     return worker->freshet;
 }
 
-struct fr_timers *fr_worker_timers(struct fr_worker *worker)
-{
-    return &worker->timers;
-}
-
 struct fr_counters *fr_worker_counters(struct fr_worker *worker)
 {
     return &worker->counters;
-}
-
-void *fr_worker_user(const struct fr_worker *worker)
-{
-    return worker->host.user;
 }

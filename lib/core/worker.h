@@ -42,9 +42,7 @@ void fr_worker_leave(struct fr_worker *worker);
 /* The freshet's clock: microseconds, monotonic. */
 int64_t fr_worker_now_us(const struct fr_worker *worker);
 struct freshet *fr_worker_freshet(const struct fr_worker *worker);
-struct fr_timers *fr_worker_timers(struct fr_worker *worker);
 struct fr_counters *fr_worker_counters(struct fr_worker *worker);
-void *fr_worker_user(const struct fr_worker *worker);
 
 /* Any thread. */
 const struct freshet_log *fr_freshet_log(const struct freshet *freshet);

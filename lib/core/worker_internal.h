@@ -11,6 +11,13 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+/* Work in slices, so that others have their turn in between. Embedded in what the work is about. */
+struct fr_task {
+    struct fr_list link; /* in worker->tasks while it waits for its next slice */
+    /* Does at most `limit` pieces and says how many. If there is more to do it queues itself again. */
+    size_t (*run)(struct fr_task *task, size_t limit);
+};
+
 struct fr_worker {
     struct freshet *freshet;
     struct fr_worker_host host;
@@ -18,23 +25,26 @@ struct fr_worker {
     struct fr_worker *here; /* the next one of the same thread */
 
     struct fr_mailbox mailbox; /* any thread */
-    struct fr_list link;       /* in the freshet; under the lock of its topics */
-    unsigned homes;            /* topics it is home to; the same lock */
+    struct fr_list link;       /* in the freshet's homes; under their lock, as the next two */
+    struct fr_list homes;      /* fr_home.link: what it is home to */
+    size_t home_count;
 
     /* The worker's thread only. */
     struct fr_timers timers;
-    struct fr_map watches;     /* by topic */
-    struct fr_map feeds;       /* shared ones that live here, by address */
-    struct fr_map fans;        /* of shared feeds that have streams here, by address */
-    struct fr_list deliveries; /* watches whose feeds have not all heard of an event */
-    struct fr_list sweeping;   /* fans with views that have not been told of the newest */
+    struct fr_map watches; /* by topic */
+    struct fr_map feeds;   /* shared ones that live here, by address */
+    struct fr_map fans;    /* of shared feeds that have streams here, by address */
+    struct fr_list tasks;  /* fr_task.link, in the order of their turns */
     size_t views;
-    bool leaving; /* written under the lock of the topics */
+    bool leaving; /* written under the lock of the homes */
     struct fr_counters counters;
 };
 
 struct fr_worker *fr_worker_acquire(struct fr_worker *worker);
 void fr_worker_release(struct fr_worker *worker);
+
+/* Gives the task a turn behind all that wait, unless it waits already. */
+void fr_worker_queue(struct fr_worker *worker, struct fr_task *task);
 
 /* The calling thread's worker in `freshet`, or NULL. */
 struct fr_worker *fr_worker_here(const struct freshet *freshet);

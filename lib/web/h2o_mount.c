@@ -1,5 +1,6 @@
 /* The handler: which requests are streams, and which are refused. */
 #include "base/log.h"
+#include "core/loader.h"
 #include "web/h2o_web.h"
 #include "web/target.h"
 #include <stdlib.h>

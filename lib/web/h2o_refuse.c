@@ -1,6 +1,6 @@
 #include "base/bytes.h"
 #include "base/random.h"
-#include "core/instance.h"
+#include "core/context.h"
 #include "web/h2o_web.h"
 #include <ctype.h>
 #include <stdio.h>

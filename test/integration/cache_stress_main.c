@@ -1,7 +1,7 @@
 /* A cache used by many threads while topics are published to, and are subscribed and given back: for TSan,
  * which Criterion does not support. What a look-up finds must never be older than a publish that had returned
  * before it. */
-#include "core/instance.h"
+#include "core/context.h"
 #include "core/loader.h"
 #include "core/view.h"
 #include "core/worker.h"

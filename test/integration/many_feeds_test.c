@@ -2,6 +2,7 @@
 #include "h2o_rig.h"
 
 #include "base/clock.h"
+#include "core/loader.h"
 #include "core/view.h"
 #include "core/worker.h"
 #include <semaphore.h>

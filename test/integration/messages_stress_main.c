@@ -1,6 +1,7 @@
 /* Message loaders with real threads: two freshets on one memory bus, workers, publishers, and streams that
  * are slow in turn. At the end each stream has got or been told of every message, in the one order of the
  * bus. */
+#include "core/loader.h"
 #include "core/view.h"
 #include "core/worker.h"
 #include <freshet/freshet.h>

@@ -5,7 +5,8 @@
 #define CORE_RIG_H
 
 #include "core/admission.h"
-#include "core/instance.h"
+#include "core/context.h"
+#include "core/loader.h"
 #include "core/view.h"
 #include "core/worker_internal.h"
 #include <criterion/criterion.h>

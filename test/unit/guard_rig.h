@@ -4,6 +4,7 @@
 #define GUARD_RIG_H
 
 #include "core/entry.h"
+#include "core/loader.h"
 #include "core_rig.h"
 
 /* A request on its way to a stream. */

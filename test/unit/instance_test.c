@@ -1,5 +1,6 @@
 /* A freshet on real threads, without sockets: the pool, the callback thread, the end. */
-#include "core/instance.h"
+#include "core/context.h"
+#include "core/loader.h"
 #include "core/view.h"
 #include "core/worker.h"
 #include "wait.h"

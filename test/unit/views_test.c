@@ -2,6 +2,7 @@
 #include "views_rig.h"
 
 #include "core/fan.h"
+#include "core/loader.h"
 
 static struct page page, other;
 

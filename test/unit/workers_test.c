@@ -1,5 +1,7 @@
 #include "core_rig.h"
 
+#include "core/loader.h"
+
 static const struct freshet_loader_options shared = {.shared = true};
 static struct client clients[8];
 
@@ -52,8 +54,8 @@ Test(workers, homes_are_spread)
         rig_answer(path);
         cr_assert(client_has(&clients[i], path));
     }
-    cr_assert_eq(rig.workers[0]->homes, 4);
-    cr_assert_eq(rig.workers[1]->homes, 4);
+    cr_assert_eq(rig.workers[0]->home_count, 4);
+    cr_assert_eq(rig.workers[1]->home_count, 4);
     end(8);
 }
 
@@ -66,7 +68,7 @@ Test(workers, topic_is_born_again_when_its_home_leaves)
     rig_run();
     rig_answer("one");
     /* Worker 0 is the home: the first of those with the fewest topics. */
-    cr_assert_eq(rig.workers[0]->homes, 1);
+    cr_assert_eq(rig.workers[0]->home_count, 1);
     rig_leave(0);
     rig_run();
     cr_assert_eq(rig.bus->unsubscribes, 1);
