@@ -343,14 +343,3 @@ enum freshet_status fr_loader_identity(const struct freshet_loader *loader,
                  memchr(identity->text, '\0', identity->len) == NULL; /* which ends parts of a feed's key */
     return valid ? FRESHET_OK : refuse(refusal, 400, "bad-identity");
 }
-
-enum freshet_status fr_param_find(const struct fr_params *params, const struct fr_pattern *route,
-                                  const char *name, size_t index, struct freshet_span *value)
-{
-    *value = freshet_span(NULL, 0);
-    if (!fr_pattern_has(route, freshet_span_text(name)))
-        return FRESHET_NOT_FOUND;
-    if (fr_params_get(params, freshet_span_text(name), index, value))
-        return FRESHET_OK;
-    return index == 0 ? FRESHET_OK : FRESHET_NOT_FOUND;
-}

@@ -51,8 +51,4 @@ enum freshet_status fr_route_find(struct freshet *freshet, struct freshet_span r
 /* [a-z0-9-]+, short enough for every place that keeps one. */
 bool fr_code_is_valid(const char *code);
 
-/* freshet_load_param() and freshet_request_param(). */
-enum freshet_status fr_param_find(const struct fr_params *params, const struct fr_pattern *route,
-                                  const char *name, size_t index, struct freshet_span *value);
-
 #endif

@@ -42,6 +42,11 @@ void fr_params_release(struct fr_params *params); /* NULL is fine */
 bool fr_params_get(const struct fr_params *params, struct freshet_span name, size_t index,
                    struct freshet_span *value);
 
+/* What callbacks ask for by name. FRESHET_OK: the value, empty for a parameter of the route that may be
+ * absent and is. FRESHET_NOT_FOUND: no parameter of the route, or not so many values. */
+enum freshet_status fr_param_find(const struct fr_params *params, const struct fr_pattern *route,
+                                  const char *name, size_t index, struct freshet_span *value);
+
 /* A path relative to the mount, raw, as the client sent it, up to '?'; one leading '/' is skipped. Split at
  * raw '/', each segment decoded once. FRESHET_OK with *params (one reference);
  * FRESHET_NOT_FOUND: it does not match, or has a '.', '..' or empty segment, raw or encoded; FRESHET_INVALID:

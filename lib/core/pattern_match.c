@@ -150,3 +150,14 @@ bool fr_params_get(const struct fr_params *params, struct freshet_span name, siz
     }
     return false;
 }
+
+enum freshet_status fr_param_find(const struct fr_params *params, const struct fr_pattern *route,
+                                  const char *name, size_t index, struct freshet_span *value)
+{
+    *value = freshet_span(NULL, 0);
+    if (!fr_pattern_has(route, freshet_span_text(name)))
+        return FRESHET_NOT_FOUND;
+    if (fr_params_get(params, freshet_span_text(name), index, value))
+        return FRESHET_OK;
+    return index == 0 ? FRESHET_OK : FRESHET_NOT_FOUND;
+}

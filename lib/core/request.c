@@ -1,7 +1,6 @@
 #include "core/request.h"
 
 #include "core/cookie.h"
-#include "core/loader.h"
 #include "core/query.h"
 #include <stdlib.h>
 #include <string.h>

@@ -2,14 +2,10 @@
 
 #include "base/log.h"
 #include "core/channel.h"
-#include "core/context.h"
 #include "core/pattern_internal.h"
-#include "core/publish.h"
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-#define SMALL_PAYLOAD 512
 
 /* As it stands in the name, and as it is declared. */
 struct spelled {
@@ -142,26 +138,4 @@ enum freshet_status freshet_declaration_key(struct freshet_declaration *declarat
             params[count++] = (struct freshet_param){parameter->name, value_of(&arguments[i], at)};
     }
     return freshet_channel_topic(channel, params, count, topic, error);
-}
-
-enum freshet_status freshet_fields_publish(struct freshet *freshet, const struct freshet_topic *topic,
-                                           const struct freshet_fields *fields, const void *message,
-                                           freshet_published_cb published, void *user)
-{
-    char small[SMALL_PAYLOAD], *room = small;
-    size_t len = 0;
-    assert(message != NULL);
-    enum freshet_status status = freshet_fields_encode(fields, message, small, sizeof(small), &len, NULL);
-    /* Over the limit of a message no memory is asked for. */
-    if (status == FRESHET_TOO_LARGE && len <= freshet->options.max_message_bytes) {
-        size_t needed = len;
-        room = malloc(needed);
-        status = room == NULL ? FRESHET_NO_MEMORY
-                              : freshet_fields_encode(fields, message, room, needed, &len, NULL);
-    }
-    status = status == FRESHET_OK ? freshet_publish(freshet, topic, freshet_span(room, len), published, user)
-                                  : fr_publish_refuse(freshet, topic, status, published, user);
-    if (room != small)
-        free(room);
-    return status;
 }

@@ -169,6 +169,7 @@ static void end_watch(struct fr_watch *watch)
     fr_timers_cancel(&worker->timers, &watch->linger);
     fr_timers_unreserve(&worker->timers);
     fr_map_remove(&worker->watches, &watch->node);
+    fr_list_remove(&watch->resident.link);
     watch->left = true;
     if (!fr_seat_leave(topics_of(watch), &watch->seat) || watch->mail_waits)
         free_watch(watch);
@@ -177,6 +178,11 @@ static void end_watch(struct fr_watch *watch)
 static void linger_over(struct fr_timer *timer)
 {
     end_watch(FR_CONTAINER(timer, struct fr_watch, linger));
+}
+
+static void worker_leaves(struct fr_resident *resident)
+{
+    end_watch(FR_CONTAINER(resident, struct fr_watch, resident));
 }
 
 static enum freshet_status new_watch(struct fr_worker *worker, struct fr_topic *topic, struct fr_watch **out)
@@ -195,6 +201,7 @@ static enum freshet_status new_watch(struct fr_worker *worker, struct fr_topic *
     watch->seat.worker = worker;
     watch->seat.mail.deliver = deliver_seat;
     watch->linger.expire = linger_over;
+    watch->resident.end = worker_leaves;
     watch->unconfirmed_us = fr_worker_now_us(worker);
     if (!fr_timers_reserve(&worker->timers))
         goto fail;
@@ -209,6 +216,7 @@ static enum freshet_status new_watch(struct fr_worker *worker, struct fr_topic *
         goto fail;
     }
     fr_map_put(&worker->watches, fr_topic_name(watch->topic), &watch->node);
+    fr_list_append(&worker->residents, &watch->resident.link);
     *out = watch;
     return FRESHET_OK;
 
@@ -256,12 +264,4 @@ int64_t fr_watch_linger_end_us(const struct fr_watch *watch)
 void fr_watch_linger(struct fr_watch *watch)
 {
     fr_timers_set(&watch->worker->timers, &watch->linger, fr_watch_linger_end_us(watch));
-}
-
-void fr_watch_end_all(struct fr_worker *worker)
-{
-    for (struct fr_map_node *node = fr_map_next(&worker->watches, NULL), *next; node != NULL; node = next) {
-        next = fr_map_next(&worker->watches, node);
-        end_watch(FR_CONTAINER(node, struct fr_watch, node));
-    }
 }

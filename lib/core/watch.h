@@ -30,7 +30,8 @@ struct fr_listener {
 };
 
 struct fr_watch {
-    struct fr_map_node node;
+    struct fr_map_node node;     /* in worker->watches */
+    struct fr_resident resident; /* ends with its listeners when the worker leaves */
     struct fr_seat seat;
     struct fr_worker *worker;
     struct fr_topic *topic;
@@ -68,7 +69,5 @@ int64_t fr_watch_grace_end_us(const struct fr_watch *watch);
 void fr_watch_linger(struct fr_watch *watch);
 /* Until when what loses its last stream now is kept. */
 int64_t fr_watch_linger_end_us(const struct fr_watch *watch);
-/* Ends all watches with their listeners: the worker leaves. */
-void fr_watch_end_all(struct fr_worker *worker);
 
 #endif

@@ -2,7 +2,7 @@
 
 #include "base/clock.h"
 #include "core/context.h"
-#include "core/watch.h"
+#include "core/worker_internal.h"
 #include <assert.h>
 #include <stdlib.h>
 
@@ -61,6 +61,7 @@ enum freshet_status fr_worker_new(struct fr_worker **out, struct freshet *freshe
     fr_mailbox_init(&worker->mailbox, wake_host, worker);
     fr_list_init(&worker->homes);
     fr_list_init(&worker->tasks);
+    fr_list_init(&worker->residents);
     if (!fr_map_init(&worker->watches) || !fr_map_init(&worker->feeds) || !fr_map_init(&worker->fans)) {
         fr_worker_release(worker);
         return FRESHET_NO_MEMORY;
@@ -149,13 +150,21 @@ static void leave_counters(struct fr_worker *worker)
     pthread_mutex_unlock(&freshet->homes.lock);
 }
 
+static void end_residents(struct fr_worker *worker)
+{
+    while (!fr_list_is_empty(&worker->residents)) {
+        struct fr_resident *resident = FR_CONTAINER(worker->residents.next, struct fr_resident, link);
+        resident->end(resident);
+    }
+}
+
 void fr_worker_leave(struct fr_worker *worker)
 {
     if (worker == NULL)
         return;
     assert(worker->views == 0 && "drain comes first");
     fr_homes_leave(&worker->freshet->homes, worker);
-    fr_watch_end_all(worker);
+    end_residents(worker);
     fr_mailbox_close(&worker->mailbox);
     while (fr_mailbox_deliver(&worker->mailbox, SIZE_MAX))
         ;

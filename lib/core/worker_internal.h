@@ -18,6 +18,13 @@ struct fr_task {
     size_t (*run)(struct fr_task *task, size_t limit);
 };
 
+/* What lives on a worker until that leaves. Embedded in it. */
+struct fr_resident {
+    struct fr_list link; /* in worker->residents */
+    /* The worker leaves: it has to end, and removes itself. */
+    void (*end)(struct fr_resident *resident);
+};
+
 struct fr_worker {
     struct freshet *freshet;
     struct fr_worker_host host;
@@ -35,6 +42,7 @@ struct fr_worker {
     struct fr_map feeds;   /* shared ones that live here, by address */
     struct fr_map fans;    /* of shared feeds that have streams here, by address */
     struct fr_list tasks;  /* fr_task.link, in the order of their turns */
+    struct fr_list residents;
     size_t views;
     bool leaving; /* written under the lock of the homes */
     struct fr_counters counters;

@@ -3,6 +3,7 @@
 #include "core/channel.c"
 #include "core/pattern.c"
 #include "core/typed_channel.c"
+#include "core/typed_publish.c"
 #include <criterion/criterion.h>
 
 FRESHET_CHANNEL(note, "note/:id", (param(id)), text(text));
