@@ -8,7 +8,7 @@ struct fr_bytes *fr_bytes_new(size_t len)
     struct fr_bytes *bytes = malloc(sizeof(*bytes) + len);
     if (bytes == NULL)
         return NULL;
-    atomic_init(&bytes->references, 1);
+    fr_refcount_init(&bytes->references);
     bytes->span = freshet_span((const char *)(bytes + 1), len);
     bytes->release = NULL;
     bytes->user = NULL;
@@ -44,13 +44,13 @@ struct fr_bytes *fr_bytes_give(struct freshet_span span, void (*release)(void *u
 
 struct fr_bytes *fr_bytes_acquire(struct fr_bytes *bytes)
 {
-    atomic_fetch_add_explicit(&bytes->references, 1, memory_order_relaxed);
+    fr_refcount_acquire(&bytes->references);
     return bytes;
 }
 
 void fr_bytes_release(struct fr_bytes *bytes)
 {
-    if (bytes == NULL || atomic_fetch_sub_explicit(&bytes->references, 1, memory_order_acq_rel) != 1)
+    if (bytes == NULL || !fr_refcount_release(&bytes->references))
         return;
     if (bytes->release != NULL)
         bytes->release(bytes->user);

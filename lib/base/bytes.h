@@ -2,12 +2,13 @@
 #ifndef FR_BYTES_H
 #define FR_BYTES_H
 
+#include "base/refcount.h"
 #include <freshet/span.h>
 #include <stdatomic.h>
 #include <stddef.h>
 
 struct fr_bytes {
-    atomic_uint references;
+    struct fr_refcount references;
     struct freshet_span span;
     void (*release)(void *user); /* of bytes given by somebody else; NULL: they follow this struct */
     void *user;

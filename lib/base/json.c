@@ -1,5 +1,6 @@
 #include "base/json.h"
 
+#include "base/text.h"
 #include "base/utf8.h"
 
 /* How many bytes at the start need no escape and can be told to be UTF-8 without looking at a second one. */
@@ -16,8 +17,8 @@ static size_t count_plain(struct freshet_span text)
 
 static void append_escape(struct fr_buffer *buffer, unsigned char byte)
 {
-    static const char digits[] = "0123456789abcdef";
-    char text[] = {'\\', 'u', '0', '0', digits[byte >> 4], digits[byte & 15]};
+    char text[6] = "\\u00";
+    fr_text_put_hex(text + 4, &byte, 1);
     if (byte < 0x20) {
         fr_buffer_append(buffer, freshet_span(text, sizeof(text)));
     } else {

@@ -1,19 +1,11 @@
 #include "base/percent.h"
 
+#include "base/text.h"
 #include "base/utf8.h"
 
 void fr_percent_init(struct fr_percent *reader, struct freshet_span text, bool plus_is_space)
 {
     *reader = (struct fr_percent){.rest = text, .plus_is_space = plus_is_space};
-}
-
-static int hex_value(char digit)
-{
-    if (digit >= '0' && digit <= '9')
-        return digit - '0';
-    if (digit >= 'a' && digit <= 'f')
-        return digit - 'a' + 10;
-    return digit >= 'A' && digit <= 'F' ? digit - 'A' + 10 : -1;
 }
 
 /* Decodes one byte of the rest, which is not empty; false: a bad '%'. */
@@ -23,8 +15,8 @@ static bool decode_byte(struct fr_percent *reader, char *byte)
     size_t len = 1;
     *byte = rest.data[0];
     if (*byte == '%') {
-        int high = rest.len > 2 ? hex_value(rest.data[1]) : -1;
-        int low = rest.len > 2 ? hex_value(rest.data[2]) : -1;
+        int high = rest.len > 2 ? fr_text_hex_value(rest.data[1]) : -1;
+        int low = rest.len > 2 ? fr_text_hex_value(rest.data[2]) : -1;
         if (high < 0 || low < 0)
             return false;
         *byte = (char)(high << 4 | low);

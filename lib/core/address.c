@@ -32,7 +32,7 @@ struct fr_address *fr_address_new(struct freshet_loader *loader, const struct fr
     if (address == NULL)
         return NULL;
     *address = (struct fr_address){.loader = fr_loader_acquire(loader), .params = fr_params_acquire(params)};
-    atomic_init(&address->references, 1);
+    fr_refcount_init(&address->references);
     if (!fr_loader_shares(loader))
         address->asked = fr_asked_acquire(asked);
     address->key = freshet_span(address->text, len);
@@ -57,13 +57,13 @@ struct freshet_span fr_address_rest(const struct fr_address *address)
 
 struct fr_address *fr_address_acquire(struct fr_address *address)
 {
-    atomic_fetch_add_explicit(&address->references, 1, memory_order_relaxed);
+    fr_refcount_acquire(&address->references);
     return address;
 }
 
 void fr_address_release(struct fr_address *address)
 {
-    if (address == NULL || atomic_fetch_sub_explicit(&address->references, 1, memory_order_acq_rel) != 1)
+    if (address == NULL || !fr_refcount_release(&address->references))
         return;
     fr_params_release(address->params);
     fr_asked_release(address->asked);

@@ -3,6 +3,7 @@
 #ifndef FR_ADDRESS_H
 #define FR_ADDRESS_H
 
+#include "base/refcount.h"
 #include "core/pattern.h"
 #include "core/request.h"
 #include <freshet/channel.h>
@@ -12,7 +13,7 @@
 struct freshet_loader;
 
 struct fr_address {
-    atomic_uint references;
+    struct fr_refcount references;
     struct freshet_loader *loader; /* a reference */
     struct fr_params *params;
     struct fr_asked *asked;   /* of the one connection; NULL for several */

@@ -1,7 +1,7 @@
 #include "core/admission.h"
 
+#include "base/backoff.h"
 #include "base/clock.h"
-#include "base/random.h"
 #include "core/context.h"
 #include "core/loader.h"
 #include "core/use.h"
@@ -116,12 +116,8 @@ static void enter_over(struct fr_admission *admission, const struct fr_verdict *
 
 static void enter_delayed(struct fr_admission *admission)
 {
-    int64_t delay_us = RETRY_FIRST_US;
-    for (unsigned i = 0; i < admission->failures && delay_us < RETRY_MOST_US; i++)
-        delay_us *= 2;
+    int64_t delay_us = (int64_t)fr_backoff(RETRY_FIRST_US, RETRY_MOST_US, admission->failures++);
     admission->state = FR_ADMISSION_DELAYED;
-    admission->failures++;
-    delay_us = (int64_t)fr_random_jitter((uint64_t)(delay_us < RETRY_MOST_US ? delay_us : RETRY_MOST_US));
     fr_timers_set(timers(admission), &admission->timer, now_us(admission) + delay_us);
 }
 

@@ -8,12 +8,13 @@
 #include "base/bytes.h"
 #include "base/list.h"
 #include "base/map.h"
+#include "base/refcount.h"
 #include <freshet/cache.h>
 #include <pthread.h>
 #include <stdatomic.h>
 
 struct freshet_cache {
-    atomic_uint references;
+    struct fr_refcount references;
     struct freshet_cache_options options; /* defaults filled in */
     struct fr_list link;                  /* in the freshet, under its lock */
 

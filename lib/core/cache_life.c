@@ -42,7 +42,7 @@ enum freshet_status freshet_cache_new(struct freshet_cache **out, struct freshet
     *out = NULL;
     if (cache == NULL)
         return fr_fail(error, FRESHET_NO_MEMORY, "out of memory");
-    atomic_init(&cache->references, 1);
+    fr_refcount_init(&cache->references);
     pthread_mutex_init(&cache->lock, NULL);
     fr_list_init(&cache->used);
     enum freshet_status status = read_options(cache, options, error);
@@ -62,7 +62,7 @@ enum freshet_status freshet_cache_new(struct freshet_cache **out, struct freshet
 
 struct freshet_cache *fr_cache_acquire(struct freshet_cache *cache)
 {
-    atomic_fetch_add_explicit(&cache->references, 1, memory_order_relaxed);
+    fr_refcount_acquire(&cache->references);
     return cache;
 }
 
@@ -70,7 +70,7 @@ struct freshet_cache *fr_cache_acquire(struct freshet_cache *cache)
  * loaders live as long as the freshet. */
 void freshet_cache_release(struct freshet_cache *cache)
 {
-    if (cache == NULL || atomic_fetch_sub_explicit(&cache->references, 1, memory_order_acq_rel) != 1)
+    if (cache == NULL || !fr_refcount_release(&cache->references))
         return;
     if (cache->freshet != NULL) {
         pthread_mutex_lock(&cache->freshet->lock);

@@ -11,7 +11,7 @@ static struct fr_handles table = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 static void release(struct fr_check *check)
 {
-    if (atomic_fetch_sub_explicit(&check->references, 1, memory_order_acq_rel) != 1)
+    if (!fr_refcount_release(&check->references))
         return;
     fr_attribute_release(check->before);
     fr_attribute_release(check->found);
@@ -28,7 +28,7 @@ static struct fr_check *new_check(const struct fr_check_subject *subject, const 
     struct fr_check *check = calloc(1, sizeof(*check));
     if (check == NULL)
         return NULL;
-    atomic_init(&check->references, 1);
+    fr_refcount_init(&check->references);
     atomic_init(&check->dropped, false);
     check->worker = fr_worker_acquire(subject->worker);
     check->guard = *guard;
@@ -78,7 +78,8 @@ struct fr_check *fr_check_start(const struct fr_check_subject *subject, const st
         return NULL;
     }
     /* The application's and the call's: it may look at the request after its answer. */
-    atomic_fetch_add_explicit(&check->references, 2, memory_order_relaxed);
+    fr_refcount_acquire(&check->references);
+    fr_refcount_acquire(&check->references);
     fr_count(&check->worker->counters.guards, 1);
     if (guard->on_pool) {
         check->job.run = call_pool;

@@ -4,6 +4,7 @@
 #define FR_CHECK_H
 
 #include "base/mailbox.h"
+#include "base/refcount.h"
 #include "core/handles.h"
 #include "core/pool.h"
 #include "core/request.h"
@@ -23,8 +24,8 @@ struct fr_verdict {
 };
 
 struct fr_check {
-    atomic_uint references; /* the owner's side until its mail came, the application's, the call's */
-    struct fr_mail mail;    /* to `worker`, once it is answered */
+    struct fr_refcount references; /* the owner's side until its mail came, the application's, the call's */
+    struct fr_mail mail;           /* to `worker`, once it is answered */
     struct fr_job job;
     struct fr_worker *worker;
     /* The worker's. The answer, in `found` and `verdict`; NULL: nobody waits. */

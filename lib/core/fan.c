@@ -37,12 +37,12 @@ static void forget_named(struct fr_fan *fan)
 
 static void acquire(struct fr_fan *fan)
 {
-    atomic_fetch_add_explicit(&fan->references, 1, memory_order_relaxed);
+    fr_refcount_acquire(&fan->references);
 }
 
 static void release(struct fr_fan *fan)
 {
-    if (atomic_fetch_sub_explicit(&fan->references, 1, memory_order_acq_rel) != 1)
+    if (!fr_refcount_release(&fan->references))
         return;
     release_show(&fan->next);
     release_show(&fan->show);
@@ -67,7 +67,7 @@ static bool post_to_feed(struct fr_fan *fan)
     fan->asked = fan->home;
     fan->to_feed_posted = fr_mailbox_post(&fan->home->mailbox, &fan->to_feed);
     if (!fan->to_feed_posted)
-        atomic_fetch_sub_explicit(&fan->references, 1, memory_order_relaxed);
+        fr_refcount_release(&fan->references);
     return fan->to_feed_posted;
 }
 
@@ -109,7 +109,7 @@ static struct fr_fan *new_fan(struct fr_worker *worker, struct fr_address *addre
     struct fr_fan *fan = calloc(1, sizeof(*fan));
     if (fan == NULL)
         return NULL;
-    atomic_init(&fan->references, 1);
+    fr_refcount_init(&fan->references);
     fan->worker = fr_worker_acquire(worker);
     fan->address = fr_address_acquire(address);
     fan->topic = topic;
@@ -355,7 +355,7 @@ static void post_to_views(struct fr_fan *fan)
     acquire(fan);
     fan->to_views_posted = fr_mailbox_post(&fan->worker->mailbox, &fan->to_views);
     if (!fan->to_views_posted)
-        atomic_fetch_sub_explicit(&fan->references, 1, memory_order_relaxed); /* its streams are gone */
+        fr_refcount_release(&fan->references); /* its streams are gone */
 }
 
 void fr_fan_show(struct fr_fan *fan, const struct fr_show *show, bool answers)

@@ -8,6 +8,7 @@
 #include "base/list.h"
 #include "base/mailbox.h"
 #include "base/map.h"
+#include "base/refcount.h"
 #include "core/address.h"
 #include "core/topics.h"
 #include "core/view.h"
@@ -30,7 +31,7 @@ struct fr_show {
 };
 
 struct fr_fan {
-    atomic_uint references;
+    struct fr_refcount references;
     struct fr_worker *worker; /* of the streams; holds a reference */
     struct fr_address *address;
     struct fr_topic *topic;

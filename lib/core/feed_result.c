@@ -1,4 +1,5 @@
 /* What a feed's clients are shown: results, errors, and whether they are news. */
+#include "base/backoff.h"
 #include "base/random.h"
 #include "core/fan.h"
 #include "core/feed_internal.h"
@@ -70,14 +71,9 @@ static void raise_bus_error(struct fr_feed *feed, bool again)
 
 void fr_feed_fail(struct fr_feed *feed, const char *code, const char *text)
 {
-    int64_t delay = FR_FEED_RETRY_FIRST_US;
-    for (unsigned i = 0; i < feed->failures && delay < RETRY_MOST_US; i++)
-        delay *= 2;
-    if (delay > RETRY_MOST_US)
-        delay = RETRY_MOST_US;
-    feed->failures++;
     feed->failed_us = fr_feed_now_us(feed);
-    feed->retry_us = feed->failed_us + (int64_t)fr_random_jitter((uint64_t)delay);
+    feed->retry_us =
+        feed->failed_us + (int64_t)fr_backoff(FR_FEED_RETRY_FIRST_US, RETRY_MOST_US, feed->failures++);
     fr_count(&feed->worker->counters.loads_failed, 1);
     fr_feed_mark(feed, FRESHET_CAUSE_RETRY);
     fr_feed_raise_error(feed, code, text, false);

@@ -2,6 +2,7 @@
 
 #include "base/buffer.h"
 #include "base/json.h"
+#include "base/text.h"
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
@@ -79,12 +80,7 @@ static size_t measure_lines(struct freshet_span bytes, size_t around)
 
 static char *put_version(char *to, const struct fr_version *version)
 {
-    static const char digits[] = "0123456789abcdef";
-    for (size_t i = 0; i < sizeof(version->bytes); i++) {
-        *to++ = digits[version->bytes[i] >> 4];
-        *to++ = digits[version->bytes[i] & 15];
-    }
-    return to;
+    return fr_text_put_hex(to, version->bytes, sizeof(version->bytes));
 }
 
 /* An event of `bytes` behind `head_len` bytes of other lines, to be written at *head. */

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/options.h"
 #include "base/random.h"
 #include "core/cache.h"
 #include "core/check.h"
@@ -29,12 +30,6 @@ static int64_t read_clock(void *user)
     return fr_clock_monotonic_us();
 }
 
-static void set_default(uint32_t *field, uint32_t value)
-{
-    if (*field == 0)
-        *field = value;
-}
-
 static enum freshet_status read_options(struct freshet *freshet, const struct freshet_options *options,
                                         struct freshet_error *error)
 {
@@ -47,13 +42,13 @@ static enum freshet_status read_options(struct freshet *freshet, const struct fr
     freshet->log = freshet->options.log;
     if (freshet->options.pool_threads > MAX_POOL_THREADS)
         return fr_fail(error, FRESHET_INVALID, "options: pool_threads is over %d", MAX_POOL_THREADS);
-    set_default(&freshet->options.pool_threads, DEFAULT_POOL_THREADS);
-    set_default(&freshet->options.max_message_bytes, FRESHET_DEFAULT_MESSAGE_BYTES);
-    set_default(&freshet->options.max_snapshot_bytes, DEFAULT_SNAPSHOT_BYTES);
-    set_default(&freshet->options.subscribe_grace_ms, DEFAULT_SUBSCRIBE_GRACE_MS);
-    set_default(&freshet->options.poll_while_down_ms, DEFAULT_POLL_WHILE_DOWN_MS);
-    set_default(&freshet->options.guard_interval_ms, DEFAULT_GUARD_INTERVAL_MS);
-    set_default(&freshet->options.linger_ms, DEFAULT_LINGER_MS);
+    fr_option_default(&freshet->options.pool_threads, DEFAULT_POOL_THREADS);
+    fr_option_default(&freshet->options.max_message_bytes, FRESHET_DEFAULT_MESSAGE_BYTES);
+    fr_option_default(&freshet->options.max_snapshot_bytes, DEFAULT_SNAPSHOT_BYTES);
+    fr_option_default(&freshet->options.subscribe_grace_ms, DEFAULT_SUBSCRIBE_GRACE_MS);
+    fr_option_default(&freshet->options.poll_while_down_ms, DEFAULT_POLL_WHILE_DOWN_MS);
+    fr_option_default(&freshet->options.guard_interval_ms, DEFAULT_GUARD_INTERVAL_MS);
+    fr_option_default(&freshet->options.linger_ms, DEFAULT_LINGER_MS);
     return FRESHET_OK;
 }
 

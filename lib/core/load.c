@@ -14,7 +14,7 @@ static struct fr_handles table = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 static void release(struct fr_load *load)
 {
-    if (atomic_fetch_sub_explicit(&load->references, 1, memory_order_acq_rel) != 1)
+    if (!fr_refcount_release(&load->references))
         return;
     fr_bytes_release(load->message);
     fr_attribute_release(load->attributes);
@@ -26,7 +26,7 @@ static void release(struct fr_load *load)
 
 static void acquire(struct fr_load *load)
 {
-    atomic_fetch_add_explicit(&load->references, 1, memory_order_relaxed);
+    fr_refcount_acquire(&load->references);
 }
 
 /* Under the table's lock. */
@@ -46,7 +46,7 @@ struct fr_load *fr_load_new(struct fr_worker *worker, struct fr_address *address
     struct fr_load *load = calloc(1, sizeof(*load));
     if (load == NULL)
         return NULL;
-    atomic_init(&load->references, 1);
+    fr_refcount_init(&load->references);
     atomic_init(&load->cancelled, false);
     atomic_init(&load->abandoned, false);
     atomic_init(&load->called_us, 0);

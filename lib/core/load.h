@@ -6,6 +6,7 @@
 #include "base/bytes.h"
 #include "base/list.h"
 #include "base/mailbox.h"
+#include "base/refcount.h"
 #include "core/address.h"
 #include "core/handles.h"
 #include "core/pool.h"
@@ -34,9 +35,9 @@ enum fr_load_state {
 };
 
 struct fr_load {
-    atomic_uint references; /* the owner's side, the application's, the pool's */
-    struct fr_mail mail;    /* the grant, later the answer; to `worker` */
-    struct fr_list place;   /* at the gate */
+    struct fr_refcount references; /* the owner's side, the application's, the pool's */
+    struct fr_mail mail;           /* the grant, later the answer; to `worker` */
+    struct fr_list place;          /* at the gate */
     struct fr_job job;
     struct fr_worker *worker;
     struct fr_address *address;

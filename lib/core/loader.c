@@ -17,13 +17,13 @@
 
 struct freshet_loader *fr_loader_acquire(struct freshet_loader *loader)
 {
-    atomic_fetch_add_explicit(&loader->references, 1, memory_order_relaxed);
+    fr_refcount_acquire(&loader->references);
     return loader;
 }
 
 void fr_loader_release(struct freshet_loader *loader)
 {
-    if (loader == NULL || atomic_fetch_sub_explicit(&loader->references, 1, memory_order_acq_rel) != 1)
+    if (loader == NULL || !fr_refcount_release(&loader->references))
         return;
     fr_gate_deinit(&loader->gate);
     freshet_cache_release(loader->options.cache);
@@ -133,7 +133,7 @@ static enum freshet_status make(const struct freshet *freshet, const struct fres
     struct freshet_loader *loader = calloc(1, sizeof(*loader));
     if (loader == NULL)
         return FRESHET_NO_MEMORY;
-    atomic_init(&loader->references, 1);
+    fr_refcount_init(&loader->references);
     fr_gate_init(&loader->gate, limit_loads(freshet, options), fr_load_grant);
     loader->options = *options;
     if (options->cache != NULL)

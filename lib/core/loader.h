@@ -3,6 +3,7 @@
 #define FR_LOADER_H
 
 #include "base/list.h"
+#include "base/refcount.h"
 #include "core/gate.h"
 #include "core/pattern.h"
 #include "core/request.h"
@@ -11,7 +12,7 @@
 
 /* Counted: a load can outlast its freshet. */
 struct freshet_loader {
-    atomic_uint references;
+    struct fr_refcount references;
     struct fr_list link; /* in the freshet, under its lock */
     char *name;
     struct fr_pattern *route;

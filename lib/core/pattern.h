@@ -3,6 +3,7 @@
 #ifndef FR_PATTERN_H
 #define FR_PATTERN_H
 
+#include "base/refcount.h"
 #include <freshet/channel.h>
 #include <freshet/span.h>
 #include <freshet/status.h>
@@ -32,7 +33,7 @@ enum freshet_status fr_pattern_fill(const struct fr_pattern *pattern, const stru
 /* What a match found: one entry for each value, in the order of the pattern; a parameter that may be absent
  * and is has none. One allocation holds all; names and values are NUL-terminated too. Counted, immutable. */
 struct fr_params {
-    atomic_uint references;
+    struct fr_refcount references;
     size_t count;
     struct freshet_param items[];
 };

@@ -113,7 +113,7 @@ enum freshet_status fr_pattern_match(const struct fr_pattern *pattern, struct fr
     if (found == NULL)
         return FRESHET_NO_MEMORY;
     char *names = (char *)&found->items[count];
-    atomic_init(&found->references, 1);
+    fr_refcount_init(&found->references);
     found->count = count;
     enum freshet_status status = split(path, found, names + names_len);
     if (status == FRESHET_OK)
@@ -127,13 +127,13 @@ enum freshet_status fr_pattern_match(const struct fr_pattern *pattern, struct fr
 
 struct fr_params *fr_params_acquire(struct fr_params *params)
 {
-    atomic_fetch_add_explicit(&params->references, 1, memory_order_relaxed);
+    fr_refcount_acquire(&params->references);
     return params;
 }
 
 void fr_params_release(struct fr_params *params)
 {
-    if (params != NULL && atomic_fetch_sub_explicit(&params->references, 1, memory_order_acq_rel) == 1)
+    if (params != NULL && fr_refcount_release(&params->references))
         free(params);
 }
 

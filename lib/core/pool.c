@@ -1,9 +1,9 @@
 #include "core/pool.h"
 
 #include "base/clock.h"
+#include "base/refcount.h"
+#include "base/thread.h"
 #include <pthread.h>
-#include <signal.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 
 struct queue {
@@ -21,7 +21,7 @@ struct fr_pool {
     bool stopping;
     bool late; /* past the deadline of fr_pool_stop */
     bool stopped;
-    atomic_uint references; /* the owner's and one for each thread */
+    struct fr_refcount references; /* the owner's and one for each thread */
 
     struct fr_mailbox callbacks;
     pthread_cond_t mail;
@@ -30,7 +30,7 @@ struct fr_pool {
 
 static void release(struct fr_pool *pool)
 {
-    if (atomic_fetch_sub_explicit(&pool->references, 1, memory_order_acq_rel) != 1)
+    if (!fr_refcount_release(&pool->references))
         return;
     fr_mailbox_deinit(&pool->callbacks);
     pthread_cond_destroy(&pool->mail);
@@ -149,19 +149,13 @@ static void wake(void *user)
     pthread_mutex_unlock(&pool->lock);
 }
 
-/* The application's signals belong to its own threads. */
 static bool start(struct fr_pool *pool, void *(*main)(void *))
 {
-    sigset_t all, before;
     pthread_t thread;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    bool started = pthread_create(&thread, NULL, main, pool) == 0;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (!started)
+    if (!fr_thread_start(&thread, main, pool))
         return false;
     pthread_detach(thread);
-    atomic_fetch_add_explicit(&pool->references, 1, memory_order_relaxed);
+    fr_refcount_acquire(&pool->references);
     pthread_mutex_lock(&pool->lock);
     pool->running++;
     pthread_mutex_unlock(&pool->lock);
@@ -186,7 +180,7 @@ enum freshet_status fr_pool_new(struct fr_pool **out, unsigned threads)
     init_queue(&pool->jobs);
     init_queue(&pool->limited);
     pool->limit = threads > 1 ? threads - 1 : 1;
-    atomic_init(&pool->references, 1);
+    fr_refcount_init(&pool->references);
     fr_mailbox_init(&pool->callbacks, wake, pool);
 
     bool started = start(pool, call_back);

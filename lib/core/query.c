@@ -1,25 +1,18 @@
 #include "core/query.h"
 
 #include "base/percent.h"
+#include "base/text.h"
 
 /* Takes the next pair that is not empty off `rest`, still encoded; false: none. */
 static bool cut_pair(struct freshet_span *rest, struct freshet_span *name, struct freshet_span *value)
 {
     struct freshet_span pair = {NULL, 0};
-    while (pair.len == 0 && rest->len > 0) {
-        const char *end = memchr(rest->data, '&', rest->len);
-        size_t len = end == NULL ? rest->len : (size_t)(end - rest->data);
-        size_t skip = end == NULL ? len : len + 1;
-        pair = freshet_span(rest->data, len);
-        *rest = freshet_span(rest->data + skip, rest->len - skip);
-    }
+    while (pair.len == 0 && rest->len > 0)
+        pair = fr_text_cut(rest, '&');
     if (pair.len == 0)
         return false;
-    const char *equals = memchr(pair.data, '=', pair.len);
-    size_t len = equals == NULL ? pair.len : (size_t)(equals - pair.data);
-    size_t skip = equals == NULL ? len : len + 1;
-    *name = freshet_span(pair.data, len);
-    *value = freshet_span(pair.data + skip, pair.len - skip);
+    *name = fr_text_cut(&pair, '=');
+    *value = pair;
     return true;
 }
 

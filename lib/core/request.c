@@ -84,7 +84,7 @@ enum freshet_status fr_asked_new(struct fr_asked **out, const struct fr_ask *ask
     if (asked == NULL)
         return FRESHET_NO_MEMORY;
     *asked = (struct fr_asked){.headers = asked->fields, .query = asked->fields + own};
-    atomic_init(&asked->references, 1);
+    fr_refcount_init(&asked->references);
     char *at = (char *)(asked->fields + fields);
     asked->path = keep(&at, ask->path);
     asked->peer = keep(&at, ask->peer);
@@ -106,13 +106,13 @@ enum freshet_status fr_asked_new(struct fr_asked **out, const struct fr_ask *ask
 struct fr_asked *fr_asked_acquire(struct fr_asked *asked)
 {
     if (asked != NULL)
-        atomic_fetch_add_explicit(&asked->references, 1, memory_order_relaxed);
+        fr_refcount_acquire(&asked->references);
     return asked;
 }
 
 void fr_asked_release(struct fr_asked *asked)
 {
-    if (asked == NULL || atomic_fetch_sub_explicit(&asked->references, 1, memory_order_acq_rel) != 1)
+    if (asked == NULL || !fr_refcount_release(&asked->references))
         return;
     fr_asked_release(asked->like); /* has none itself */
     free(asked);
@@ -127,7 +127,7 @@ struct fr_attribute *fr_attribute_new(struct fr_attribute *next, struct freshet_
         return NULL;
     }
     *attribute = (struct fr_attribute){.next = next};
-    atomic_init(&attribute->references, 1);
+    fr_refcount_init(&attribute->references);
     char *at = attribute->text;
     attribute->name = keep(&at, name);
     attribute->value = keep(&at, value);
@@ -137,14 +137,13 @@ struct fr_attribute *fr_attribute_new(struct fr_attribute *next, struct freshet_
 struct fr_attribute *fr_attribute_acquire(struct fr_attribute *attribute)
 {
     if (attribute != NULL)
-        atomic_fetch_add_explicit(&attribute->references, 1, memory_order_relaxed);
+        fr_refcount_acquire(&attribute->references);
     return attribute;
 }
 
 void fr_attribute_release(struct fr_attribute *attribute)
 {
-    while (attribute != NULL &&
-           atomic_fetch_sub_explicit(&attribute->references, 1, memory_order_acq_rel) == 1) {
+    while (attribute != NULL && fr_refcount_release(&attribute->references)) {
         struct fr_attribute *next = attribute->next;
         free(attribute);
         attribute = next;

@@ -2,6 +2,7 @@
 #ifndef FR_REQUEST_H
 #define FR_REQUEST_H
 
+#include "base/refcount.h"
 #include "core/pattern.h"
 #include <freshet/request.h>
 #include <stdatomic.h>
@@ -19,7 +20,7 @@ struct fr_field {
 
 /* A client's words, in one allocation. Counted, immutable. */
 struct fr_asked {
-    atomic_uint references;
+    struct fr_refcount references;
     struct freshet_span path; /* below the mount, raw */
     struct freshet_span peer;
     size_t header_count, query_count;
@@ -44,7 +45,7 @@ void fr_asked_release(struct fr_asked *asked); /* NULL is fine */
 
 /* What guards found, newest first. Counted, immutable: a later one points at those before. */
 struct fr_attribute {
-    atomic_uint references;
+    struct fr_refcount references;
     struct fr_attribute *next;
     struct freshet_span name, value;
     char text[];

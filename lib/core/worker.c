@@ -16,13 +16,13 @@ static _Thread_local struct fr_worker *workers_here;
 
 struct fr_worker *fr_worker_acquire(struct fr_worker *worker)
 {
-    atomic_fetch_add_explicit(&worker->references, 1, memory_order_relaxed);
+    fr_refcount_acquire(&worker->references);
     return worker;
 }
 
 void fr_worker_release(struct fr_worker *worker)
 {
-    if (atomic_fetch_sub_explicit(&worker->references, 1, memory_order_acq_rel) != 1)
+    if (!fr_refcount_release(&worker->references))
         return;
     fr_mailbox_deinit(&worker->mailbox);
     fr_map_deinit(&worker->watches);
@@ -57,7 +57,7 @@ enum freshet_status fr_worker_new(struct fr_worker **out, struct freshet *freshe
         return FRESHET_NO_MEMORY;
     worker->freshet = freshet;
     worker->host = *host;
-    atomic_init(&worker->references, 1);
+    fr_refcount_init(&worker->references);
     fr_mailbox_init(&worker->mailbox, wake_host, worker);
     fr_list_init(&worker->homes);
     fr_list_init(&worker->tasks);

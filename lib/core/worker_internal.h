@@ -5,6 +5,7 @@
 #include "base/list.h"
 #include "base/mailbox.h"
 #include "base/map.h"
+#include "base/refcount.h"
 #include "base/timers.h"
 #include "core/counters.h"
 #include "core/worker.h"
@@ -28,8 +29,8 @@ struct fr_resident {
 struct fr_worker {
     struct freshet *freshet;
     struct fr_worker_host host;
-    atomic_uint references; /* the owner's, and one of everything elsewhere that posts here */
-    struct fr_worker *here; /* the next one of the same thread */
+    struct fr_refcount references; /* the owner's, and one of everything elsewhere that posts here */
+    struct fr_worker *here;        /* the next one of the same thread */
 
     struct fr_mailbox mailbox; /* any thread */
     struct fr_list link;       /* in the freshet's homes; under their lock, as the next two */

@@ -1,27 +1,13 @@
 /* The Accept header: RFC 9110, 12.5.1. */
+#include "base/text.h"
 #include "web/h2o_web.h"
-#include <ctype.h>
 #include <string.h>
 #include <strings.h>
 
-static struct freshet_span trim(struct freshet_span span)
-{
-    while (span.len > 0 && isspace((unsigned char)span.data[0]))
-        span = freshet_span(span.data + 1, span.len - 1);
-    while (span.len > 0 && isspace((unsigned char)span.data[span.len - 1]))
-        span.len--;
-    return span;
-}
-
-/* Takes the part before the next `separator` off `rest`. */
+/* The part before the next `separator`, without the spaces around it. */
 static struct freshet_span cut(struct freshet_span *rest, char separator)
 {
-    const char *end = rest->len == 0 ? NULL : memchr(rest->data, separator, rest->len);
-    size_t len = end == NULL ? rest->len : (size_t)(end - rest->data);
-    struct freshet_span part = freshet_span(rest->data, len);
-    size_t skip = end == NULL ? len : len + 1;
-    *rest = freshet_span(rest->data + skip, rest->len - skip);
-    return trim(part);
+    return fr_text_trim(fr_text_cut(rest, separator));
 }
 
 static bool is_text(struct freshet_span span, const char *text)
@@ -43,7 +29,7 @@ static int closeness(struct freshet_span range)
 static bool is_zero_weight(struct freshet_span parameter)
 {
     struct freshet_span name = cut(&parameter, '=');
-    struct freshet_span value = trim(parameter);
+    struct freshet_span value = fr_text_trim(parameter);
     if (!is_text(name, "q") || value.len == 0)
         return false;
     for (size_t i = 0; i < value.len; i++)
@@ -72,7 +58,7 @@ bool fr_h2o_accepts_events(const h2o_req_t *req)
     ssize_t at = -1;
     while ((at = h2o_find_header(&req->headers, H2O_TOKEN_ACCEPT, at)) != -1) {
         const h2o_iovec_t *value = &req->headers.entries[at].value;
-        struct freshet_span rest = trim(freshet_span(value->base, value->len));
+        struct freshet_span rest = fr_text_trim(freshet_span(value->base, value->len));
         present |= rest.len > 0;
         while (rest.len > 0)
             weigh(cut(&rest, ','), &closest, &accepted);

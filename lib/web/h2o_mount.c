@@ -1,5 +1,6 @@
 /* The handler: which requests are streams, and which are refused. */
 #include "base/log.h"
+#include "base/options.h"
 #include "core/loader.h"
 #include "web/h2o_web.h"
 #include "web/target.h"
@@ -173,12 +174,6 @@ static bool is_own_header(const char *name)
     return false;
 }
 
-static void default_to(uint32_t *field, uint32_t value)
-{
-    if (*field == 0)
-        *field = value;
-}
-
 static enum freshet_status fill_options(struct freshet_h2o_mount_options *into,
                                         const struct freshet_h2o_mount_options *from,
                                         struct freshet_error *error)
@@ -187,13 +182,13 @@ static enum freshet_status fill_options(struct freshet_h2o_mount_options *into,
         return fr_fail(error, FRESHET_INVALID, "size: must be sizeof(struct freshet_h2o_mount_options)");
     if (from != NULL)
         *into = *from;
-    default_to(&into->heartbeat_ms, DEFAULT_HEARTBEAT_MS);
-    default_to(&into->retry_min_ms, DEFAULT_RETRY_MIN_MS);
-    default_to(&into->retry_max_ms,
-               into->retry_min_ms > DEFAULT_RETRY_MAX_MS ? into->retry_min_ms : DEFAULT_RETRY_MAX_MS);
-    default_to(&into->write_timeout_ms, DEFAULT_WRITE_TIMEOUT_MS);
-    default_to(&into->max_unsent_bytes, DEFAULT_MAX_UNSENT_BYTES);
-    default_to(&into->max_age_ms, FRESHET_NEVER);
+    fr_option_default(&into->heartbeat_ms, DEFAULT_HEARTBEAT_MS);
+    fr_option_default(&into->retry_min_ms, DEFAULT_RETRY_MIN_MS);
+    fr_option_default(&into->retry_max_ms,
+                      into->retry_min_ms > DEFAULT_RETRY_MAX_MS ? into->retry_min_ms : DEFAULT_RETRY_MAX_MS);
+    fr_option_default(&into->write_timeout_ms, DEFAULT_WRITE_TIMEOUT_MS);
+    fr_option_default(&into->max_unsent_bytes, DEFAULT_MAX_UNSENT_BYTES);
+    fr_option_default(&into->max_age_ms, FRESHET_NEVER);
     if (into->retry_max_ms < into->retry_min_ms)
         return fr_fail(error, FRESHET_INVALID, "retry_max_ms: must not be below retry_min_ms");
     for (size_t i = 0; i < into->header_count; i++) {

@@ -1,17 +1,7 @@
 #include "web/target.h"
 
 #include "base/percent.h"
-
-/* Takes what is before the first `separator` off `rest`; without one, all of it. */
-static struct freshet_span cut(struct freshet_span *rest, char separator)
-{
-    const char *end = rest->len == 0 ? NULL : memchr(rest->data, separator, rest->len);
-    size_t len = end == NULL ? rest->len : (size_t)(end - rest->data);
-    size_t skip = end == NULL ? len : len + 1;
-    struct freshet_span part = freshet_span(rest->data, len);
-    *rest = freshet_span(rest->data + skip, rest->len - skip);
-    return part;
-}
+#include "base/text.h"
 
 /* U+0000 to U+001F, U+007F to U+009F. */
 static bool is_control(struct freshet_span character)
@@ -43,7 +33,7 @@ static enum freshet_status check_path(struct freshet_span path)
 {
     enum freshet_status status = FRESHET_OK;
     while (path.len > 0 && status != FRESHET_INVALID) {
-        enum freshet_status of_segment = check_segment(cut(&path, '/'));
+        enum freshet_status of_segment = check_segment(fr_text_cut(&path, '/'));
         if (of_segment != FRESHET_OK)
             status = of_segment;
     }
@@ -62,7 +52,7 @@ static bool cut_mount(struct freshet_span *path, struct freshet_span mount)
 enum freshet_status fr_target_cut(struct freshet_span target, struct freshet_span mount,
                                   struct fr_target *out)
 {
-    struct freshet_span path = cut(&target, '?');
+    struct freshet_span path = fr_text_cut(&target, '?');
     if (!cut_mount(&path, mount))
         return FRESHET_NOT_FOUND;
     enum freshet_status status = check_path(path);

@@ -1,0 +1,46 @@
+#include "base/text.h"
+
+#include <stdbool.h>
+
+static bool is_space(char byte)
+{
+    return byte == ' ' || byte == '\t';
+}
+
+struct freshet_span fr_text_trim(struct freshet_span text)
+{
+    while (text.len > 0 && is_space(text.data[0]))
+        text = freshet_span(text.data + 1, text.len - 1);
+    while (text.len > 0 && is_space(text.data[text.len - 1]))
+        text.len--;
+    return text;
+}
+
+struct freshet_span fr_text_cut(struct freshet_span *rest, char separator)
+{
+    const char *end = rest->len == 0 ? NULL : memchr(rest->data, separator, rest->len);
+    size_t len = end == NULL ? rest->len : (size_t)(end - rest->data);
+    size_t skip = end == NULL ? len : len + 1;
+    struct freshet_span part = freshet_span(rest->data, len);
+    *rest = freshet_span(rest->data + skip, rest->len - skip);
+    return part;
+}
+
+int fr_text_hex_value(char digit)
+{
+    if (digit >= '0' && digit <= '9')
+        return digit - '0';
+    if (digit >= 'a' && digit <= 'f')
+        return digit - 'a' + 10;
+    return digit >= 'A' && digit <= 'F' ? digit - 'A' + 10 : -1;
+}
+
+char *fr_text_put_hex(char *to, const void *bytes, size_t count)
+{
+    static const char digits[] = "0123456789abcdef";
+    for (const unsigned char *at = bytes; count > 0; count--, at++) {
+        *to++ = digits[*at >> 4];
+        *to++ = digits[*at & 15];
+    }
+    return to;
+}

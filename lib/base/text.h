@@ -1,0 +1,16 @@
+/* Pieces of text, as headers, cookies, paths and URLs are made of. Nothing is copied. */
+#ifndef FR_TEXT_H
+#define FR_TEXT_H
+
+#include <freshet/span.h>
+
+/* Without spaces and tabs at both ends. */
+struct freshet_span fr_text_trim(struct freshet_span text);
+/* Takes what is before the first `separator` off `rest`, and the separator; without one, all of it. */
+struct freshet_span fr_text_cut(struct freshet_span *rest, char separator);
+/* The value of a hexadecimal digit of either case; -1: it is none. */
+int fr_text_hex_value(char digit);
+/* Writes two lower-case digits for each byte. Returns the end. */
+char *fr_text_put_hex(char *to, const void *bytes, size_t count);
+
+#endif
