@@ -165,6 +165,14 @@ struct freshet_loader_options {
 enum freshet_status freshet_loader_new(struct freshet *freshet, const struct freshet_loader_options *options,
                                        struct freshet_loader **out, struct freshet_error *error);
 
+/* Says that what the loads read from, a database or a service, is back. Feeds whose last load failed wait for
+ * up to 30 s before they are loaded again; these are now loaded at once, but not within 250 ms of their
+ * failure, and max_concurrent_loads of them at a time. Feeds that are fine do nothing. `loader` NULL: feeds
+ * of every loader; `topic` NULL: of every topic. Any thread, never blocks. A data link of this freshet
+ * (<freshet/redis.h>) says so by itself. FRESHET_INVALID: `freshet` is NULL, or `topic` is none. */
+enum freshet_status freshet_loader_retry(struct freshet *freshet, const struct freshet_loader *loader,
+                                         const struct freshet_topic *topic);
+
 #ifdef __cplusplus
 }
 #endif

@@ -340,6 +340,15 @@ static void expire(struct fr_timer *timer)
 
 /* ---- from outside ---- */
 
+/* What failed may go well now: no long waits from before. */
+static void hurry(struct fr_feed *feed)
+{
+    if (feed->failures == 0)
+        return;
+    feed->failures = 1;
+    feed->retry_us = feed->failed_us + FR_FEED_RETRY_FIRST_US;
+}
+
 static void on_event(struct fr_listener *listener, const struct fr_event *event)
 {
     struct fr_feed *feed = FR_CONTAINER(listener, struct fr_feed, listener);
@@ -353,10 +362,10 @@ static void on_event(struct fr_listener *listener, const struct fr_event *event)
     }
     if (event->gap) {
         fr_feed_mark(feed, FRESHET_CAUSE_GAP);
-        /* What came back may be the store too: no long waits from before. */
-        if (feed->failures > 1)
-            feed->failures = 1;
+        hurry(feed); /* what came back may be the store, too */
     }
+    if (event->retry && (event->retry_loader == NULL || event->retry_loader == feed->address->loader))
+        hurry(feed);
     if (feed->marks != 0 || !fr_feed_is_confirmed(feed))
         feed->current = false;
     decide(feed);

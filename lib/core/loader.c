@@ -218,6 +218,16 @@ enum freshet_status freshet_loader_new(struct freshet *freshet, const struct fre
     return FRESHET_OK;
 }
 
+enum freshet_status freshet_loader_retry(struct freshet *freshet, const struct freshet_loader *loader,
+                                         const struct freshet_topic *topic)
+{
+    if (freshet == NULL || (topic != NULL && (topic->len == 0 || topic->len > FRESHET_MAX_TOPIC_BYTES)))
+        return FRESHET_INVALID;
+    struct freshet_span name = topic == NULL ? freshet_span(NULL, 0) : freshet_span(topic->text, topic->len);
+    fr_topics_retry(&freshet->topics, name, loader);
+    return FRESHET_OK;
+}
+
 /* The better of two matches; a bad path is bad for every route. */
 static enum freshet_status try_route(struct freshet_loader *candidate, struct freshet_span raw_path,
                                      struct freshet_loader **best, struct fr_params **params)

@@ -325,6 +325,30 @@ void fr_topics_all_marked(struct fr_topics *topics)
     pthread_mutex_unlock(&topics->lock);
 }
 
+/* Two loaders are not told apart from all. Under the lock. */
+static void tell_retry(struct fr_topic *topic, const struct freshet_loader *loader)
+{
+    for (struct fr_list *link = topic->seats.next; link != &topic->seats; link = link->next) {
+        struct fr_seat *seat = FR_CONTAINER(link, struct fr_seat, link);
+        struct fr_event *event = &seat->event;
+        event->retry_loader = event->retry && event->retry_loader != loader ? NULL : loader;
+        event->retry = true;
+        tell(seat);
+    }
+}
+
+void fr_topics_retry(struct fr_topics *topics, struct freshet_span name, const struct freshet_loader *loader)
+{
+    struct fr_map_node *node = NULL;
+    pthread_mutex_lock(&topics->lock);
+    struct fr_topic *one = name.len == 0 ? NULL : find(topics, name);
+    if (one != NULL)
+        tell_retry(one, loader);
+    while (name.len == 0 && (node = fr_map_next(&topics->map, node)) != NULL)
+        tell_retry(FR_CONTAINER(node, struct fr_topic, node), loader);
+    pthread_mutex_unlock(&topics->lock);
+}
+
 uint64_t fr_topics_current(struct fr_topics *topics, struct freshet_span name)
 {
     pthread_mutex_lock(&topics->lock);

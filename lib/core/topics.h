@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 struct fr_worker;
+struct freshet_loader;
 
 enum fr_topic_state {
     FR_TOPIC_WAITING = 0, /* no acknowledgement yet, or the link was lost since */
@@ -62,6 +63,8 @@ struct fr_event {
     int64_t published_us;  /* wall clock of the oldest one; 0: unknown */
     bool gap;              /* publishes may have been lost */
     bool state_changed;
+    bool retry;                                /* loads that have failed may go well now: those of ... */
+    const struct freshet_loader *retry_loader; /* NULL: of every one */
 };
 
 /* One worker's place at a topic. Embedded in what the worker keeps for the topic. */
@@ -115,6 +118,9 @@ void fr_topics_confirm(struct fr_topics *topics, struct freshet_span name, uint6
 void fr_topics_refuse(struct fr_topics *topics, struct freshet_span name, uint64_t subscription);
 void fr_topics_all_lost(struct fr_topics *topics);   /* no subscription is in force */
 void fr_topics_all_marked(struct fr_topics *topics); /* any of them may have missed publishes */
+/* Loads of these feeds that have failed are to be tried again. `name` empty: of all topics; `loader` NULL: of
+ * all loaders. */
+void fr_topics_retry(struct fr_topics *topics, struct freshet_span name, const struct freshet_loader *loader);
 /* The number of a topic that is subscribed now; 0: it is not. While it stays the same, nothing was published
  * to the topic that this freshet has heard of, and nothing can have been missed. Any thread. */
 uint64_t fr_topics_current(struct fr_topics *topics, struct freshet_span name);

@@ -267,18 +267,24 @@ Test(feed, publish_to_a_failing_feed_waits_250_ms_from_the_failure)
     end_with_client();
 }
 
+/* Its last load failed, and the next is due in eight to sixteen seconds. */
+static void fail_for_long(void)
+{
+    rig_publish("board/b1");
+    rig_pass_ms(250);
+    for (int i = 0; i < 6; i++) {
+        rig_fail("store-down");
+        if (i < 5)
+            rig_pass_ms(16000);
+    }
+}
+
 /* contract 7.4: the store may be in the Redis that was away */
 Test(feed, failing_feed_loads_at_once_when_the_bus_is_back_and_its_delays_begin_anew)
 {
     begin_with_snapshot((struct freshet_options){.poll_while_down_ms = FRESHET_NEVER}, &shared);
     rig_bus_state(FRESHET_BUS_DOWN);
-    rig_publish("board/b1");
-    rig_pass_ms(250);
-    for (int i = 0; i < 6; i++) { /* the next is due in eight to sixteen seconds */
-        rig_fail("store-down");
-        if (i < 5)
-            rig_pass_ms(16000);
-    }
+    fail_for_long();
     unsigned loads = rig.load_count;
     rig_pass_ms(250);
     cr_assert_eq(rig.load_count, loads);
@@ -291,6 +297,106 @@ Test(feed, failing_feed_loads_at_once_when_the_bus_is_back_and_its_delays_begin_
     cr_assert_eq(rig.load_count, loads + 2);
     rig_answer("two");
     cr_assert(client_has(&client, "two"));
+    end_with_client();
+}
+
+static void retry(const struct freshet_loader *loader, const char *topic_text)
+{
+    struct freshet_topic topic = rig_topic(topic_text == NULL ? "" : topic_text);
+    cr_assert_eq(freshet_loader_retry(rig.freshet, loader, topic_text == NULL ? NULL : &topic), FRESHET_OK);
+    rig_run();
+}
+
+/* contract 4.5: the application knows that its store is back */
+Test(feed, failing_feed_that_is_to_be_retried_waits_250_ms_from_the_failure_and_its_delays_begin_anew)
+{
+    begin_with_snapshot((struct freshet_options){0}, &shared);
+    fail_for_long();
+    unsigned loads = rig.load_count;
+    rig_pass_ms(100);
+    retry(NULL, NULL);
+    rig_pass_ms(149);
+    cr_assert_eq(rig.load_count, loads);
+    rig_pass_ms(1);
+    cr_assert_eq(rig.load_count, loads + 1);
+    cr_assert_eq(rig_last_load()->cause, FRESHET_CAUSE_RETRY);
+    rig_fail("store-down");
+    rig_pass_ms(625); /* twice the first delay, with jitter */
+    cr_assert_eq(rig.load_count, loads + 2);
+    rig_fail("store-down");
+    rig_pass_ms(400);
+    retry(NULL, NULL);
+    cr_assert_eq(rig.load_count, loads + 3, "at once");
+    rig_answer("two");
+    cr_assert(client_has(&client, "two"));
+    end_with_client();
+}
+
+/* contract 4.5 */
+Test(feed, retry_does_nothing_where_no_load_has_failed)
+{
+    begin_with_snapshot((struct freshet_options){0}, &shared);
+    unsigned loads = rig.load_count;
+    retry(NULL, NULL);
+    rig_pass_ms(60000);
+    cr_assert_eq(rig.load_count, loads);
+    rig_publish("board/b1"); /* a load is out: it answers for itself */
+    retry(NULL, NULL);
+    rig_answer("two");
+    rig_pass_ms(60000);
+    cr_assert_eq(rig.load_count, loads + 1);
+    cr_assert_str_eq(client.order, "ss");
+    end_with_client();
+}
+
+/* contract 4.5: of a load that began before the store was back, too */
+Test(feed, retry_during_a_load_shortens_the_wait_after_it)
+{
+    begin_with_snapshot((struct freshet_options){0}, &shared);
+    fail_for_long();
+    rig_pass_ms(16000);
+    unsigned loads = rig.load_count;
+    retry(NULL, NULL);
+    rig_fail("store-down");
+    rig_pass_ms(625);
+    cr_assert_eq(rig.load_count, loads + 1);
+    rig_answer("two");
+    end_with_client();
+}
+
+/* contract 4.5 */
+Test(feed, retry_may_be_of_one_loader_or_one_topic)
+{
+    static struct client other;
+    begin_with_snapshot((struct freshet_options){0}, &shared);
+    struct freshet_loader *users = rig_add_loader(
+        &(struct freshet_loader_options){.shared = true, .name = "users", .route = "user/:id"});
+    client_open(&other, 0, "user/u1");
+    rig_acknowledge();
+    rig_run();
+    rig_answer("one");
+    fail_for_long();
+    unsigned loads = rig.load_count;
+    rig_pass_ms(250);
+    retry(users, NULL);
+    retry(NULL, "user/u1");
+    retry(NULL, "user/nobody");
+    retry(users, "board/b1");
+    cr_assert_eq(rig.load_count, loads);
+    retry(NULL, "board/b1");
+    cr_assert_eq(rig.load_count, loads + 1);
+    rig_fail("store-down");
+    rig_pass_ms(250);
+    struct freshet_topic topic = rig_topic("board/b1");
+    cr_assert_eq(freshet_loader_retry(rig.freshet, users, &topic), FRESHET_OK);
+    cr_assert_eq(freshet_loader_retry(rig.freshet, NULL, &topic), FRESHET_OK); /* both before it is heard */
+    rig_run();
+    cr_assert_eq(rig.load_count, loads + 2);
+    topic.len = 0;
+    cr_assert_eq(freshet_loader_retry(rig.freshet, NULL, &topic), FRESHET_INVALID);
+    cr_assert_eq(freshet_loader_retry(NULL, NULL, NULL), FRESHET_INVALID);
+    rig_answer("two");
+    client_close(&other);
     end_with_client();
 }
 

@@ -1,4 +1,5 @@
 /* A topic with very many feeds of one connection each: others have their turn in between. */
+#include "base/clock.h"
 #include "core_rig.h"
 
 #define MANY 1000
@@ -144,5 +145,68 @@ Test(slices, topic_may_end_during_a_delivery)
     cr_assert_eq(other.snapshots, 2);
     fr_view_close(&other.view);
     run();
+    rig_end();
+}
+
+/* ---- many feeds that fail ---- */
+
+#define CROWD    5000
+#define AT_ONCE  8
+#define FAILURES 5
+
+static struct client crowd[CROWD];
+static struct freshet_load out[CROWD];
+static unsigned crowd_loads, out_count;
+static bool store_is_down;
+
+static void load_crowd(struct freshet_load load, const struct freshet_load_context *context, void *user)
+{
+    (void)context;
+    (void)user;
+    crowd_loads++;
+    if (store_is_down)
+        freshet_load_fail(load, "store-down", NULL);
+    else
+        out[out_count++] = load;
+}
+
+/* contract 4.5, 4.7: the store has hardly come back, and is not run over */
+Test(slices, five_thousand_failing_feeds_are_retried_at_once_and_paced, .timeout = 120)
+{
+    struct freshet_channel *all;
+    rig_begin((struct freshet_options){0}, 1);
+    cr_assert_eq(freshet_channel_new(&all, "all", NULL), FRESHET_OK);
+    rig_add_loader(&(struct freshet_loader_options){.name = "crowd",
+                                                    .route = "board/:id",
+                                                    .channel = all,
+                                                    .load = load_crowd,
+                                                    .max_concurrent_loads = AT_ONCE});
+    freshet_channel_destroy(all);
+    store_is_down = true;
+    for (unsigned i = 0; i < CROWD; i++)
+        client_open(&crowd[i], 0, "board/b");
+    rig_acknowledge();
+    run();
+    for (unsigned i = 1; i < FAILURES; i++) {
+        rig.now_us += 8 * FR_US_PER_S;
+        run();
+    }
+    cr_assert_eq(crowd_loads, FAILURES * CROWD);
+    rig.now_us += 250 * FR_US_PER_MS;
+    run();
+    cr_assert_eq(crowd_loads, FAILURES * CROWD, "the next is due in more than three seconds");
+    store_is_down = false;
+    cr_assert_eq(freshet_loader_retry(rig.freshet, NULL, NULL), FRESHET_OK);
+    run();
+    for (unsigned answered = 0; answered < CROWD; answered++) {
+        unsigned begun = answered + AT_ONCE < CROWD ? answered + AT_ONCE : CROWD;
+        cr_assert_eq(out_count, begun, "%u", out_count);
+        cr_assert_eq(freshet_load_answer(out[answered], freshet_span_text("back")), FRESHET_OK);
+        run();
+    }
+    for (unsigned i = 0; i < CROWD; i++) {
+        cr_assert(client_has(&crowd[i], "back"));
+        fr_view_close(&crowd[i].view);
+    }
     rig_end();
 }
