@@ -6,7 +6,9 @@
 #include <freshet/instance.h>
 #include <freshet/log.h>
 #include <freshet/span.h>
+#include <freshet/stats.h>
 #include <freshet/status.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -37,41 +39,54 @@ struct freshet_redis_options {
 };
 
 /* Makes a bus; it connects when its freshet starts, and starting does not wait for Redis. FRESHET_INVALID:
- * the URL or an option; FRESHET_SYSTEM: a TLS file; FRESHET_NO_MEMORY. `error` says which, without
- * credentials. */
+ * `out` is NULL, the URL or an option; FRESHET_SYSTEM: a TLS file; FRESHET_NO_MEMORY. `error` says which,
+ * without credentials. */
 enum freshet_status freshet_redis_bus_new(struct freshet_bus **out,
                                           const struct freshet_redis_options *options,
                                           struct freshet_error *error);
 
-/* A link for the program's own commands, with its own connection and thread-safe. */
+/* A link for the program's own commands, with its own connection and thread-safe.
+ *
+ * It stays with the master only: a replica refuses every write and shows what was before. So the link asks
+ * ROLE when it connects and every probe_interval_ms, and leaves a server that says it is not the master, or
+ * answers a command with READONLY: it resolves the name again and tries the next address, until there is a
+ * master. A user whose ACL does not permit ROLE loses this and nothing else; that is logged once.
+ *
+ * With a freshet, feeds whose load has failed are run again as soon as the link is back
+ * (freshet_loader_retry()), and the link shows in the freshet's stats. */
 struct freshet_redis_data;
 
 /* A zeroed struct with `size` and `link.size` set means all defaults. Texts are copied. */
 struct freshet_redis_data_options {
-    size_t size; /* sizeof(struct freshet_redis_data_options) */
-    struct freshet_redis_options
-        link;                     /* url, tls_*, connect_timeout_ms, backoff_*, link_timeout_ms are used */
-    struct freshet_log log;       /* must outlive the link */
-    uint32_t max_queued_commands; /* whose callback has not run; default 65536 */
-    uint32_t max_queued_bytes;    /* theirs and of their replies; default 64 MiB */
-    uint32_t max_reply_bytes;     /* of one reply, all its parts; default 16 MiB */
-    struct freshet *freshet;      /* whose workers get their results in their loops; must outlive the link;
-                                     NULL: all results come on the link's thread */
+    size_t size;                       /* sizeof(struct freshet_redis_data_options) */
+    struct freshet_redis_options link; /* url, tls_*, connect_timeout_ms, backoff_*, link_timeout_ms,
+                                          probe_interval_ms are used */
+    struct freshet_log log;            /* must outlive the link */
+    uint32_t max_queued_commands;      /* that are not over; default 65536 */
+    uint32_t max_queued_bytes;         /* theirs and of their replies; default 64 MiB */
+    uint32_t max_reply_bytes;          /* of one reply, all its parts; default 16 MiB */
+    struct freshet *freshet; /* whose workers get their results in their loops; must outlive the link; NULL:
+                                all results come on the link's thread */
+    bool replica_too; /* any server will do: for a link that only reads, and may be pointed at a replica on
+                         purpose (with loaders that have settle_ms); default: the master only */
 };
 
-/* As freshet_redis_bus_new(). */
+/* As freshet_redis_bus_new(). `options` NULL: all defaults. */
 enum freshet_status freshet_redis_data_new(struct freshet_redis_data **out,
                                            const struct freshet_redis_data_options *options,
                                            struct freshet_error *error);
 
 /* What is still unanswered ends with FRESHET_CLOSED, on the thread that its callback belongs to (see below;
- * without a freshet, on this one). Waits for the link's thread, and for the callbacks that run on the
- * freshet's callback thread. NULL is fine. Not from a callback.
+ * without a freshet, on this one), and what is not settled is settled. Waits for the link's thread, and for
+ * the callbacks that run on the freshet's callback thread. NULL is fine. Not from a callback.
  *
- * Order of an end: the workers leave, then this, then freshet_destroy(). When this returns no callback of the
- * link will run any more. If workers are still there, theirs may still come, until they leave; those must not
- * use the link. */
+ * Order of an end: the workers leave, then this, then freshet_destroy(): so callbacks may still publish. When
+ * this returns no callback of the link will run any more. If workers are still there, theirs may still come,
+ * until they leave; those must not use the link. */
 void freshet_redis_data_destroy(struct freshet_redis_data *data);
+
+/* How the link goes; any thread. All links of a freshet together: struct freshet_stats. */
+void freshet_redis_data_stats(struct freshet_redis_data *data, struct freshet_data_stats *stats);
 
 /* Which field of a reply has its value. */
 enum freshet_redis_reply_type {
@@ -98,21 +113,36 @@ struct freshet_redis_reply {
  *
  * FRESHET_OK: `reply` lives until the callback returns (it may be an error reply). FRESHET_NO_MEMORY: Redis
  * answered, but there was no memory for the reply. FRESHET_UNAVAILABLE: the deadline passed or the link
- * broke, the command may have run or not. FRESHET_CLOSED: the link is being destroyed; the same. `reply` is
- * then NULL. */
+ * broke, the command may have run or not, or may run later. FRESHET_CLOSED: the link is being destroyed; the
+ * same. `reply` is then NULL. */
 typedef void (*freshet_redis_reply_cb)(enum freshet_status status, const struct freshet_redis_reply *reply,
                                        void *user);
 
-/* Sends a command (copied). Any thread, never blocks. FRESHET_OK: `reply` follows. FRESHET_FULL,
- * FRESHET_INVALID (no arguments, or a command that changes what the connection is, which all threads share
- * and which may be another one after a break: SUBSCRIBE and its kin, MONITOR, HELLO, AUTH, SELECT, CLIENT
- * REPLY, RESET, QUIT, SYNC, MULTI and its kin (use EVAL)), FRESHET_NO_MEMORY, FRESHET_CLOSED: nothing
- * follows. Commands wait for a link up to `deadline_ms` (0: 1000); those of one thread run in order. One that
- * blocks (BLPOP, WAIT) holds up all behind it and, past link_timeout_ms, breaks the link: give such their
- * own. */
+/* Sends a command (copied). Any thread, never blocks. FRESHET_OK: `reply` follows; it may be NULL if nobody
+ * wants the answer. FRESHET_FULL, FRESHET_INVALID (`data` is NULL, no arguments, or a command that changes
+ * what the connection is, which all threads share and which may be another one after a break: SUBSCRIBE and
+ * its kin, MONITOR, HELLO, AUTH, SELECT, CLIENT REPLY, RESET, QUIT, SYNC, MULTI and its kin (use EVAL)),
+ * FRESHET_NO_MEMORY, FRESHET_CLOSED: nothing follows. Commands wait for a link up to `deadline_ms` (0: 1000);
+ * those of one thread run in order. One that blocks (BLPOP, WAIT) holds up all behind it and, past
+ * link_timeout_ms, breaks the link: give such their own. */
 enum freshet_status freshet_redis_command(struct freshet_redis_data *data,
                                           const struct freshet_span *arguments, size_t argument_count,
                                           uint32_t deadline_ms, freshet_redis_reply_cb reply, void *user);
+
+/* A command is over: from here on it will not run any more. Exactly once, behind its `reply` and on the same
+ * thread; the link does not use `user` afterwards.
+ *
+ * `late`: its result was FRESHET_UNAVAILABLE, and it may have run since then, so what was published (and
+ * loaded) at that time may be too old: publish again. That is when its answer came after all, when Redis
+ * closed the connection, or link_timeout_ms after the link gave the connection up: until then bytes that had
+ * left can still arrive. And when the link is destroyed, where there is nothing left to wait for it. */
+typedef void (*freshet_redis_settled_cb)(bool late, void *user);
+
+/* As freshet_redis_command(), for a command that changes what loaders show. `settled` follows `reply`. */
+enum freshet_status freshet_redis_change(struct freshet_redis_data *data,
+                                         const struct freshet_span *arguments, size_t argument_count,
+                                         uint32_t deadline_ms, freshet_redis_reply_cb reply,
+                                         freshet_redis_settled_cb settled, void *user);
 
 #ifdef __cplusplus
 }

@@ -37,6 +37,17 @@ struct freshet_histogram {
     uint64_t sum_us;                             /* of all times, in microseconds */
 };
 
+/* Of links for the program's own commands to its store (freshet_redis_data_new()). Counters run from the
+ * link's start; "now" marks gauges. */
+struct freshet_data_stats {
+    uint64_t links;      /* now */
+    uint64_t links_up;   /* of these: connected, on the master as far as they may ask, and answering; now */
+    uint64_t reconnects; /* links that stood again after they were lost */
+    uint64_t errors;     /* error replies to commands, and connections given up for what was answered */
+    uint64_t unanswered; /* commands whose deadline passed, or whose link was lost, before their answer */
+    uint64_t queued;     /* commands that are not over, now */
+};
+
 /* Counters run from the freshet's start; "now" marks gauges. */
 struct freshet_stats {
     uint64_t streams;         /* open now */
@@ -81,15 +92,18 @@ struct freshet_stats {
     struct freshet_histogram
         publish_to_push; /* from the publisher's clock to the encoded frame: clocks must agree */
     struct freshet_histogram write_time; /* of frames that the kernel did not take at once */
+    struct freshet_data_stats data; /* of all data links with this freshet, also of those that are gone */
 };
 
-/* Any thread. Numbers are each right; they are not of one instant. */
+/* Any thread. Numbers are each right; they are not of one instant. All are 0 if `freshet` is NULL. */
 void freshet_stats_get(struct freshet *freshet, struct freshet_stats *stats);
 
-/* The same as Prometheus text, NUL-terminated, to be freed with free(); NULL: no memory. Any thread. */
+/* The same as Prometheus text, NUL-terminated, to be freed with free(). NULL: no memory, or no freshet. Any
+ * thread. */
 char *freshet_stats_prometheus(struct freshet *freshet);
 
-/* Whether deliveries are proved now: for alerts and rolling deploys, not for routing. Any thread. */
+/* Whether deliveries are proved now: for alerts and rolling deploys, not for routing. It does not speak of
+ * the program's store: stats.data does. Any thread. */
 bool freshet_ready(struct freshet *freshet);
 
 #ifdef __cplusplus

@@ -11,19 +11,22 @@
 struct fr_redis_results {
     struct freshet *freshet;
     uint64_t max_count, max_bytes;
-    atomic_uint_fast64_t count, bytes; /* whose callback has not run; any thread */
+    atomic_uint_fast64_t count, bytes; /* of those that are not over; any thread */
     atomic_uint references;            /* the link's and one of each result */
     struct fr_mail last;               /* behind all others on the callback thread */
     sem_t last_came;
 };
 
+/* Two things happen to it, maybe on two threads at once, if its worker leaves in between: its reply is told,
+ * and the command is over. The second of them settles it. */
 struct fr_redis_result {
-    struct fr_mail mail;
+    struct fr_mail mail, settled;
+    atomic_uint happened; /* of the two */
+    bool late;            /* it was over only after its reply was told */
     struct fr_redis_results *results;
     struct fr_worker *worker; /* that asked, with a reference; NULL: another thread */
     size_t bytes;
-    freshet_redis_reply_cb callback;
-    void *user;
+    struct fr_redis_asker asker;
     enum freshet_status status;
     struct freshet_redis_reply *reply;
 };
@@ -76,6 +79,11 @@ void fr_redis_results_close(struct fr_redis_results *results)
     release(results);
 }
 
+uint64_t fr_redis_results_count(const struct fr_redis_results *results)
+{
+    return atomic_load_explicit(&results->count, memory_order_relaxed);
+}
+
 static bool admit(struct fr_redis_results *results, size_t bytes)
 {
     uint64_t count = atomic_fetch_add_explicit(&results->count, 1, memory_order_relaxed);
@@ -98,12 +106,40 @@ static void free_result(struct fr_redis_result *result)
     free(result);
 }
 
-/* On the thread that the result belongs to. The callback may ask again: its place is free by then. */
+static bool is_second(struct fr_redis_result *result)
+{
+    return atomic_fetch_add_explicit(&result->happened, 1, memory_order_acq_rel) == 1;
+}
+
+static void settle(struct fr_redis_result *result)
+{
+    if (result->asker.settled != NULL)
+        result->asker.settled(result->late, result->asker.user);
+    free_result(result);
+}
+
+/* On the thread that the result belongs to. The callback may ask again: if the command is over, its place is
+ * free by then. */
 static void run(struct fr_redis_result *result)
 {
+    bool over = atomic_load_explicit(&result->happened, memory_order_acquire) == 1;
+    if (over)
+        leave(result->results, result->bytes);
+    if (result->asker.reply != NULL)
+        result->asker.reply(result->status, result->reply, result->asker.user);
+    if (!is_second(result))
+        return;
+    if (!over)
+        leave(result->results, result->bytes);
+    settle(result);
+}
+
+static void run_settled(struct fr_redis_result *result)
+{
+    if (!is_second(result))
+        return;
     leave(result->results, result->bytes);
-    result->callback(result->status, result->reply, result->user);
-    free_result(result);
+    settle(result);
 }
 
 static void deliver(struct fr_mail *mail)
@@ -111,8 +147,13 @@ static void deliver(struct fr_mail *mail)
     run(FR_CONTAINER(mail, struct fr_redis_result, mail));
 }
 
+static void deliver_settled(struct fr_mail *mail)
+{
+    run_settled(FR_CONTAINER(mail, struct fr_redis_result, settled));
+}
+
 enum freshet_status fr_redis_result_new(struct fr_redis_result **out, struct fr_redis_results *results,
-                                        size_t bytes, freshet_redis_reply_cb reply, void *user)
+                                        size_t bytes, const struct fr_redis_asker *asker)
 {
     *out = NULL;
     struct fr_redis_result *result = calloc(1, sizeof(*result));
@@ -126,11 +167,11 @@ enum freshet_status fr_redis_result_new(struct fr_redis_result **out, struct fr_
     acquire(results);
     struct fr_worker *worker = results->freshet == NULL ? NULL : fr_worker_here(results->freshet);
     *result = (struct fr_redis_result){.mail.deliver = deliver,
+                                       .settled.deliver = deliver_settled,
                                        .results = results,
                                        .worker = worker == NULL ? NULL : fr_worker_acquire(worker),
                                        .bytes = bytes,
-                                       .callback = reply,
-                                       .user = user};
+                                       .asker = *asker};
     *out = result;
     return FRESHET_OK;
 }
@@ -146,16 +187,34 @@ static enum freshet_status take_reply(struct fr_redis_result *result, const redi
     return FRESHET_OK;
 }
 
-void fr_redis_result_tell(struct fr_redis_result *result, enum freshet_status status, const redisReply *reply)
+/* False: this thread has to do it. No worker asked, or it has left: then it goes to the callback thread,
+ * which takes mail until the freshet is being destroyed, and links are to be destroyed before; even so
+ * nothing gets lost. */
+static bool post(struct fr_redis_result *result, struct fr_mail *mail)
 {
     struct freshet *freshet = result->results->freshet;
-    result->status = status == FRESHET_OK ? take_reply(result, reply) : status;
-    if (result->worker != NULL && fr_mailbox_post(&result->worker->mailbox, &result->mail))
-        return;
-    /* No worker asked, or it has left. The callback thread takes mail until the freshet is being destroyed,
-     * and links are to be destroyed before; even so nothing gets lost. */
-    if (freshet == NULL || !fr_pool_call_back(freshet->pool, &result->mail))
+    if (result->worker != NULL && fr_mailbox_post(&result->worker->mailbox, mail))
+        return true;
+    return freshet != NULL && fr_pool_call_back(freshet->pool, mail);
+}
+
+void fr_redis_result_tell(struct fr_redis_result *result, enum freshet_status status, const redisReply *reply,
+                          bool over)
+{
+    bool wanted = result->asker.reply != NULL;
+    result->status = status == FRESHET_OK && wanted ? take_reply(result, reply) : status;
+    result->late = !over;
+    if (over)
+        atomic_store_explicit(&result->happened, 1, memory_order_relaxed);
+    bool for_nobody = !wanted && (!over || result->asker.settled == NULL);
+    if (for_nobody || !post(result, &result->mail))
         run(result);
+}
+
+void fr_redis_result_settle(struct fr_redis_result *result)
+{
+    if (result->asker.settled == NULL || !post(result, &result->settled))
+        run_settled(result);
 }
 
 void fr_redis_result_drop(struct fr_redis_result *result)

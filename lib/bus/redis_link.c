@@ -7,6 +7,7 @@
 #include "bus/redis_loop.h"
 #include "bus/redis_resolver.h"
 #include "bus/redis_tls.h"
+#include <errno.h>
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/event.h>
@@ -206,6 +207,7 @@ static void lose(struct fr_redis_link *link, short what)
         enter(link, FR_REDIS_LINK_CONNECTING);
         return;
     }
+    link->closed_by_peer = (what & BEV_EVENT_EOF) != 0 || code == ECONNRESET || code == EPIPE;
     fail(link, FR_REDIS_FAULT_NETWORK, text);
 }
 
@@ -311,6 +313,7 @@ static void begin_up(struct fr_redis_link *link)
     link->attempts_lost = 0;
     link->guard.limits = link->options.limits;
     link->told[0] = '\0';
+    link->closed_by_peer = false;
     if (link->was_up)
         atomic_fetch_add_explicit(&link->reconnects, 1, memory_order_relaxed);
     link->was_up = true;

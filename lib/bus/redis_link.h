@@ -69,6 +69,7 @@ struct fr_redis_link {
     char told[200];                          /* the reason logged last; empty: up was */
     atomic_uint_fast64_t errors, reconnects; /* any thread reads */
     bool was_up;                             /* ever */
+    bool closed_by_peer;                     /* the connection before: nothing of it is on its way any more */
 };
 
 /* FRESHET_NO_MEMORY: nothing is kept. */

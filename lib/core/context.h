@@ -22,15 +22,16 @@ struct freshet {
     struct fr_homes homes;
     pthread_mutex_t lock; /* loaders, uses, caches */
     struct fr_list loaders, caches;
-    struct fr_list uses; /* guards of routes, in the order they were added */
-    char publisher[17];  /* 16 hex digits, new for each instance */
+    struct fr_list data_links; /* under the lock of the homes */
+    struct fr_list uses;       /* guards of routes, in the order they were added */
+    char publisher[17];        /* 16 hex digits, new for each instance */
     atomic_uint_fast64_t sequence;
     atomic_size_t streams;
     struct fr_peers peers;
     atomic_int bus_state;
     atomic_bool closing;
     struct fr_counters counters; /* of all threads without a worker */
-    struct freshet_stats left;   /* of workers that have left; under the lock of the homes */
+    struct freshet_stats left;   /* of workers and data links that have left; under the lock of the homes */
 
     int64_t (*now_us)(void *user); /* injected by tests */
     void *now_user;

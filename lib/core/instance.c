@@ -143,6 +143,7 @@ static struct freshet *new_freshet(void)
     if (freshet == NULL)
         return NULL;
     fr_homes_init(&freshet->homes);
+    fr_list_init(&freshet->data_links);
     fr_list_init(&freshet->loaders);
     fr_list_init(&freshet->caches);
     fr_list_init(&freshet->uses);

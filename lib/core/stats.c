@@ -2,17 +2,24 @@
 
 #include "base/buffer.h"
 #include "core/context.h"
+#include "core/data_links.h"
 #include "core/worker_internal.h"
 #include <inttypes.h>
 
 void freshet_stats_get(struct freshet *freshet, struct freshet_stats *stats)
 {
+    if (stats == NULL)
+        return;
+    *stats = (struct freshet_stats){0};
+    if (freshet == NULL)
+        return;
     pthread_mutex_lock(&freshet->homes.lock);
     *stats = freshet->left;
     fr_counters_add(&freshet->counters, stats);
     const struct fr_list *workers = &freshet->homes.workers;
     for (struct fr_list *link = workers->next; link != workers; link = link->next)
         fr_counters_add(&FR_CONTAINER(link, struct fr_worker, link)->counters, stats);
+    fr_data_links_read(freshet, &stats->data);
     pthread_mutex_unlock(&freshet->homes.lock);
     stats->topics = fr_topics_count(&freshet->topics);
     freshet->bus->ops->stats(freshet->bus, &stats->bus);
@@ -143,16 +150,32 @@ static void print_bus(struct fr_buffer *out, const struct freshet_bus_stats *bus
                 (int64_t)bus->confirmed);
 }
 
+static void print_data(struct fr_buffer *out, const struct freshet_data_stats *data)
+{
+    print_value(out, "data_links", "gauge", "Links for the program's own commands.", (int64_t)data->links);
+    print_value(out, "data_links_up", "gauge", "Of these, connected to a master that answers.",
+                (int64_t)data->links_up);
+    print_value(out, "data_reconnects_total", "counter", "Data links made again.", (int64_t)data->reconnects);
+    print_value(out, "data_errors_total", "counter", "Errors that data links were answered.",
+                (int64_t)data->errors);
+    print_value(out, "data_unanswered_total", "counter", "Commands without an answer in time.",
+                (int64_t)data->unanswered);
+    print_value(out, "data_queued", "gauge", "Commands that are not over.", (int64_t)data->queued);
+}
+
 char *freshet_stats_prometheus(struct freshet *freshet)
 {
     struct freshet_stats stats;
     struct fr_buffer out = {0};
+    if (freshet == NULL)
+        return NULL;
     freshet_stats_get(freshet, &stats);
     print_streams(&out, &stats);
     print_loads(&out, &stats);
     print_caches(&out, &stats);
     print_publishes(&out, &stats);
     print_bus(&out, &stats.bus);
+    print_data(&out, &stats.data);
     print_histogram(&out, "load_seconds", "From the begin of a load to its answer.", &stats.load_time);
     print_histogram(&out, "publish_to_push_seconds", "From a publish to its encoded frame.",
                     &stats.publish_to_push);

@@ -4,6 +4,7 @@
 #include "redis_rig.h"
 #include <arpa/inet.h>
 #include <netdb.h>
+#include <semaphore.h>
 #include <stdlib.h>
 
 static int ports[2];
@@ -86,4 +87,33 @@ Test(redis_names, tries_the_next_address_after_one_that_is_no_master, .timeout =
 Test(redis_names, tries_the_next_address_after_one_that_is_silent, .timeout = 120)
 {
     expect_second(be_silent);
+}
+
+static void on_reply(enum freshet_status status, const struct freshet_redis_reply *reply, void *user)
+{
+    (void)reply;
+    cr_assert_eq(status, FRESHET_OK);
+    sem_post(user);
+}
+
+/* contract 7.5: the program's own link, too, goes on until there is a master */
+Test(redis_names, data_link_tries_the_next_address_after_one_that_is_no_master, .timeout = 120)
+{
+    struct redis_peer peers[2];
+    sem_t answered;
+    for (int i = 0; i < 2; i++) {
+        redis_peer_start(&peers[i], i == 0 ? be_a_replica : NULL, NULL);
+        ports[i] = atoi(strrchr(peers[i].url, ':') + 1);
+    }
+    sem_init(&answered, 0, 0);
+    struct freshet_redis_data *data;
+    struct freshet_redis_data_options options = {.size = sizeof(options),
+                                                 .link = rig_options("redis://group.example")};
+    struct freshet_span get[] = {freshet_span_text("GET"), freshet_span_text("key")};
+    cr_assert_eq(freshet_redis_data_new(&data, &options, NULL), FRESHET_OK);
+    cr_assert_eq(freshet_redis_command(data, get, 2, 60000, on_reply, &answered), FRESHET_OK);
+    sem_wait(&answered);
+    freshet_redis_data_destroy(data);
+    for (int i = 0; i < 2; i++)
+        redis_peer_stop(&peers[i]);
 }

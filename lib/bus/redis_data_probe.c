@@ -1,0 +1,120 @@
+/* Whether the server is good for the program's commands: it answers, and it is the master. On the link's
+ * thread. */
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/random.h"
+#include "bus/redis_data.h"
+#include <event2/event.h>
+#include <freshet/loader.h>
+#include <stdio.h>
+
+#define PROBES_UNTIL_DOWN 2
+
+/* Who comes back can be asked again at once: feeds need not wait for the end of their delays. */
+static void set_up(struct freshet_redis_data *data, bool up)
+{
+    if (!atomic_exchange(&data->up, up) && up && data->options.freshet != NULL)
+        freshet_loader_retry(data->options.freshet, NULL, NULL);
+}
+
+static void leave(struct freshet_redis_data *data)
+{
+    struct fr_redis_reason reason = {.fault = FR_REDIS_FAULT_ROLE};
+    snprintf(reason.text, sizeof(reason.text), "%s", fr_redis_fault_text(FR_REDIS_FAULT_ROLE));
+    fr_redis_link_break(&data->link, &reason);
+}
+
+static enum fr_redis_fault fault_of(const redisReply *error)
+{
+    return fr_redis_fault_of(freshet_span(error->str, error->len));
+}
+
+void fr_redis_data_judge(struct freshet_redis_data *data, const redisReply *reply)
+{
+    if (!data->options.replica_too && reply->type == REDIS_REPLY_ERROR &&
+        fault_of(reply) == FR_REDIS_FAULT_ROLE)
+        leave(data);
+}
+
+/* Then only READONLY tells. Not asked again on this connection: Redis keeps a log of what it refuses. */
+static void give_role_up(struct freshet_redis_data *data, const redisReply *error)
+{
+    data->may_ask_role = false;
+    if (!data->role_refusal_told)
+        fr_log(&data->options.log, FRESHET_LOG_WARN,
+               "redis data link: ROLE is refused, so a server that is no longer the master is noticed only "
+               "when it refuses a write: \"%s\"",
+               fr_escape(freshet_span(error->str, error->len)).text);
+    data->role_refusal_told = true;
+}
+
+static void take_role(struct freshet_redis_data *data, const redisReply *reply)
+{
+    enum fr_redis_fault fault = reply->type == REDIS_REPLY_ERROR ? fault_of(reply) : FR_REDIS_FAULT_NETWORK;
+    if (fault == FR_REDIS_FAULT_FORBIDDEN || fault == FR_REDIS_FAULT_UNKNOWN)
+        give_role_up(data, reply);
+    else if (!fr_redis_role_is_master(reply))
+        leave(data);
+}
+
+void fr_redis_data_take_probe(struct freshet_redis_data *data, const redisReply *reply)
+{
+    data->probe_out = false;
+    data->probes_missed = 0;
+    if (data->may_ask_role)
+        take_role(data, reply);
+    /* A busy one, with a script that does not end, answers everybody so. */
+    bool busy = reply->type == REDIS_REPLY_ERROR && fault_of(reply) == FR_REDIS_FAULT_BUSY;
+    if (fr_redis_link_is_up(&data->link))
+        set_up(data, !busy);
+}
+
+static void probe(struct freshet_redis_data *data)
+{
+    if (!fr_redis_link_is_up(&data->link))
+        return;
+    if (!data->probe_out)
+        data->probe_out =
+            fr_redis_data_ask(data, data->may_ask_role ? "ROLE" : "PING", FR_REDIS_COMMAND_PROBE);
+    else if (++data->probes_missed >= PROBES_UNTIL_DOWN)
+        set_up(data, false);
+}
+
+static void arm(struct freshet_redis_data *data)
+{
+    uint32_t interval_ms = data->config.options.probe_interval_ms;
+    if (interval_ms == FRESHET_NEVER)
+        return;
+    uint64_t ms = fr_random_between(interval_ms - interval_ms / 10, interval_ms);
+    struct timeval after = {.tv_sec = (time_t)(ms / 1000), .tv_usec = (suseconds_t)(ms % 1000 * 1000)};
+    event_add(data->probe_timer, &after);
+}
+
+void fr_redis_data_on_probe_timer(int fd, short what, void *user)
+{
+    struct freshet_redis_data *data = user;
+    (void)fd;
+    (void)what;
+    arm(data);
+    probe(data);
+}
+
+void fr_redis_data_begin(struct freshet_redis_data *data)
+{
+    arm(data);
+    fr_redis_link_start(&data->link);
+}
+
+void fr_redis_data_note_up(struct freshet_redis_data *data)
+{
+    data->may_ask_role = !data->options.replica_too;
+    data->probe_out = false;
+    data->probes_missed = 0;
+    set_up(data, true);
+}
+
+void fr_redis_data_note_down(struct freshet_redis_data *data)
+{
+    data->probe_out = false;
+    set_up(data, false);
+}

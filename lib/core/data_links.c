@@ -1,0 +1,46 @@
+#include "core/data_links.h"
+
+#include "core/context.h"
+
+static void add(const struct freshet_data_stats *from, struct freshet_data_stats *to)
+{
+    to->links += from->links;
+    to->links_up += from->links_up;
+    to->reconnects += from->reconnects;
+    to->errors += from->errors;
+    to->unanswered += from->unanswered;
+    to->queued += from->queued;
+}
+
+void fr_data_link_join(struct freshet *freshet, struct fr_data_link *data_link)
+{
+    if (freshet == NULL)
+        return;
+    pthread_mutex_lock(&freshet->homes.lock);
+    fr_list_append(&freshet->data_links, &data_link->link);
+    pthread_mutex_unlock(&freshet->homes.lock);
+}
+
+void fr_data_link_leave(struct freshet *freshet, struct fr_data_link *data_link)
+{
+    struct freshet_data_stats last;
+    if (freshet == NULL)
+        return;
+    pthread_mutex_lock(&freshet->homes.lock);
+    data_link->read(data_link, &last);
+    last.links = last.links_up = last.queued = 0;
+    add(&last, &freshet->left.data);
+    fr_list_remove(&data_link->link);
+    pthread_mutex_unlock(&freshet->homes.lock);
+}
+
+void fr_data_links_read(const struct freshet *freshet, struct freshet_data_stats *stats)
+{
+    *stats = freshet->left.data;
+    for (struct fr_list *link = freshet->data_links.next; link != &freshet->data_links; link = link->next) {
+        const struct fr_data_link *data_link = FR_CONTAINER(link, struct fr_data_link, link);
+        struct freshet_data_stats one;
+        data_link->read(data_link, &one);
+        add(&one, stats);
+    }
+}
