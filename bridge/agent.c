@@ -29,18 +29,22 @@ struct agent {
     unsigned pending, failed; /* jobs; under the lock */
 };
 
-/* One job on its way: to the store, then to the bus. */
+/* One job on its way: to the store, then to the bus; a second time if the store's answer came too late. */
 struct job {
     struct agent *agent;
     int64_t task_id;
+    unsigned awaited; /* publishes, and the word of the store that it is settled */
     bool failed;
 };
 
 /* ---- one job: callbacks run on the freshet's own thread ---- */
 
-static void finish_job(struct job *job)
+/* One of those that it waits for has come. */
+static void pass_job(struct job *job)
 {
     struct agent *agent = job->agent;
+    if (--job->awaited > 0)
+        return;
     pthread_mutex_lock(&agent->lock);
     agent->pending--;
     agent->failed += job->failed;
@@ -60,7 +64,7 @@ static void on_published(enum freshet_status status, int64_t receivers, void *us
                 freshet_status_text(status));
         job->failed = true;
     }
-    finish_job(job);
+    pass_job(job);
 }
 
 static const char *outcome_text(enum board_outcome outcome)
@@ -73,24 +77,29 @@ static const char *outcome_text(enum board_outcome outcome)
                                    : "the store did not answer or refused";
 }
 
-/* The state has changed, or may have: publish. Otherwise there is nothing to tell. */
-static void on_added(enum board_outcome outcome, const struct board_task *task, void *user)
+static void publish_task(struct job *job, const struct board_task *task)
 {
-    struct job *job = user;
     struct agent *agent = job->agent;
-    if (outcome != BOARD_CHANGED) {
-        fprintf(stderr, "freshet-agent: %s\n", outcome_text(outcome));
-        job->failed = true;
-    }
-    if (task == NULL) {
-        finish_job(job);
-        return;
-    }
+    job->awaited++;
     job->task_id = task->id;
     struct board_message message = {
         .taskId = task->id, .to = task->column, .has_title = true, .title = task->title};
     if (board_publish(agent->freshet, &agent->topic, &message, on_published, job) == FRESHET_NO_MEMORY)
         on_published(FRESHET_NO_MEMORY, 0, job); /* the only answer after which it does not run */
+}
+
+/* The state has changed, or may have: publish. Otherwise there is nothing to tell. */
+static void on_added(enum board_outcome outcome, const struct board_task *task, void *user)
+{
+    struct job *job = user;
+    if (outcome != BOARD_CHANGED && outcome != BOARD_SETTLED) {
+        fprintf(stderr, "freshet-agent: %s\n", outcome_text(outcome));
+        job->failed = true;
+    }
+    if (task != NULL)
+        publish_task(job, task);
+    if (outcome != BOARD_UNSURE)
+        pass_job(job);
 }
 
 static void begin_job(struct agent *agent, unsigned number)
@@ -105,7 +114,7 @@ static void begin_job(struct agent *agent, unsigned number)
         fprintf(stderr, "freshet-agent: %s\n", outcome_text(BOARD_NO_MEMORY));
         return;
     }
-    *job = (struct job){.agent = agent};
+    *job = (struct job){.agent = agent, .awaited = 1};
     snprintf(title, sizeof(title), "%s %u", agent->options.title, number);
     board_store_add(agent->store, &agent->topic.topic, title, on_added, job);
 }

@@ -14,8 +14,9 @@ struct app {
     struct store *store;
     struct http_router *router;
     struct freshet_log log;
-    char instance[320];   /* host:port, for people */
-    atomic_bool draining; /* not ready any more */
+    struct log_news refused_publishes; /* by status */
+    char instance[320];                /* host:port, for people */
+    atomic_bool draining;              /* not ready any more */
 };
 
 /* Each feature registers its loader and its routes. Before the workers start; FRESHET_OK or a status with
@@ -31,7 +32,7 @@ enum freshet_status page_start(struct page **out, struct app *app, struct freshe
 void page_stop(struct page *page);
 void metrics_start(struct app *app);
 
-/* To be called with what a publish answered: tells the log if it was refused. Any thread. */
+/* To be called with what a publish answered: tells the log if it was refused and that is new. Any thread. */
 void app_check_publish(struct app *app, enum freshet_status status, const struct freshet_topic *topic);
 
 #endif

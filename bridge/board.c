@@ -82,7 +82,7 @@ static enum freshet_status register_loader(struct board *board, struct freshet_e
 
 /* ---- changes: first the state, then the publish, then the answer ---- */
 
-/* A change that a client waits for. */
+/* A change that a client waits for, or that is not settled. */
 struct change {
     struct board *board;
     struct http_later *later;
@@ -111,7 +111,8 @@ static void answer_failure(struct http_later *later, enum board_outcome outcome)
         http_later_error(later, 503, "the store did not answer", NULL);
 }
 
-/* On the loop of the request. */
+/* On the loop of the request. A client is answered at once, though the change may still be made: that is
+ * published then. */
 static void finish_change(enum board_outcome outcome, const struct board_task *task, void *user)
 {
     struct change *change = user;
@@ -119,9 +120,10 @@ static void finish_change(enum board_outcome outcome, const struct board_task *t
         publish_change(change, task);
     if (outcome == BOARD_CHANGED)
         http_later_json(change->later, change->adds ? 201 : 200, board_task_json(task));
-    else
+    else if (outcome != BOARD_SETTLED)
         answer_failure(change->later, outcome);
-    free(change);
+    if (outcome != BOARD_UNSURE)
+        free(change);
 }
 
 /* NULL: the request is answered. */

@@ -127,6 +127,7 @@ struct change {
     int64_t id;
     char *title; /* owned; of a move unknown at first */
     const char *column;
+    bool unsure; /* whether it was made */
 };
 
 static void free_change(struct change *change)
@@ -158,18 +159,33 @@ static void fail_change(struct change *change, enum board_outcome outcome)
     free_change(change);
 }
 
-/* The command that makes the change has ended. */
+static struct board_task task_of(const struct change *change)
+{
+    return (struct board_task){change->id, freshet_span_text(change->title),
+                               freshet_span_text(change->column)};
+}
+
+/* The command that makes the change has ended, or nobody waits for its end any more. */
 static void finish_change(enum freshet_status status, const struct freshet_redis_reply *reply, void *user)
 {
     struct change *change = user;
-    struct board_task task = {change->id, freshet_span_text(change->title),
-                              freshet_span_text(change->column)};
+    struct board_task task = task_of(change);
     (void)reply;
-    if (!store_may_have_changed(status)) {
-        fail_change(change, BOARD_DOWN);
-        return;
-    }
-    change->changed(status == FRESHET_OK ? BOARD_CHANGED : BOARD_UNSURE, &task, change->user);
+    change->unsure = status != FRESHET_OK && store_may_have_changed(status);
+    if (status == FRESHET_OK)
+        change->changed(BOARD_CHANGED, &task, change->user);
+    else if (change->unsure)
+        change->changed(BOARD_UNSURE, &task, change->user);
+    else
+        change->changed(BOARD_DOWN, NULL, change->user);
+}
+
+static void settle_change(bool late, void *user)
+{
+    struct change *change = user;
+    struct board_task task = task_of(change);
+    if (change->unsure)
+        change->changed(BOARD_SETTLED, late ? &task : NULL, change->user);
     free_change(change);
 }
 
@@ -193,9 +209,9 @@ static void add_under_id(enum freshet_status status, const struct freshet_redis_
         fail_change(change, BOARD_FULL);
         return;
     }
-    STORE_COMMAND(change->store, finish_change, change, "HSET", change->topic.text,
-                  field_name(title, change->id, "title"), change->title,
-                  field_name(column, change->id, "column"), change->column);
+    STORE_CHANGE(change->store, finish_change, settle_change, change, "HSET", change->topic.text,
+                 field_name(title, change->id, "title"), change->title,
+                 field_name(column, change->id, "column"), change->column);
 }
 
 void board_store_add(struct store *store, const struct freshet_topic *topic, const char *title,
@@ -229,8 +245,8 @@ static void move_titled(enum freshet_status status, const struct freshet_redis_r
         fail_change(change, BOARD_NO_MEMORY);
         return;
     }
-    STORE_COMMAND(change->store, finish_change, change, "HSET", change->topic.text,
-                  field_name(column, change->id, "column"), change->column);
+    STORE_CHANGE(change->store, finish_change, settle_change, change, "HSET", change->topic.text,
+                 field_name(column, change->id, "column"), change->column);
 }
 
 void board_store_move(struct store *store, const struct freshet_topic *topic, int64_t id, const char *column,

@@ -44,10 +44,11 @@ enum board_outcome {
     BOARD_FULL,      /* BOARD_MAX_TASKS are on it */
     BOARD_NO_TASK,   /* there is none of that id */
     BOARD_NO_MEMORY, /* nothing was changed */
+    BOARD_SETTLED    /* after BOARD_UNSURE: if it is ever made, then it is by now */
 };
 
-/* `task` is what was changed, or may have been, as it is now: publish it. NULL: nothing was. It lives until
- * the callback returns. */
+/* Runs once; after BOARD_UNSURE once more, with BOARD_SETTLED. `task` is what was changed, or may have been,
+ * as it is now: publish it, each time. NULL: nothing was. It lives until the callback returns. */
 typedef void (*board_changed_cb)(enum board_outcome outcome, const struct board_task *task, void *user);
 
 /* Adds a task, in the column `todo`. Texts are copied. */

@@ -69,25 +69,37 @@ static enum freshet_status register_loader(struct counter *counter, struct fresh
 
 /* ---- POST /counter/increment: changes the state, then publishes ---- */
 
-/* An increment that waits for the store. */
+/* An increment that is not settled by the store. */
 struct increment {
     struct counter *counter;
     struct http_later *later;
 };
+
+static void publish_count(struct counter *counter)
+{
+    app_check_publish(counter->app, counter_publish(counter->app->freshet, &counter->topic, NULL, NULL),
+                      &counter->topic.topic);
+}
 
 /* On the loop of the request. The change is committed: publish, then tell the client. If the store did not
  * answer, it may have been made all the same: publish then, too. */
 static void finish_increment(enum freshet_status status, const struct freshet_redis_reply *reply, void *user)
 {
     struct increment *increment = user;
-    struct counter *counter = increment->counter;
     if (store_may_have_changed(status))
-        app_check_publish(counter->app, counter_publish(counter->app->freshet, &counter->topic, NULL, NULL),
-                          &counter->topic.topic);
+        publish_count(increment->counter);
     if (status == FRESHET_OK)
         http_later_json(increment->later, 200, json_pack("{s:I}", "count", (json_int_t)reply->integer));
     else
         http_later_error(increment->later, 503, "the store did not answer", NULL);
+}
+
+/* Late: it may have been made after what was published then was loaded. */
+static void settle_increment(bool late, void *user)
+{
+    struct increment *increment = user;
+    if (late)
+        publish_count(increment->counter);
     free(increment);
 }
 
@@ -104,7 +116,8 @@ static void begin_increment(struct counter *counter, struct http_request *reques
         free(increment);
         return;
     }
-    STORE_COMMAND(counter->app->store, finish_increment, increment, "INCR", counter->topic.topic.text);
+    STORE_CHANGE(counter->app->store, finish_increment, settle_increment, increment, "INCR",
+                 counter->topic.topic.text);
 }
 
 /* No body is needed, but one that is there has to be right. */

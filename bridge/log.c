@@ -1,10 +1,11 @@
 #include "log.h"
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { MAX_LINE_BYTES = 2048 };
+enum { MAX_LINE_BYTES = 2048, NEWS_FOR_S = 60 };
 
 static const char *level_text(enum freshet_log_level level)
 {
@@ -50,4 +51,44 @@ void log_line(const struct freshet_log *log, enum freshet_log_level level, const
     vsnprintf(text, sizeof(text), format, arguments);
     va_end(arguments);
     log->write(level, text, log->user);
+}
+
+void log_news_init(struct log_news *news)
+{
+    *news = (struct log_news){.known = {{.seen_s = 0}}};
+    pthread_mutex_init(&news->lock, NULL);
+}
+
+void log_news_deinit(struct log_news *news)
+{
+    pthread_mutex_destroy(&news->lock);
+}
+
+/* Where it stands, or may: in place of the one not seen for longest. */
+static size_t find_place(const struct log_news *news, const char *what)
+{
+    size_t oldest = 0;
+    for (size_t i = 0; i < sizeof(news->known) / sizeof(news->known[0]); i++) {
+        if (strcmp(news->known[i].what, what) == 0)
+            return i;
+        if (news->known[i].seen_s < news->known[oldest].seen_s)
+            oldest = i;
+    }
+    return oldest;
+}
+
+bool log_is_news(struct log_news *news, struct freshet_span what)
+{
+    char text[sizeof(news->known[0].what)];
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    snprintf(text, sizeof(text), "%.*s", (int)(what.len < sizeof(text) ? what.len : sizeof(text)), what.data);
+    pthread_mutex_lock(&news->lock);
+    size_t place = find_place(news, text);
+    bool known =
+        strcmp(news->known[place].what, text) == 0 && now.tv_sec - news->known[place].seen_s < NEWS_FOR_S;
+    memcpy(news->known[place].what, text, sizeof(text));
+    news->known[place].seen_s = now.tv_sec;
+    pthread_mutex_unlock(&news->lock);
+    return !known;
 }

@@ -32,7 +32,8 @@ static const char *environment(const char *name)
 
 void app_check_publish(struct app *app, enum freshet_status status, const struct freshet_topic *topic)
 {
-    if (status != FRESHET_OK)
+    if (status != FRESHET_OK &&
+        log_is_news(&app->refused_publishes, freshet_span_text(freshet_status_text(status))))
         log_line(&app->log, FRESHET_LOG_WARN, "publish of %s refused: %s", topic->text,
                  freshet_status_text(status));
 }
@@ -180,6 +181,7 @@ int main(int argc, char **argv)
     if (read != OPTIONS_RUN)
         return read == OPTIONS_SHOWN ? 0 : 2;
     program.app.options = &program.options;
+    log_news_init(&program.app.refused_publishes);
     program.app.log = log_to_stderr(program.options.log_level);
     raise_descriptor_limit();
     program.signal_fd = catch_signals();

@@ -2,7 +2,8 @@
  *
  *   GET /metrics        Prometheus text
  *   GET /health/live    200 while the process serves: for front proxies and restarts
- *   GET /health/ready   200 or 503, whether deliveries are proved: for alerts and rolling deploys */
+ *   GET /health/ready   200 or 503, whether deliveries are proved and the store answers: for alerts and
+ * rolling deploys */
 #include "app.h"
 #include <stdlib.h>
 
@@ -35,16 +36,24 @@ static const char *bus_text(enum freshet_bus_state state)
     }
 }
 
+/* The link to the store; NULL: there is none, the state is in this process. */
+static const char *data_text(const struct freshet_data_stats *data)
+{
+    if (data->links == 0)
+        return NULL;
+    return data->links_up == data->links ? "up" : "down";
+}
+
 static void get_ready(struct http_request *request, void *user)
 {
     struct app *app = user;
     struct freshet_stats stats;
     freshet_stats_get(app->freshet, &stats);
     bool draining = atomic_load(&app->draining);
-    bool ready = !draining && freshet_ready(app->freshet);
-    json_t *json = json_pack("{s:b, s:b, s:s, s:I, s:I}", "ready", ready, "draining", draining, "bus",
-                             bus_text(stats.bus.state), "probe_age_ms", (json_int_t)stats.bus.probe_age_ms,
-                             "streams", (json_int_t)stats.streams);
+    bool ready = !draining && freshet_ready(app->freshet) && stats.data.links_up == stats.data.links;
+    json_t *json = json_pack("{s:b, s:b, s:s, s:s?, s:I, s:I}", "ready", ready, "draining", draining, "bus",
+                             bus_text(stats.bus.state), "data", data_text(&stats.data), "probe_age_ms",
+                             (json_int_t)stats.bus.probe_age_ms, "streams", (json_int_t)stats.streams);
     http_answer_json(request, ready ? 200 : 503, json);
 }
 

@@ -8,10 +8,8 @@ import subprocess
 
 import msgpack
 
-from support import BUILD, Process, deadline, main, test, until
+from support import AGENT, Process, deadline, main, test, until
 from streams import Stream
-
-AGENT = os.environ.get("FRESHET_AGENT", os.path.join(BUILD, "bridge", "freshet-agent"))
 
 
 def agent(*arguments, env=None):

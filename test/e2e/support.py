@@ -22,6 +22,7 @@ import traceback
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.environ.get("FRESHET_BUILD", os.path.join(TOP, "build-test", "gcc"))
 BRIDGE = os.environ.get("FRESHET_BRIDGE", os.path.join(BUILD, "bridge", "freshet-bridge"))
+AGENT = os.environ.get("FRESHET_AGENT", os.path.join(BUILD, "bridge", "freshet-agent"))
 SANITIZE = os.environ.get("FRESHET_SANITIZE", "")
 SLOW = 4 if SANITIZE else 1  # sanitized programs are that much slower
 PAUSE_S = 0.02  # between two looks at a condition
