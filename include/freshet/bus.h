@@ -110,7 +110,8 @@ struct freshet_memory_broker *freshet_memory_broker_new(void);
 /* Gives the caller's hold up. NULL is fine. Any thread. */
 void freshet_memory_broker_release(struct freshet_memory_broker *broker);
 
-/* A bus inside this process, always up. `broker` NULL: one of its own. FRESHET_NO_MEMORY. */
+/* A bus inside this process, always up. `broker` NULL: one of its own. FRESHET_INVALID: `out` is NULL;
+ * FRESHET_NO_MEMORY. */
 enum freshet_status freshet_memory_bus_new(struct freshet_bus **out, struct freshet_memory_broker *broker);
 
 /* Destroys a bus that no freshet has taken over. NULL is fine. */

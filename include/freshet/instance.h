@@ -39,8 +39,8 @@ struct freshet_options {
     uint32_t linger_ms; /* a topic stays subscribed this long after its last stream; default 5000 */
 };
 
-/* Starts the pool and the bus. FRESHET_INVALID: an option; FRESHET_SYSTEM, FRESHET_NO_MEMORY. `error` says
- * which. On failure *out is NULL and the bus is destroyed. */
+/* Starts the pool and the bus. FRESHET_INVALID: `out` is NULL, or an option; FRESHET_SYSTEM,
+ * FRESHET_NO_MEMORY. `error` says which. On failure *out is NULL and the bus is destroyed. */
 enum freshet_status freshet_new(struct freshet **out, const struct freshet_options *options,
                                 struct freshet_error *error);
 
@@ -60,7 +60,7 @@ typedef void (*freshet_published_cb)(enum freshet_status status, int64_t receive
  * copied. `published` may be NULL; if given it runs exactly once, but never when this returns
  * FRESHET_NO_MEMORY. FRESHET_OK: the bus has it and will send it, after a broken link again if need be.
  * Otherwise as above; the feeds of this freshet are marked all the same, unless the topic or the payload is
- * not valid.
+ * not valid. Without a freshet nobody can be told: FRESHET_INVALID is all then.
  *
  * Results that are still queued on the callback thread when the deadline of freshet_destroy() passes run all
  * the same, maybe after it has returned: they must not use the freshet then. Of a publish that a load which
@@ -68,7 +68,7 @@ typedef void (*freshet_published_cb)(enum freshet_status status, int64_t receive
 enum freshet_status freshet_publish(struct freshet *freshet, const struct freshet_topic *topic,
                                     struct freshet_span payload, freshet_published_cb published, void *user);
 
-/* Streams of this freshet that show `topic` now; any thread. */
+/* Streams of this freshet that show `topic` now; 0 if one of the two is NULL. Any thread. */
 size_t freshet_topic_streams(struct freshet *freshet, const struct freshet_topic *topic);
 
 #ifdef __cplusplus

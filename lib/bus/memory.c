@@ -196,6 +196,8 @@ static const struct freshet_bus_ops memory_ops = {
 
 enum freshet_status freshet_memory_bus_new(struct freshet_bus **out, struct freshet_memory_broker *broker)
 {
+    if (out == NULL)
+        return FRESHET_INVALID;
     *out = NULL;
     struct memory_bus *memory = calloc(1, sizeof(*memory));
     if (memory == NULL)

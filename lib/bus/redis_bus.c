@@ -241,6 +241,8 @@ enum freshet_status freshet_redis_bus_new(struct freshet_bus **out,
                                           const struct freshet_redis_options *options,
                                           struct freshet_error *error)
 {
+    if (out == NULL)
+        return fr_fail(error, FRESHET_INVALID, "redis: `out` is NULL");
     *out = NULL;
     struct fr_redis_bus *redis = calloc(1, sizeof(*redis));
     if (redis == NULL)

@@ -30,11 +30,20 @@ static int64_t read_clock(void *user)
     return fr_clock_monotonic_us();
 }
 
+/* Taken over whatever else is wrong with the options. */
+static struct freshet_bus *bus_of(const struct freshet_options *options)
+{
+    return options != NULL && options->size >= offsetof(struct freshet_options, log) ? options->bus : NULL;
+}
+
 static enum freshet_status read_options(struct freshet *freshet, const struct freshet_options *options,
                                         struct freshet_error *error)
 {
-    if (options != NULL && options->size >= offsetof(struct freshet_options, log))
-        freshet->bus = options->bus;
+    freshet->bus = bus_of(options);
+    if (freshet->bus != NULL && freshet->bus->ops == NULL) {
+        freshet->bus = NULL; /* it can't be destroyed either */
+        return fr_fail(error, FRESHET_INVALID, "options: bus has no `ops`");
+    }
     if (options != NULL && options->size != sizeof(*options))
         return fr_fail(error, FRESHET_INVALID, "options: size must be sizeof(struct freshet_options)");
     if (options != NULL)
@@ -157,10 +166,14 @@ static struct freshet *new_freshet(void)
 enum freshet_status freshet_new(struct freshet **out, const struct freshet_options *options,
                                 struct freshet_error *error)
 {
+    if (out == NULL) {
+        freshet_bus_destroy(bus_of(options));
+        return fr_fail(error, FRESHET_INVALID, "`out` is NULL");
+    }
     struct freshet *freshet = new_freshet();
     *out = NULL;
     if (freshet == NULL) {
-        freshet_bus_destroy(options == NULL ? NULL : options->bus);
+        freshet_bus_destroy(bus_of(options));
         return fr_fail(error, FRESHET_NO_MEMORY, "out of memory");
     }
     if (error != NULL)
@@ -204,10 +217,12 @@ void freshet_destroy(struct freshet *freshet, uint32_t deadline_ms)
 
 bool freshet_ready(struct freshet *freshet)
 {
-    return atomic_load(&freshet->bus_state) == FRESHET_BUS_PROVED;
+    return freshet != NULL && atomic_load(&freshet->bus_state) == FRESHET_BUS_PROVED;
 }
 
 size_t freshet_topic_streams(struct freshet *freshet, const struct freshet_topic *topic)
 {
+    if (freshet == NULL || topic == NULL)
+        return 0;
     return fr_topics_streams(&freshet->topics, freshet_span(topic->text, topic->len));
 }

@@ -69,7 +69,7 @@ void fr_publish_ended(void *context, void *token, enum freshet_status status, in
 
 static bool is_topic(const struct freshet_topic *topic)
 {
-    return topic->len > 0 && topic->len <= FRESHET_MAX_TOPIC_BYTES && topic->text[0] != '/';
+    return topic != NULL && topic->len > 0 && topic->len <= FRESHET_MAX_TOPIC_BYTES && topic->text[0] != '/';
 }
 
 static enum freshet_status check(const struct freshet *freshet, const struct freshet_topic *topic,
@@ -79,6 +79,8 @@ static enum freshet_status check(const struct freshet *freshet, const struct fre
         return FRESHET_INVALID;
     if (payload.len > freshet->options.max_message_bytes)
         return FRESHET_TOO_LARGE;
+    if (payload.len != 0 && payload.data == NULL)
+        return FRESHET_INVALID;
     if (payload.len != 0 && fr_msgpack_check(payload, FR_MSGPACK_MAX_DEPTH) != payload.len)
         return FRESHET_INVALID;
     return FRESHET_OK;
@@ -134,7 +136,9 @@ static enum freshet_status publish(struct freshet *freshet, const struct freshet
                                    struct freshet_span payload, enum freshet_status status,
                                    freshet_published_cb published, void *user)
 {
-    struct freshet_span name = freshet_span(topic->text, topic->len);
+    if (freshet == NULL)
+        return FRESHET_INVALID;
+    struct freshet_span name = topic == NULL ? freshet_span(NULL, 0) : freshet_span(topic->text, topic->len);
     if (status == FRESHET_OK || !is_topic(topic))
         status = check(freshet, topic, payload);
     bool valid = status != FRESHET_INVALID;

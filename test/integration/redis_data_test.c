@@ -275,8 +275,31 @@ Test(redis_data, refuses_commands_that_change_the_connection, .timeout = 120)
         cr_assert_eq(send_text(data, barred[i], 0, 0), FRESHET_INVALID, "%s", barred[i]);
     cr_assert_eq(send_text(data, "CLIENT ID", 60000, 0), FRESHET_OK);
     cr_assert_eq(send_text(data, "CLIENT", 60000, 0), FRESHET_OK);
+    const struct freshet_span nothing = {.data = NULL, .len = 1}, ping = freshet_span_text("PING");
     cr_assert_eq(freshet_redis_command(data, NULL, 0, 0, on_reply, NULL), FRESHET_INVALID);
+    cr_assert_eq(freshet_redis_command(data, NULL, 1, 0, on_reply, NULL), FRESHET_INVALID);
+    cr_assert_eq(freshet_redis_command(data, &nothing, 1, 0, on_reply, NULL), FRESHET_INVALID);
+    cr_assert_eq(freshet_redis_command(NULL, &ping, 1, 0, on_reply, NULL), FRESHET_INVALID);
+    cr_assert_eq(freshet_redis_change(NULL, &ping, 1, 0, on_reply, NULL, NULL), FRESHET_INVALID);
+    freshet_redis_data_stats(data, NULL);
     freshet_redis_data_destroy(data);
     freshet_redis_data_destroy(NULL);
     redis_server_stop(&server);
+}
+
+/* Nothing is needed but a place for the result. */
+Test(redis_data, null_is_refused_or_means_the_defaults)
+{
+    struct freshet_error error = {""};
+    struct freshet_redis_data *data;
+    struct freshet_data_stats stats = {.links = 7};
+    cr_assert_eq(freshet_redis_bus_new(NULL, NULL, &error), FRESHET_INVALID);
+    cr_assert_str_eq(error.text, "redis: `out` is NULL");
+    error.text[0] = '\0';
+    cr_assert_eq(freshet_redis_data_new(NULL, NULL, &error), FRESHET_INVALID);
+    cr_assert_str_eq(error.text, "redis: `out` is NULL");
+    cr_assert_eq(freshet_redis_data_new(&data, NULL, NULL), FRESHET_OK);
+    freshet_redis_data_destroy(data);
+    freshet_redis_data_stats(NULL, &stats);
+    cr_assert_eq(stats.links, 0);
 }

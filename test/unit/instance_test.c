@@ -212,3 +212,48 @@ Test(instance, bus_is_destroyed_when_an_option_is_wrong)
     cr_assert_eq(freshet_new(&freshet, &options, NULL), FRESHET_INVALID);
     cr_assert_eq(buses_destroyed, 2);
 }
+
+static sem_t refused;
+
+static void on_refused(enum freshet_status status, int64_t receivers, void *user)
+{
+    (void)receivers, (void)user;
+    cr_assert_eq(status, FRESHET_INVALID);
+    sem_post(&refused);
+}
+
+/* A caller's mistake is an answer and not the end of the process. */
+Test(instance, null_is_refused_or_means_none)
+{
+    struct freshet_error error = {""};
+    struct freshet_stats stats = {.streams = 7};
+    struct freshet_topic topic = {.len = 1, .text = "t"};
+    struct freshet *freshet;
+    struct freshet_bus *bus, without_ops = {.ops = NULL};
+    struct freshet_options options = {.size = sizeof(options), .bus = &without_ops};
+    cr_assert_eq(freshet_memory_bus_new(NULL, NULL), FRESHET_INVALID);
+    cr_assert_eq(freshet_new(&freshet, &options, &error), FRESHET_INVALID);
+    cr_assert_str_eq(error.text, "options: bus has no `ops`");
+    cr_assert_eq(freshet_memory_bus_new(&bus, NULL), FRESHET_OK);
+    options.bus = bus;
+    cr_assert_eq(freshet_new(NULL, &options, &error), FRESHET_INVALID); /* the bus is gone: no leak */
+    cr_assert_str_eq(error.text, "`out` is NULL");
+    cr_assert_eq(freshet_publish(NULL, &topic, freshet_span(NULL, 0), on_refused, NULL), FRESHET_INVALID);
+    cr_assert_eq(freshet_topic_streams(NULL, &topic), 0);
+    cr_assert_not(freshet_ready(NULL));
+    cr_assert_null(freshet_stats_prometheus(NULL));
+    freshet_stats_get(NULL, &stats);
+    cr_assert_eq(stats.streams, 0);
+
+    sem_init(&refused, 0, 0);
+    cr_assert_eq(freshet_new(&freshet, NULL, NULL), FRESHET_OK);
+    cr_assert_eq(freshet_publish(freshet, NULL, freshet_span(NULL, 0), on_refused, NULL), FRESHET_INVALID);
+    wait_for(&refused);
+    cr_assert_eq(freshet_publish(freshet, &topic, freshet_span(NULL, 1), on_refused, NULL), FRESHET_INVALID);
+    wait_for(&refused);
+    cr_assert_eq(freshet_topic_streams(freshet, NULL), 0);
+    freshet_stats_get(freshet, NULL);
+    freshet_destroy(freshet, 1000);
+    freshet_destroy(NULL, 1000);
+    freshet_bus_destroy(NULL);
+}
