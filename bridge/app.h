@@ -4,12 +4,15 @@
 
 #include "http.h"
 #include "log.h"
+#include "options.h"
 #include "store.h"
 #include <freshet/freshet.h>
 #include <stdatomic.h>
 
 struct app {
     const struct options *options;
+    char host[OPTIONS_MAX_HOST_BYTES + 1];    /* where it listens; for all addresses the machine's name */
+    const char *names[OPTIONS_MAX_NAMES + 2]; /* that requests may have in Host; the last NULL */
     struct freshet *freshet;
     struct store *store;
     struct http_router *router;

@@ -25,6 +25,8 @@ static const char *reason_text(int status)
         return "Content Too Large";
     case 415:
         return "Unsupported Media Type";
+    case 421:
+        return "Misdirected Request";
     case 503:
         return "Service Unavailable";
     default:

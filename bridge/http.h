@@ -28,6 +28,12 @@ struct http_request {
 /* Answers the request, in one of the ways below, exactly once. On a worker's loop; must not block. */
 typedef void (*http_handle)(struct http_request *request, void *user);
 
+/* Answers 421 to requests under `path` whose Host is neither an IP address, nor `localhost`, nor one of
+ * `names`, which end with NULL; `*` stands for any. The port does not count. A request without Host, as
+ * HTTP/1.0 allows, is no browser's and goes on. To be called before the other handlers of the path are made;
+ * texts must outlive the configuration. */
+void http_check_host(h2o_pathconf_t *path, const char *const *names, const char *instance);
+
 /* Takes every request under `path` that no handler before it took. `instance` names this one in each answer;
  * it must outlive the configuration. Before h2o_context_init(); never NULL (h2o stops the program without
  * memory). */

@@ -1,4 +1,4 @@
-/* What http.c, http_router.c and http_later.c share. */
+/* What the files http*.c share. */
 #ifndef BRIDGE_HTTP_INTERNAL_H
 #define BRIDGE_HTTP_INTERNAL_H
 

@@ -64,21 +64,30 @@ static int catch_signals(void)
     return signalfd(-1, &set, SFD_CLOEXEC);
 }
 
-/* What people call this instance: where it listens; behind "all addresses", the machine's name. */
+/* Where it listens; behind "all addresses", the machine's name, if it is one that a URL can have. */
+static void find_host(char *host, size_t size, const char *listening)
+{
+    static const char bytes[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_";
+    snprintf(host, size, "%s", listening);
+    if (strcmp(listening, "0.0.0.0") != 0 && strcmp(listening, "::") != 0)
+        return;
+    if (gethostname(host, size) != 0 || host[0] == '\0' || host[strspn(host, bytes)] != '\0')
+        snprintf(host, size, "this-machine");
+}
+
+/* What people call this instance, and the names that they may ask it by. */
 static void name_instance(struct program *program)
 {
-    const char *host = program->options.host;
-    char machine[HOST_NAME_MAX + 1] = "";
-    if (strcmp(host, "0.0.0.0") == 0 || strcmp(host, "::") == 0) {
-        gethostname(machine, sizeof(machine) - 1);
-        host = machine;
-        if (machine[strspn(machine, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_")] !=
-            '\0')
-            host = "this-machine";
-    }
-    bool bracket = strchr(host, ':') != NULL;
-    snprintf(program->app.instance, sizeof(program->app.instance), "%s%s%s:%u", bracket ? "[" : "", host,
+    struct app *app = &program->app;
+    size_t count = 0;
+    find_host(app->host, sizeof(app->host), program->options.host);
+    bool bracket = strchr(app->host, ':') != NULL;
+    snprintf(app->instance, sizeof(app->instance), "%s%s%s:%u", bracket ? "[" : "", app->host,
              bracket ? "]" : "", (unsigned)program->port);
+    app->names[count++] = app->host;
+    for (size_t i = 0; program->options.names[i] != NULL; i++)
+        app->names[count++] = program->options.names[i];
+    app->names[count] = NULL;
 }
 
 static enum freshet_status make_freshet(struct program *program, struct freshet_error *error)

@@ -117,21 +117,47 @@ static bool is_origin(const char *text)
     return false;
 }
 
+/* Items parted by commas, copied into `text`; `list` has room for `max` of them and a NULL. */
+static bool set_list(const char **list, size_t max, char *text, size_t size, const char *value,
+                     bool (*is_right)(const char *item))
+{
+    size_t count = 0;
+    char *at, *rest = text;
+    if (strlen(value) >= size)
+        return false;
+    strcpy(text, value);
+    while ((at = strsep(&rest, ",")) != NULL) {
+        if (count == max || !is_right(at))
+            return false;
+        list[count++] = at;
+    }
+    list[count] = NULL;
+    return true;
+}
+
 static bool set_origins(void *user, const char *value)
 {
     struct options *options = user;
-    size_t count = 0;
-    char *at, *rest;
-    if (strlen(value) >= sizeof(options->origin_text))
-        return false;
-    strcpy(options->origin_text, value);
-    for (rest = options->origin_text; (at = strsep(&rest, ",")) != NULL;) {
-        if (count == OPTIONS_MAX_ORIGINS || !is_origin(at))
-            return false;
-        options->origins[count++] = at;
-    }
-    options->origins[count] = NULL;
-    return true;
+    return set_list(options->origins, OPTIONS_MAX_ORIGINS, options->origin_text, sizeof(options->origin_text),
+                    value, is_origin);
+}
+
+/* A name as it stands in Host, without the port, or `*`. */
+static bool is_name(const char *text)
+{
+    static const char bytes[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_";
+    size_t len = strlen(text);
+    if (strcmp(text, "*") == 0)
+        return true;
+    return len > 0 && len <= OPTIONS_MAX_HOST_BYTES && text[strspn(text, bytes)] == '\0' && text[0] != '.' &&
+           text[len - 1] != '.';
+}
+
+static bool set_names(void *user, const char *value)
+{
+    struct options *options = user;
+    return set_list(options->names, OPTIONS_MAX_NAMES, options->name_text, sizeof(options->name_text), value,
+                    is_name);
 }
 
 static bool set_peer(void *user, const char *value)
@@ -169,6 +195,8 @@ static const struct setting settings[] = {
     OPTIONS_PREFIX,
     {"threads", "FRESHET_THREADS", "a number from 1 to 256", set_threads},
     OPTIONS_LOG_LEVEL,
+    {"allow-host", "FRESHET_ALLOW_HOST",
+     "up to 16 names without a port, such as live.example.org, parted by commas; * for any", set_names},
     {"allow-origin", "FRESHET_ALLOW_ORIGIN",
      "up to 8 of http://host:port or https://host:port as browsers write them (lower case, no path), parted "
      "by "
@@ -191,6 +219,9 @@ static const struct arguments arguments = {
             "  --prefix TEXT        begins every channel and key in Redis      [freshet:]\n"
             "  --threads N          threads that serve                         [one for each processor]\n"
             "  --log-level LEVEL    error, warn, info or debug                 [info]\n"
+            "  --allow-host NAME[,NAME...]\n"
+            "                       names that browsers know it by, also through a proxy;\n"
+            "                       * for any        [addresses, localhost, where it listens]\n"
             "  --allow-origin URL[,URL...]\n"
             "                       pages from there may stream from here and change things,\n"
             "                       such as http://127.0.0.1:8081               [pages of this host]\n"
@@ -199,8 +230,8 @@ static const struct arguments arguments = {
             "  --version, --help    print and leave\n"
             "\n"
             "Each option can also be given as FRESHET_LISTEN, FRESHET_REDIS, FRESHET_PREFIX,\n"
-            "FRESHET_THREADS, FRESHET_LOG_LEVEL, FRESHET_ALLOW_ORIGIN, FRESHET_PEER or\n"
-            "FRESHET_DEMO_CONTROL; the command line comes first.\n",
+            "FRESHET_THREADS, FRESHET_LOG_LEVEL, FRESHET_ALLOW_HOST, FRESHET_ALLOW_ORIGIN,\n"
+            "FRESHET_PEER or FRESHET_DEMO_CONTROL; the command line comes first.\n",
     .settings = settings,
     .count = SETTINGS,
     .set_defaults = options_set_defaults,

@@ -12,6 +12,8 @@
 #define OPTIONS_MAX_THREADS    256
 #define OPTIONS_MAX_ORIGINS    8
 #define OPTIONS_ORIGIN_BYTES   1024
+#define OPTIONS_MAX_NAMES      16
+#define OPTIONS_NAME_BYTES     1024
 
 struct options {
     char host[OPTIONS_MAX_HOST_BYTES + 1]; /* without the brackets of an IPv6 address */
@@ -23,6 +25,10 @@ struct options {
     /* As browsers write them; the last NULL; point into `origin_text`. Empty: pages of this host only. */
     const char *origins[OPTIONS_MAX_ORIGINS + 1];
     char origin_text[OPTIONS_ORIGIN_BYTES];
+    /* That requests may have in Host beside addresses, `localhost` and where it listens; the last NULL; point
+     * into `name_text`. */
+    const char *names[OPTIONS_MAX_NAMES + 1];
+    char name_text[OPTIONS_NAME_BYTES];
     const char *peer;         /* origin of an instance that the page shows, too; NULL: none */
     const char *demo_control; /* origin of what stops and starts things for the demo; NULL: none */
 };

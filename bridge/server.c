@@ -79,8 +79,9 @@ static enum freshet_status configure(struct server *server, struct freshet_error
     h2o_hostconf_t *host =
         h2o_config_register_host(&server->config, h2o_iovec_init(H2O_STRLIT("default")), 65535);
     /* The first path that fits is taken. */
-    enum freshet_status status =
-        freshet_h2o_mount(server->app->freshet, h2o_config_register_path(host, "/live", 0), &mount, error);
+    h2o_pathconf_t *live = h2o_config_register_path(host, "/live", 0);
+    http_check_host(live, server->app->names, server->app->instance);
+    enum freshet_status status = freshet_h2o_mount(server->app->freshet, live, &mount, error);
     if (status == FRESHET_INVALID) {
         struct freshet_error detail = *error;
         snprintf(error->text, sizeof(error->text), "--allow-origin: %.200s", detail.text);
@@ -88,6 +89,7 @@ static enum freshet_status configure(struct server *server, struct freshet_error
     if (status != FRESHET_OK)
         return status;
     h2o_pathconf_t *rest = h2o_config_register_path(host, "/", 0);
+    http_check_host(rest, server->app->names, server->app->instance);
     freshet_h2o_serve_script(rest);
     server->app->router = http_router_new(rest, server->app->instance);
     http_allow_origins(server->app->router, server->app->options->origins);

@@ -1,6 +1,8 @@
 """The HTTP surface and the command line of freshet-bridge (issue 2, contract 1.1, 4.10, 5, 8)."""
 import json
 import os
+import re
+import socket
 import subprocess
 
 from support import BRIDGE, counted, deadline, exchange, free_port, main, test, until
@@ -107,8 +109,66 @@ def other_methods_and_media_types_are_refused(case):
     assert answer.status == 405 and "GET" in answer.headers["allow"], answer
     answer = bridge.get("/live/counter", {"Accept": "text/html"})
     assert answer.status == 406 and json.loads(answer.body)["code"], answer
-    head = b"GET /live/counter HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}"
+    head = b"GET /live/counter HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{}"
     assert exchange(bridge.port, head).startswith(b"HTTP/1.1 400")
+
+
+def ask(port, host, head="GET /health/live", more=""):
+    """The status of a request with this Host; None leaves it out."""
+    line = "" if host is None else "Host:%s\r\n" % host
+    got = exchange(port, ("%s HTTP/1.1\r\n%sConnection: close\r\n%s\r\n" % (head, line, more)).encode(), b"\r\n\r\n")
+    return int(got.split(b" ")[1])
+
+
+@test
+def no_page_of_another_host_reads_or_posts(case):
+    # contract 5.9: a name that somebody let point here (DNS rebinding) makes page and server one origin
+    bridge = case.bridge()
+    rebound = "evil.test:%d" % bridge.port
+    origin = "Origin: http://%s\r\n" % rebound
+    for head in ("GET /", "GET /live/counter", "GET /live?v=%2Fcounter~", "GET /live", "GET /freshet.js", "GET /metrics",
+                 "GET /health/live", "GET /nothing", "HEAD /", "OPTIONS /counter/increment", "POST /counter/increment",
+                 "POST /live/counter"):
+        assert ask(bridge.port, rebound, head, origin) == 421, head
+    task = json.dumps({"title": "mine"})
+    answer = bridge.post("/board/b1/tasks", task, {"Host": rebound, "Origin": "http://" + rebound})
+    assert answer.status == 421 and answer.headers["content-type"] == "application/json", answer
+    refusal = json.loads(answer.body)
+    assert refusal["code"] == "wrong-host" and refusal["field"] == "host" and "--allow-host" in refusal["error"]
+    Stream(bridge.port, "/live/counter").shows(0)
+    assert json.loads(Stream(bridge.port, "/live/board/b1").until(lambda s: s.newest).newest)["tasks"] == []
+
+
+@test
+def addresses_and_own_names_are_right_hosts(case):
+    # contract 5.9: Kubernetes asks a probe of the pod's address; a tunnel or a container has another port outside
+    bridge = case.bridge("--allow-host", "live.example.org,Box")
+    right = ["127.0.0.1", "127.0.0.1:1", "localhost", "LocalHost:%d" % bridge.port, "localhost.", "localhost:",
+             "[::1]", "[::1]:80", "10.1.2.3", "10.1.2.3:8080", "[2001:db8::1]:80", "live.example.org",
+             "LIVE.example.org.:443", "box:1", None]
+    wrong = ["evil.test", "localhost.evil.test", "evil.test:%d" % bridge.port, "127.0.0.1.evil.test", "xlocalhost",
+             "live.example.org.evil.test", "evil.live.example.org", "user@localhost", "localhost@evil.test",
+             "localhost:80@evil.test", "localhost/evil.test", "localhost,evil.test", "localhost evil.test", "localhost..",
+             "localhost:80:80", "localhost:x", "", ":80", ".", "[]", "[::1", "::1", "[evil.test]", "[::1]evil.test",
+             "127.0.0.1.2", "127.1", "0x7f000001", "127.0.0.1%00", "*", "\xe9vil.test", "a" * 300]
+    assert [host for host in right if ask(bridge.port, host if host is None else " " + host) != 200] == []
+    assert [host for host in wrong if ask(bridge.port, " " + host) != 421] == []
+    # Of several, h2o keeps the last: it is the one that all of the program goes by. No browser sends two.
+    assert ask(bridge.port, " localhost\r\nHost: evil.test") == 421
+    assert exchange(bridge.port, b"GET /health/live HTTP/1.0\r\n\r\n").startswith(b"HTTP/1.1 200")
+
+
+@test
+def a_name_where_it_listens_is_a_right_host(case):
+    named = command_line("--listen", "localhost:0", "--allow-host", "a:1")
+    assert named.returncode == 2 and "--allow-host" in named.stderr
+    machine = socket.gethostname()
+    bridge = case.bridge("--listen", "0.0.0.0:%d" % free_port(), wait=False)
+    port = until(lambda: re.search(r"listening on \S+:(\d+)", bridge.log()))[1]
+    assert ask(int(port), " " + machine) == 200 and ask(int(port), " not-" + machine) == 421
+    bridge.port = int(port)
+    open_to_all = case.bridge(env={"FRESHET_ALLOW_HOST": "*"})
+    assert ask(open_to_all.port, " anything.example") == 200
 
 
 @test
@@ -204,7 +264,8 @@ def a_wrong_option_says_which_and_what_would_be_right(case):
 def help_and_version_are_answered(case):
     answer = command_line("--help")
     assert answer.returncode == 0
-    for option in ("--listen", "--redis", "--prefix", "--threads", "--log-level", "--version", "FRESHET_"):
+    for option in ("--listen", "--redis", "--prefix", "--threads", "--log-level", "--allow-host", "--version",
+                   "FRESHET_"):
         assert option in answer.stdout, option
     answer = command_line("--version")
     assert answer.returncode == 0 and answer.stdout.strip().split()[-1].count(".") == 2, answer

@@ -101,6 +101,38 @@ Test(bridge_options, refuses_what_no_browser_writes_as_an_origin)
                  OPTIONS_WRONG);
 }
 
+Test(bridge_options, takes_names_parted_by_commas)
+{
+    cr_assert_eq(READ("--allow-host", "live.example.org,Box_1,*"), OPTIONS_RUN);
+    cr_assert_str_eq(options.names[0], "live.example.org");
+    cr_assert_str_eq(options.names[1], "Box_1");
+    cr_assert_str_eq(options.names[2], "*");
+    cr_assert_null(options.names[3]);
+}
+
+Test(bridge_options, refuses_what_is_no_name)
+{
+    static const char *const wrong[] = {"",
+                                        "a:8080",
+                                        "http://a",
+                                        "a/",
+                                        "u@a",
+                                        "a b",
+                                        "*.a",
+                                        "a,",
+                                        ",a",
+                                        "a.",
+                                        ".a",
+                                        "[::1]",
+                                        "a,b,c,d,e,f,g,h,i,j,k,l,m,n,o,p,q"};
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        cr_assert_eq(READ("--allow-host", wrong[i]), OPTIONS_WRONG, "%s", wrong[i]);
+        cr_assert_not_null(strstr(complained, "--allow-host has a wrong value; right is up to 16 names"));
+        free_texts();
+    }
+    cr_assert_eq(READ_NONE(), OPTIONS_RUN);
+}
+
 Test(bridge_options, takes_every_option_from_the_environment)
 {
     environment = (const char *const[]){"FRESHET_LISTEN",
