@@ -114,7 +114,7 @@ export class Script {
 
 // ---- processes ----
 
-async function stopProcess(child, signal) {
+export async function stopProcess(child, signal) {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const gone = new Promise((done) => child.once('exit', done));
   child.kill(signal);
@@ -123,7 +123,7 @@ async function stopProcess(child, signal) {
 
 const temporary = () => mkdtempSync(join(tmpdir(), 'freshet-'));
 
-async function freePort() {
+export async function freePort() {
   const server = createServer();
   await new Promise((done) => server.listen(0, '127.0.0.1', done));
   const { port } = server.address();

@@ -1,49 +1,37 @@
-"""The front proxy's own configuration, run for real, and the compose file (issue 2; contract 5.1, 7.5)."""
+"""The front proxies' own configurations, run for real, and the compose file (issue 2; contract 5.1, 5.8, 7.5)."""
 import os
 import re
 import signal
+import socket
+import threading
+import time
 
 import yaml
 
 from support import TOP, free_port, main, request, test, until
 from streams import Crowd, Stream
 
-CONFIGURATION = os.path.join(TOP, "bridge", "nginx.conf")
+BRIDGE_FOLDER = os.path.join(TOP, "bridge")
+SEVERAL = "/live?v=%2Fcounter~&v=%2Fboard%2Fdemo~"
 
 
-def for_this_machine(text, folder, port, instances):
+def replace(text, pattern, new, count):
+    text, found = re.subn(pattern, new, text, flags=re.M)
+    assert found == count, "%d of %s, not %d" % (found, pattern, count)
+    return text
+
+
+def start(case, name, own, port, instances, arguments):
     """The same file with the addresses of the containers replaced by those of the test."""
-    text, listens = re.subn(r"listen\s+[^;]+;", "listen 127.0.0.1:%d;" % port, text)
-    assert listens == 1, "one listen in nginx.conf, not %d" % listens
+    with open(os.path.join(BRIDGE_FOLDER, name), encoding="utf-8") as source:
+        text = own(source.read())
     servers = iter(instances)
-    text, count = re.subn(r"(^\s*server\s+)[\w.-]+:\d+", lambda m: "%s127.0.0.1:%d" % (m[1], next(servers).port),
-                          text, flags=re.M)
-    assert count == len(instances), "%d servers upstream" % count
-    text = re.sub(r"(?m)^\s*(user|pid|error_log|access_log|daemon|resolver)\s[^;]*;", "", text)
-    own = "pid %s/pid;\nerror_log %s/error.log;\ndaemon off;\n" % (folder, folder)
-    temporary = "".join("%s_temp_path %s/%s;\n" % (name, folder, name)
-                        for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
-    text, count = re.subn(r"(?m)^\s*http\s*\{", "http {\naccess_log off;\n" + temporary, text)
-    assert count == 1
-    return own + text
-
-
-def stop(process):
-    """Killed at once, it would leave its workers behind."""
-    process.signal(signal.SIGTERM)
-    process.wait(2)
-
-
-def proxy(case, instances):
-    folder = os.path.join(case.folder, "nginx")
-    os.mkdir(folder)
-    port = free_port()
-    with open(CONFIGURATION, encoding="utf-8") as source:
-        text = for_this_machine(source.read(), folder, port, instances)
-    path = os.path.join(folder, "nginx.conf")
+    text = replace(text, r"(^\s*server\s.*?)[\w.-]+:\d+", lambda m: "%s127.0.0.1:%d" % (m[1], next(servers).port),
+                   len(instances))
+    path = os.path.join(case.folder, name)
     with open(path, "w", encoding="utf-8") as out:
         out.write(text)
-    process = case.run(["/usr/sbin/nginx", "-p", folder, "-c", path, "-e", folder + "/error.log"])
+    process = case.run(arguments + [path])
     case.defer(stop, process)
 
     def answers():
@@ -54,58 +42,162 @@ def proxy(case, instances):
     return port
 
 
-def behind_proxy(case):
+def stop(process):
+    """Killed at once, it would leave its workers behind."""
+    process.signal(signal.SIGTERM)
+    process.wait(2)
+
+
+def nginx(case, instances):
+    folder, port = case.folder, free_port()
+    temporary = "".join("%s_temp_path %s/%s;\n" % (name, folder, name)
+                        for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+
+    def own(text):
+        text = replace(text, r"listen\s+[^;]+;", "listen 127.0.0.1:%d;" % port, 1)
+        text = replace(text, r"^(pid|error_log)\s[^;]*;", "", 2)
+        text = replace(text, r"^http \{", "http {\n" + temporary, 1)
+        return "pid %s/pid;\nerror_log %s/error.log;\ndaemon off;\n" % (folder, folder) + text
+
+    return start(case, "nginx.conf", own, port, instances,
+                 ["/usr/sbin/nginx", "-p", folder, "-e", folder + "/error.log", "-c"])
+
+
+def haproxy(case, instances):
+    port = free_port()
+    return start(case, "haproxy.cfg", lambda text: replace(text, r"bind .*", "bind 127.0.0.1:%d" % port, 1), port,
+                 instances, ["/usr/sbin/haproxy", "-f"])
+
+
+def behind_proxies(case):
     redis = case.redis()
     instances = [case.bridge(redis=redis) for _ in range(2)]
     for instance in instances:
         until(instance.ready)
-    return redis, instances, proxy(case, instances)
+    return redis, instances, [nginx(case, instances), haproxy(case, instances)]
+
+
+def copy(source, target):
+    try:
+        while data := source.recv(65536):
+            target.sendall(data)
+        target.shutdown(socket.SHUT_WR)
+    except OSError:
+        pass
+
+
+def published(case, port):
+    """Another port for the same, as a container's is published: the proxy does not know its number."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    case.defer(listener.close)
+
+    def serve():
+        while True:
+            try:
+                outside = listener.accept()[0]
+                inside = socket.create_connection(("127.0.0.1", port))
+            except OSError:
+                return
+            for pair in ((outside, inside), (inside, outside)):
+                threading.Thread(target=copy, args=pair, daemon=True).start()
+
+    threading.Thread(target=serve, daemon=True).start()
+    return listener.getsockname()[1]
+
+
+def newest(stream, view):
+    """What the view shows on a stream of several: its version stands before the data."""
+    shown = [event.data.split("\n", 1)[1] for event in stream.events if event.name == view and "\n" in event.data]
+    return shown[-1] if shown else None
 
 
 @test
 def streams_through_the_proxy_are_not_buffered(case):
-    _, _, port = behind_proxy(case)
-    stream = Stream(port, "/live/counter").shows(0)
-    for count in range(1, 11):
-        assert request(port, "POST", "/counter/increment").status == 200
-        stream.shows(count)
+    _, _, ports = behind_proxies(case)
+    count = 0
+    for port in ports:
+        stream = Stream(port, "/live/counter").shows(count)
+        times = []
+        for count in range(count + 1, count + 11):
+            began = time.monotonic()
+            assert request(port, "POST", "/counter/increment").status == 200
+            stream.shows(count)
+            times.append(time.monotonic() - began)
+        # haproxy without its option holds each of them for 200 ms.
+        assert min(times) < 0.1, times
+
+
+@test
+def several_views_take_one_request_on_any_port_outside(case):
+    # contract 5.8: nginx's own redirect from /live to /live/ would name the port inside
+    _, _, ports = behind_proxies(case)
+    for port in ports:
+        outside = published(case, port)
+        origin = {"Host": "127.0.0.1:%d" % outside, "Origin": "http://127.0.0.1:%d" % outside}
+        stream = Stream(outside, SEVERAL)
+        stream.until(lambda s: s.status)
+        assert stream.status == 200, (stream.status, stream.headers)
+        stream.until(lambda s: newest(s, "/board/demo") and newest(s, "/counter"))
+        answer = request(outside, "POST", "/counter/increment", headers=origin)
+        assert answer.status == 200, answer
+        stream.until(lambda s: newest(s, "/counter").encode() in answer.body)
+        for path in ("/", "/freshet.js", "/demo/config", "/live/counter"):
+            head = request(outside, "HEAD", path)
+            assert head.status == (405 if path == "/live/counter" else 200) and head.headers["location"] is None, (path, head)
+        stream.close()
+
+
+@test
+def a_page_with_64_views_fits_through_the_proxy(case):
+    # contract 5.8: with the versions held, as a reconnect sends them
+    _, _, ports = behind_proxies(case)
+    views = ["/board/%s-%d" % ("x" * 120, number) for number in range(64)]
+    path = "/live?" + "&".join("v=%s~%s" % (view.replace("/", "%2F"), "0" * 32) for view in views)
+    assert len(path) > 10000
+    for port in ports:
+        stream = Stream(port, path)
+        stream.until(lambda s: all(newest(s, view) for view in views), what="all views are shown")
 
 
 @test
 def the_proxy_spreads_browsers_over_both_instances(case):
-    _, instances, port = behind_proxy(case)
-    crowd = Crowd().open(100, [port], "/live/counter")
-    crowd.until(lambda: crowd.all_show(0))
-    for instance in instances:
-        until(lambda: instance.metric("freshet_streams") >= 20)
-    count = instances[0].increment()
-    crowd.until(lambda: crowd.all_show(count))
-    crowd.close()
-    for instance in instances:
-        until(lambda: instance.metric("freshet_streams") == 0, what="the proxy passes on that clients left")
+    _, instances, ports = behind_proxies(case)
+    for port in ports:
+        crowd = Crowd().open(100, [port], "/live/counter")
+        crowd.until(lambda: crowd.all_show(0))
+        for instance in instances:
+            until(lambda: instance.metric("freshet_streams") >= 20)
+        count = instances[0].increment()
+        crowd.until(lambda: crowd.all_show(count))
+        crowd.close()
+        for instance in instances:
+            until(lambda: instance.metric("freshet_streams") == 0, 0.2, what="the proxy passes on that clients left")
 
 
 @test
 def the_proxy_keeps_serving_when_redis_is_down(case):
     # contract 7.5: it routes by liveness
-    redis, instances, port = behind_proxy(case)
-    stream = Stream(port, "/live/counter").shows(0)
+    redis, instances, ports = behind_proxies(case)
+    streams = [Stream(port, "/live/counter").shows(0) for port in ports]
     redis.kill()
     until(lambda: not any(i.ready() for i in instances), 6)
-    assert request(port, "GET", "/health/live").status == 200
-    assert Stream(port, "/live/counter").opened().status == 200
-    assert not stream.closed
+    for port in ports:
+        assert request(port, "GET", "/health/live").status == 200
+        assert Stream(port, "/live/counter").opened().status == 200
+    assert not any(stream.closed for stream in streams)
     redis.start()
     count = until(instances[0].increment, 3)
-    stream.shows(count)
+    for stream in streams:
+        stream.shows(count)
 
 
 @test
 def the_proxy_sends_a_client_to_the_instance_that_is_left(case):
-    _, (a, b), port = behind_proxy(case)
+    _, (a, b), ports = behind_proxies(case)
     a.stop()
-    for _ in range(4):
-        Stream(port, "/live/counter").shows(0).close()
+    for port in ports:
+        for _ in range(4):
+            Stream(port, "/live/counter").shows(0).close()
     assert until(b.increment) == 1
 
 
@@ -123,9 +215,10 @@ def the_compose_file_has_its_services_and_checks_liveness(_case):
         check = str(service.get("healthcheck", {}).get("test"))
         assert "/health/live" in check and "/health/ready" not in check, (name, check)
     assert all("ports" not in service for service in bridges.values()), "browsers come through the proxy"
-    with open(CONFIGURATION, encoding="utf-8") as source:
-        upstream = set(re.findall(r"^\s*server\s+([\w.-]+):\d+", source.read(), re.M))
-    assert upstream == set(bridges), (upstream, set(bridges))
+    for name in ("nginx.conf", "haproxy.cfg"):
+        with open(os.path.join(BRIDGE_FOLDER, name), encoding="utf-8") as source:
+            upstream = set(re.findall(r"^\s*server\s.*?([\w.-]+):\d+", source.read(), re.M))
+        assert upstream == set(bridges), (name, upstream, set(bridges))
 
 
 @test
