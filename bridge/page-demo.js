@@ -1,4 +1,4 @@
-// The buttons of the demo: they ask freshet-watch, which has the script stop and start things. Only a page whose
+// The buttons of the demo: they ask bridge/demo, which stops and starts things. Only a page whose
 // URL ends with #demo=<token> shows them; what is behind the # is never sent to a server.
 
 const restMs = 2000;

@@ -10,6 +10,19 @@ from support import TOP, deadline, main, request, test, until
 DEMO = os.path.join(TOP, "bridge", "demo")
 
 
+def start(case, **more):
+    process = case.run([DEMO], **more)
+    case.defer(stop, process)
+    return process
+
+
+def stop(process):
+    """By itself, so that it ends what it started."""
+    if process.running():
+        process.signal(signal.SIGTERM)
+    process.wait(5)
+
+
 @test
 def the_check_heals_and_ends_on_the_newest_count(_case):
     answer = subprocess.run([DEMO, "--check"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
@@ -21,33 +34,56 @@ def the_check_heals_and_ends_on_the_newest_count(_case):
 
 @test
 def the_demo_shows_two_urls_and_stops_all_of_it(case):
-    process = case.run([DEMO])
+    process = start(case)
     urls = until(lambda: two(re.findall(r"http://127\.0\.0\.1:(\d+)", process.log())), 20, "two URLs")
     for port in urls:
         until(lambda: request(port, "GET", "/health/ready").status == 200, 3)
     assert request(urls[0], "POST", "/counter/increment").status == 200
     process.signal(signal.SIGINT)
-    process.wait(5)
+    assert process.wait(5) == 130
     for port in urls:
         until(lambda: gone(port), what="port %d is closed" % port)
+
+
+@test
+def keys_do_what_they_say_and_changes_are_shown_with_their_times(case):
+    keys, terminal = os.pipe()
+    process = start(case, stdin=keys)
+    os.close(keys)
+    case.defer(os.close, terminal)
+
+    def press(key, shown, count=1):
+        os.write(terminal, key.encode() + b"\n")
+        until(lambda: len(re.findall(shown, process.log(), re.M)) >= count, 5, "%s: %s" % (key, shown))
+
+    clock, change = r"^\d\d:\d\d:\d\d\.\d{3}  ", r"published   on A after \d+\.\d\d ms   on B after \d+\.\d\d ms$"
+    until(lambda: re.search(clock + "B +ready, bus proved$", process.log(), re.M), 20, "B is ready")
+    press("a", clock + "counter     = 1        " + change)
+    press("b", clock + "counter     = 2        " + change)
+    press("x", "^ +B is killed$")
+    press("x\na", clock + r"counter     = 3 .*on A after \d+\.\d\d ms   on B: -$")
+    press("b", "^ +B does not answer$")
+    press("y", "^ +B is back$")
+    press("k", clock + "Redis       the connection is gone$")
+    press("a", "^ +refused: status 503$")
+    press("s\ns", "^ +Redis is back$")
+    press("?", "^ +a, b, k, s, x, y or q$")
+    until(lambda: re.search(clock + "A +not ready, bus (?!proved).*(\n.*)*" + clock + "A +ready, bus proved$", process.log(), re.M), 3)
+    assert process.log().count("is killed") == 2 and process.log().count("is back") == 2, process.log()
+    os.write(terminal, b"q\n")
+    assert process.wait(5) == 0, process.log()
 
 
 class Demo:
     """A running demo, and the requests that its page makes."""
 
     def __init__(self, case):
-        self.process = case.run([DEMO])
-        case.defer(self.stop)
+        self.process = start(case)
         ports, self.token = until(self.read, 20, "the demo shows its URLs")
         self.a, self.b = ports
         self.config = json.loads(request(self.a, "GET", "/demo/config").body)
         self.control = int(self.config["control"].rsplit(":", 1)[1])
         until(lambda: self.post("state").status == 200, 3, "the control answers")
-
-    def stop(self):
-        """The script has to end what it started."""
-        self.process.signal(signal.SIGTERM)
-        self.process.wait(5)
 
     def read(self):
         assert self.process.running(), self.process.log()

@@ -8,7 +8,6 @@ import contextlib
 import http.client
 import json
 import os
-import random
 import re
 import shutil
 import signal
@@ -20,6 +19,9 @@ import time
 import traceback
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, os.path.join(TOP, "bridge"))
+from wire import RedisClient, RedisError, free_port
+
 BUILD = os.environ.get("FRESHET_BUILD", os.path.join(TOP, "build-test", "gcc"))
 BRIDGE = os.environ.get("FRESHET_BRIDGE", os.path.join(BUILD, "bridge", "freshet-bridge"))
 AGENT = os.environ.get("FRESHET_AGENT", os.path.join(BUILD, "bridge", "freshet-agent"))
@@ -53,16 +55,6 @@ def until(condition, stated_s=STEP_S, what=None):
         if time.monotonic() > end:
             raise Expired("not within %g s: %s" % (deadline(stated_s), what or "the condition"))
         time.sleep(PAUSE_S)
-
-
-def free_port():
-    """Below the kernel's range for clients, so that no outgoing connection takes it in the meantime."""
-    while True:
-        port = random.randrange(20000, 32000)
-        with socket.socket() as probe:
-            with contextlib.suppress(OSError):
-                probe.bind(("127.0.0.1", port))
-                return port
 
 
 Response = collections.namedtuple("Response", "status headers body")
@@ -100,10 +92,10 @@ def exchange(port, data, stop=None):
 class Process:
     """A child with its output in a file; ended by its own pid."""
 
-    def __init__(self, arguments, log, env=None, cwd=None):
+    def __init__(self, arguments, log, env=None, cwd=None, stdin=subprocess.DEVNULL):
         self.log_path = log
         with open(log, "ab") as out:
-            self.child = subprocess.Popen(arguments, stdin=subprocess.DEVNULL, stdout=out,
+            self.child = subprocess.Popen(arguments, stdin=stdin, stdout=out,
                                           stderr=subprocess.STDOUT, env=env, cwd=cwd)
         self.pid = self.child.pid
 
@@ -134,61 +126,6 @@ class Process:
     def memory_kib(self):
         with open("/proc/%d/status" % self.pid) as lines:
             return int(re.search(r"VmRSS:\s+(\d+)", lines.read()).group(1))
-
-
-class RedisError(Exception):
-    pass
-
-
-class RedisClient:
-    def __init__(self, port, password=None):
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=deadline(1))
-        self.file = self.socket.makefile("rb")
-        if password:
-            self.command("AUTH", password)
-
-    def close(self):
-        self.file.close()
-        self.socket.close()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.close()
-
-    def command(self, *arguments):
-        return self.pipeline(arguments)[0]
-
-    def pipeline(self, *commands):
-        """Sends all in one write: Redis runs them without another client's command in between."""
-        data = b""
-        for arguments in commands:
-            data += b"*%d\r\n" % len(arguments)
-            for argument in arguments:
-                raw = argument if isinstance(argument, bytes) else str(argument).encode()
-                data += b"$%d\r\n%s\r\n" % (len(raw), raw)
-        self.socket.sendall(data)
-        replies = [self.reply() for _ in commands]
-        for reply in replies:
-            if isinstance(reply, RedisError):
-                raise reply
-        return replies
-
-    def reply(self):
-        line = self.file.readline()
-        if not line:
-            raise ConnectionError("Redis closed the connection")
-        kind, rest = line[:1], line[1:-2]
-        if kind == b"+":
-            return rest.decode()
-        if kind == b"-":
-            return RedisError(rest.decode())
-        if kind == b":":
-            return int(rest)
-        if kind == b"$":
-            return None if rest == b"-1" else self.file.read(int(rest) + 2)[:-2]
-        return None if rest == b"-1" else [self.reply() for _ in range(int(rest))]
 
 
 class Redis:
@@ -225,7 +162,7 @@ class Redis:
             raise
 
     def client(self):
-        return RedisClient(self.port, self.password)
+        return RedisClient(self.port, self.password, deadline(1))
 
     def command(self, *arguments):
         with self.client() as client:
