@@ -9,8 +9,6 @@ static const char *reason_text(int status)
         return "OK";
     case 201:
         return "Created";
-    case 202:
-        return "Accepted";
     case 400:
         return "Bad Request";
     case 403:

@@ -3,12 +3,13 @@ import os
 import re
 import signal
 import socket
+import subprocess
 import threading
 import time
 
 import yaml
 
-from support import TOP, free_port, main, request, test, until
+from support import BRIDGE, TOP, free_port, main, request, test, until
 from streams import Crowd, Stream
 
 BRIDGE_FOLDER = os.path.join(TOP, "bridge")
@@ -227,6 +228,20 @@ def the_docker_file_is_debian_12(_case):
         text = source.read()
     bases = re.findall(r"^FROM\s+(\S+)", text, re.M)
     assert bases and all(re.match(r"debian:(12|bookworm)", base) or base.isalpha() for base in bases), bases
+
+
+@test
+def the_image_has_the_libraries_that_the_program_needs(_case):
+    with open(os.path.join(BRIDGE_FOLDER, "packages-run"), encoding="utf-8") as source:
+        listed = {line for line in source.read().splitlines() if line.startswith("lib")}
+    needed = re.findall(r"NEEDED +(\S+)", output("objdump", "-p", BRIDGE))
+    needed = [name for name in needed if not re.match(r"lib(a|ub|t)san", name)]  # in builds for tests alone
+    owners = {output("dpkg-query", "-S", "*/" + name).split(":")[0] for name in needed}
+    assert owners - {"libc6"} <= listed, owners - listed
+
+
+def output(*command):
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
 if __name__ == "__main__":
