@@ -9,7 +9,6 @@ from demo_live import Live
 from demo_programs import Programs
 from wire import free_port
 
-
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
