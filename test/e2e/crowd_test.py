@@ -73,7 +73,7 @@ def grown(instance, before, name):
 def burst(port, count):
     """Increments as fast as one connection takes them, all sent before the first answer is read."""
     with socket.create_connection(("127.0.0.1", port), timeout=deadline(3)) as connection:
-        one = b"POST /counter/increment HTTP/1.1\r\nHost: x\r\n\r\n"
+        one = b"POST /counter/increment HTTP/1.1\r\nHost: localhost\r\n\r\n"
         left, got = count, b""
         while left:
             part = min(left, 50)

@@ -8,7 +8,7 @@ from forwarder import Forwarder
 from support import AGENT, counted, deadline, main, test, until
 from streams import Stream
 
-POST = b"POST /counter/increment HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n"
+POST = b"POST /counter/increment HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n"
 
 
 def stopped_store(case):
@@ -23,7 +23,7 @@ def stopped_store(case):
 
 def accepted(bridge):
     connection = socket.create_connection(("127.0.0.1", bridge.port), timeout=deadline(3))
-    connection.sendall(b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n")
+    connection.sendall(b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n")
     assert connection.recv(65536).startswith(b"HTTP/1.1 200"), "alive"
     return connection
 
