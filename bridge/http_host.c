@@ -1,9 +1,13 @@
 /* Which names the server may be asked by. A page of any site can let its own name point at this machine (DNS
  * rebinding). To the browser, the page and this server are one origin from then on, so it may read and post
- * everything; but the requests still carry the page's name as their Host. An address can't be made to point
- * elsewhere, so whoever asks by address is let in. */
+ * everything; but the requests still carry the page's name as their Host.
+ *
+ * Two kinds of names need no list. An address can't be made to point elsewhere. A name of a single label has no
+ * owner who could: DNS gives out none without a dot, they are those of containers, services and machines of one
+ * network (whoever runs that network could answer for one; on one that is not trusted use TLS). */
 #include "http_internal.h"
 #include <arpa/inet.h>
+#include <ctype.h>
 #include <string.h>
 #include <strings.h>
 
@@ -27,6 +31,14 @@ static bool is_address(int family, h2o_iovec_t name)
 static bool is_name(h2o_iovec_t name, const char *other)
 {
     return name.len == strlen(other) && strncasecmp(name.base, other, name.len) == 0;
+}
+
+static bool is_single_label(h2o_iovec_t name)
+{
+    for (size_t i = 0; i < name.len; i++)
+        if (!isalnum((unsigned char)name.base[i]) && name.base[i] != '-' && name.base[i] != '_')
+            return false;
+    return name.len > 0 && name.len <= 63;
 }
 
 static bool is_listed(h2o_iovec_t name, const char *const *names)
@@ -56,7 +68,7 @@ static bool is_ours(h2o_iovec_t host, const char *const *names)
         return is_address(AF_INET6, h2o_iovec_init(host.base + 1, host.len - 2));
     if (host.len > 0 && host.base[host.len - 1] == '.') /* the same name, written in full */
         host.len--;
-    return is_address(AF_INET, host) || is_name(host, "localhost") || is_listed(host, names);
+    return is_address(AF_INET, host) || is_single_label(host) || is_listed(host, names);
 }
 
 /* h2o puts the name of its own configuration in the place of a Host that is missing. */
@@ -69,7 +81,7 @@ static int check(h2o_handler_t *handler, h2o_req_t *req)
 {
     const struct host_check *check = H2O_STRUCT_FROM_MEMBER(struct host_check, handler, handler);
     static const char refusal[] =
-        "{\"code\":\"wrong-host\",\"error\":\"must be an address, localhost or a name of --allow-host "
+        "{\"code\":\"wrong-host\",\"error\":\"must be an address, a name without dots or one of --allow-host "
         "(FRESHET_ALLOW_HOST)\",\"field\":\"host\"}";
     if (!has_host(req) || is_ours(req->input.authority, check->names))
         return -1;

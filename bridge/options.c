@@ -221,7 +221,7 @@ static const struct arguments arguments = {
             "  --log-level LEVEL    error, warn, info or debug                 [info]\n"
             "  --allow-host NAME[,NAME...]\n"
             "                       names that browsers know it by, also through a proxy;\n"
-            "                       * for any        [addresses, localhost, where it listens]\n"
+            "                       * for any [addresses, names without dots, where it listens]\n"
             "  --allow-origin URL[,URL...]\n"
             "                       pages from there may stream from here and change things,\n"
             "                       such as http://127.0.0.1:8081               [pages of this host]\n"
