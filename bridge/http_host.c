@@ -2,9 +2,9 @@
  * rebinding). To the browser, the page and this server are one origin from then on, so it may read and post
  * everything; but the requests still carry the page's name as their Host.
  *
- * Two kinds of names need no list. An address can't be made to point elsewhere. A name of a single label has no
- * owner who could: DNS gives out none without a dot, they are those of containers, services and machines of one
- * network (whoever runs that network could answer for one; on one that is not trusted use TLS). */
+ * Two kinds of names need no list. An address can't be made to point elsewhere. A name of a single label has
+ * no owner who could: DNS gives out none without a dot, they are those of containers, services and machines
+ * of one network (whoever runs that network could answer for one; on one that is not trusted use TLS). */
 #include "http_internal.h"
 #include <arpa/inet.h>
 #include <ctype.h>
