@@ -44,13 +44,20 @@ static const char *data_text(const struct freshet_data_stats *data)
     return data->links_up == data->links ? "up" : "down";
 }
 
+/* As with proofs of delivery, two questions may go unanswered. */
+static bool is_store_good(const struct freshet_data_stats *data)
+{
+    enum { GOOD_MS = 3000 };
+    return data->links == 0 || (data->good_age_ms >= 0 && data->good_age_ms <= GOOD_MS);
+}
+
 static void get_ready(struct http_request *request, void *user)
 {
     struct app *app = user;
     struct freshet_stats stats;
     freshet_stats_get(app->freshet, &stats);
     bool draining = atomic_load(&app->draining);
-    bool ready = !draining && freshet_ready(app->freshet) && stats.data.links_up == stats.data.links;
+    bool ready = !draining && freshet_ready(app->freshet) && is_store_good(&stats.data);
     json_t *json = json_pack("{s:b, s:b, s:s, s:s?, s:I, s:I}", "ready", ready, "draining", draining, "bus",
                              bus_text(stats.bus.state), "data", data_text(&stats.data), "probe_age_ms",
                              (json_int_t)stats.bus.probe_age_ms, "streams", (json_int_t)stats.streams);

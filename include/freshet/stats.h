@@ -46,6 +46,8 @@ struct freshet_data_stats {
     uint64_t errors;     /* error replies to commands, and connections given up for what was answered */
     uint64_t unanswered; /* commands whose deadline passed, or whose link was lost, before their answer */
     uint64_t queued;     /* commands that are not over, now */
+    int64_t good_age_ms; /* since a link was last found to be up, of the one that was so longest ago; -1: one
+                            never was, or there is none */
 };
 
 /* Counters run from the freshet's start; "now" marks gauges. */

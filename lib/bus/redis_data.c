@@ -54,6 +54,32 @@ static enum freshet_status read_options(struct freshet_redis_data *data,
     return fr_redis_config_init(&data->config, &data->options.link, error);
 }
 
+/* A link that is not to be asked is good for as long as it is up. */
+static int64_t good_age_ms(const struct freshet_redis_data *data)
+{
+    int64_t good_us = atomic_load_explicit(&data->good_us, memory_order_relaxed);
+    if (good_us < 0)
+        return -1;
+    if (atomic_load(&data->up) && data->config.options.probe_interval_ms == FRESHET_NEVER)
+        return 0;
+    return (fr_clock_monotonic_us() - good_us) / FR_US_PER_MS;
+}
+
+static void read_stats(const struct fr_data_link *listed, struct freshet_data_stats *stats)
+{
+    const struct freshet_redis_data *data = FR_CONTAINER(listed, struct freshet_redis_data, listed);
+    *stats = (struct freshet_data_stats){
+        .links = 1,
+        .links_up = atomic_load(&data->up) ? 1 : 0,
+        .reconnects = atomic_load_explicit(&data->link.reconnects, memory_order_relaxed),
+        .errors = atomic_load_explicit(&data->errors, memory_order_relaxed) +
+                  atomic_load_explicit(&data->link.errors, memory_order_relaxed),
+        .unanswered = atomic_load_explicit(&data->unanswered, memory_order_relaxed),
+        .queued = fr_redis_results_count(data->results),
+        .good_age_ms = good_age_ms(data),
+    };
+}
+
 static enum freshet_status init_link(struct freshet_redis_data *data)
 {
     struct fr_redis_link_options options = {
@@ -68,6 +94,8 @@ static enum freshet_status init_link(struct freshet_redis_data *data)
     fr_list_init(&data->waiting);
     fr_list_init(&data->sent);
     fr_list_init(&data->doubtful);
+    data->listed.read = read_stats;
+    atomic_store(&data->good_us, -1);
     data->results = fr_redis_results_new(data->options.freshet, data->options.max_queued_commands,
                                          data->options.max_queued_bytes);
     if (data->results == NULL)
@@ -109,25 +137,11 @@ static enum freshet_status start(struct freshet_redis_data *data)
     return status;
 }
 
-static void read_stats(const struct fr_data_link *listed, struct freshet_data_stats *stats)
-{
-    const struct freshet_redis_data *data = FR_CONTAINER(listed, struct freshet_redis_data, listed);
-    *stats = (struct freshet_data_stats){
-        .links = 1,
-        .links_up = atomic_load(&data->up) ? 1 : 0,
-        .reconnects = atomic_load_explicit(&data->link.reconnects, memory_order_relaxed),
-        .errors = atomic_load_explicit(&data->errors, memory_order_relaxed) +
-                  atomic_load_explicit(&data->link.errors, memory_order_relaxed),
-        .unanswered = atomic_load_explicit(&data->unanswered, memory_order_relaxed),
-        .queued = fr_redis_results_count(data->results),
-    };
-}
-
 void freshet_redis_data_stats(struct freshet_redis_data *data, struct freshet_data_stats *stats)
 {
     if (stats == NULL)
         return;
-    *stats = (struct freshet_data_stats){0};
+    *stats = (struct freshet_data_stats){.good_age_ms = -1};
     if (data != NULL)
         read_stats(&data->listed, stats);
 }
@@ -154,7 +168,6 @@ enum freshet_status freshet_redis_data_new(struct freshet_redis_data **out,
         discard(data);
         return fr_fail(error, status, "redis: %s", freshet_status_text(status));
     }
-    data->listed.read = read_stats;
     fr_data_link_join(data->options.freshet, &data->listed);
     *out = data;
     return FRESHET_OK;

@@ -34,7 +34,8 @@ struct freshet_redis_data {
     bool role_refusal_told; /* ever */
 
     /* Any thread. */
-    atomic_bool up; /* connected, and the server answers */
+    atomic_bool up;              /* connected, and the server answers */
+    atomic_int_fast64_t good_us; /* when that was last found to be so; -1: never */
     atomic_uint_fast64_t errors, unanswered;
 };
 

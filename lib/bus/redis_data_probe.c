@@ -13,6 +13,8 @@
 /* Who comes back can be asked again at once: feeds need not wait for the end of their delays. */
 static void set_up(struct freshet_redis_data *data, bool up)
 {
+    if (up)
+        atomic_store_explicit(&data->good_us, fr_clock_monotonic_us(), memory_order_relaxed);
     if (!atomic_exchange(&data->up, up) && up && data->options.freshet != NULL)
         freshet_loader_retry(data->options.freshet, NULL, NULL);
 }

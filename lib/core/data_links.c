@@ -4,6 +4,9 @@
 
 static void add(const struct freshet_data_stats *from, struct freshet_data_stats *to)
 {
+    if (to->links == 0 || from->good_age_ms < 0 ||
+        (to->good_age_ms >= 0 && from->good_age_ms > to->good_age_ms))
+        to->good_age_ms = from->good_age_ms;
     to->links += from->links;
     to->links_up += from->links_up;
     to->reconnects += from->reconnects;
@@ -37,6 +40,7 @@ void fr_data_link_leave(struct freshet *freshet, struct fr_data_link *data_link)
 void fr_data_links_read(const struct freshet *freshet, struct freshet_data_stats *stats)
 {
     *stats = freshet->left.data;
+    stats->good_age_ms = -1;
     for (struct fr_list *link = freshet->data_links.next; link != &freshet->data_links; link = link->next) {
         const struct fr_data_link *data_link = FR_CONTAINER(link, struct fr_data_link, link);
         struct freshet_data_stats one;

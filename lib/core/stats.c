@@ -155,6 +155,8 @@ static void print_data(struct fr_buffer *out, const struct freshet_data_stats *d
     print_value(out, "data_links", "gauge", "Links for the program's own commands.", (int64_t)data->links);
     print_value(out, "data_links_up", "gauge", "Of these, connected to a master that answers.",
                 (int64_t)data->links_up);
+    print_value(out, "data_good_age_ms", "gauge", "Since a link was last found to be up; -1: never.",
+                data->good_age_ms);
     print_value(out, "data_reconnects_total", "counter", "Data links made again.", (int64_t)data->reconnects);
     print_value(out, "data_errors_total", "counter", "Errors that data links were answered.",
                 (int64_t)data->errors);

@@ -174,6 +174,7 @@ Test(redis_data_role, link_to_a_server_that_is_silent_is_not_up_and_is_kept, .ti
     redis_server_signal(&server, SIGSTOP);
     UNTIL((freshet_stats_get(freshet, &stats), stats.data.links_up == 0));
     cr_assert_eq(stats.data.links, 1);
+    cr_assert_geq(stats.data.good_age_ms, 50);
     cr_assert_eq(ask(data, "GET", NULL, 20).status, FRESHET_UNAVAILABLE);
     redis_server_signal(&server, SIGCONT);
     UNTIL((freshet_stats_get(freshet, &stats), stats.data.links_up == 1));
@@ -185,6 +186,7 @@ Test(redis_data_role, link_to_a_server_that_is_silent_is_not_up_and_is_kept, .ti
     freshet_redis_data_destroy(data);
     freshet_stats_get(freshet, &stats);
     cr_assert_eq(stats.data.links + stats.data.links_up + stats.data.queued, 0);
+    cr_assert_eq(stats.data.good_age_ms, -1);
     cr_assert_eq(stats.data.unanswered, 1);
     freshet_destroy(freshet, 1000);
     redis_server_stop(&server);

@@ -189,6 +189,7 @@ Test(redis_data_settled, command_that_never_left_is_over_at_its_deadline, .timeo
     cr_assert_eq(change(data, "INCR", 20), FRESHET_OK);
     wait_for("r7s");
     cr_assert_eq(stats_of(data).links_up, 0);
+    cr_assert_eq(stats_of(data).good_age_ms, -1);
     freshet_redis_data_destroy(data);
 }
 
