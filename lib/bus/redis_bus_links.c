@@ -8,7 +8,7 @@
 
 #define HOUSEKEEPING_MS   250
 #define MAX_PUSH_ELEMENTS 16
-#define MAX_CHANNEL_BYTES 4096 /* of a bulk that is no body */
+#define MAX_PUSH_BYTES    8192 /* without a body: the kind and a channel */
 
 static void arm(struct event *timer, uint64_t ms)
 {
@@ -150,7 +150,7 @@ static enum freshet_status init_links(struct fr_redis_bus *bus)
         .name = "subscribe link",
         .greeting = {.name = "freshet-subscribe", .needs_master = true},
         .limits = {.max_elements = MAX_PUSH_ELEMENTS,
-                   .max_bulk = MAX_CHANNEL_BYTES,
+                   .max_bytes = MAX_PUSH_BYTES,
                    .max_body = bus->config.options.max_message_bytes},
         .owner = fr_redis_bus_subscribe_owner(bus),
     };
@@ -158,6 +158,7 @@ static enum freshet_status init_links(struct fr_redis_bus *bus)
     options.name = "command link";
     options.greeting.name = "freshet-command";
     options.limits.max_elements = FR_REDIS_ROLE_ELEMENTS;
+    options.limits.max_bytes = FR_REDIS_ROLE_BYTES;
     options.owner = fr_redis_bus_command_owner(bus);
     options.direct = true;
     return status != FRESHET_OK ? status : fr_redis_link_init(&bus->commanding, &bus->loop, &options);

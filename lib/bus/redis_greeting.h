@@ -10,7 +10,9 @@
 
 struct evbuffer;
 
-#define FR_REDIS_ROLE_ELEMENTS 256 /* of one array: a master names its replicas */
+/* What the answer to ROLE may have: a master names its replicas, with four elements for each. */
+#define FR_REDIS_ROLE_ELEMENTS 1024
+#define FR_REDIS_ROLE_BYTES    65536
 
 /* Why a link cannot go on; safe to log. */
 struct fr_redis_reason {

@@ -48,7 +48,7 @@ static void finish_item(struct fr_redis_guard *guard)
             guard->skipping = false;
         struct fr_redis_guard_level *level = level_of(guard);
         if (level == NULL) {
-            guard->spent = 0;
+            guard->spent = guard->elements = 0;
             return;
         }
         level->index++;
@@ -74,13 +74,30 @@ static bool is_body(struct fr_redis_guard *guard)
     return guard->depth == 1 && guard->levels[0].index == 2 && guard->levels[0].kind_matched == MESSAGE_LEN;
 }
 
-/* Whether `cost` fits into the budget of the reply, which it then takes from. */
-static bool spend(struct fr_redis_guard *guard, uint64_t count, size_t each)
+/* Whether `count` times `each` fit into what is left of `limit`, of which they are then taken. More may have
+ * been taken already: a link has other limits once it is up. */
+static bool spend(size_t *spent, size_t limit, uint64_t count, size_t each)
 {
-    if (count > (guard->limits.max_reply - guard->spent) / each)
+    if (*spent > limit || count > (limit - *spent) / each)
         return false;
-    guard->spent += (size_t)count * each;
+    *spent += (size_t)count * each;
     return true;
+}
+
+/* Counts a bulk, skips it or fails. */
+static void admit_bulk(struct feed *feed, uint64_t len)
+{
+    struct fr_redis_guard *guard = feed->guard;
+    const struct fr_redis_guard_limits *limits = &guard->limits;
+    if (limits->max_reply > 0) {
+        if (!spend(&guard->spent, limits->max_reply, len, 1))
+            skip_item(feed, "-" FR_REDIS_GUARD_CUT "\r\n");
+    } else if (is_body(guard)) {
+        if (len > limits->max_body)
+            skip_item(feed, "$-1\r\n");
+    } else if (!spend(&guard->spent, limits->max_bytes, len, 1)) {
+        fail(guard, "a string over the limit was announced");
+    }
 }
 
 static void begin_bulk(struct feed *feed, int64_t len)
@@ -94,39 +111,38 @@ static void begin_bulk(struct feed *feed, int64_t len)
     guard->left = (uint64_t)len;
     if (guard->depth == 1 && guard->levels[0].index == 0 && len != MESSAGE_LEN)
         guard->levels[0].kind_matched = SIZE_MAX;
-    if (guard->skipping)
-        return;
-    if (guard->limits.max_reply > 0) {
-        if (!spend(guard, (uint64_t)len, 1))
+    if (!guard->skipping)
+        admit_bulk(feed, (uint64_t)len);
+}
+
+/* Counts an array's elements, skips it or fails. */
+static void admit_array(struct feed *feed, uint64_t count)
+{
+    struct fr_redis_guard *guard = feed->guard;
+    const struct fr_redis_guard_limits *limits = &guard->limits;
+    if (limits->max_reply > 0) {
+        if (!spend(&guard->spent, limits->max_reply, count, FR_REDIS_GUARD_ELEMENT_COST))
             skip_item(feed, "-" FR_REDIS_GUARD_CUT "\r\n");
-    } else if (is_body(guard)) {
-        if ((uint64_t)len > guard->limits.max_body)
-            skip_item(feed, "$-1\r\n");
-    } else if ((uint64_t)len > guard->limits.max_bulk) {
-        fail(guard, "a string over the limit was announced");
+    } else if (!spend(&guard->elements, limits->max_elements, count, 1)) {
+        fail(guard, "an array over the limit was announced");
     }
 }
 
 static void begin_array(struct feed *feed, int64_t count)
 {
     struct fr_redis_guard *guard = feed->guard;
-    if (count > 0 && guard->depth == FR_REDIS_GUARD_DEPTH) {
-        fail(guard, "arrays are nested too deep");
-        return;
-    }
-    if (count > 0 && !guard->skipping) {
-        if (guard->limits.max_reply > 0) {
-            if (!spend(guard, (uint64_t)count, FR_REDIS_GUARD_ELEMENT_COST))
-                skip_item(feed, "-" FR_REDIS_GUARD_CUT "\r\n");
-        } else if ((uint64_t)count > guard->limits.max_elements) {
-            fail(guard, "an array over the limit was announced");
-            return;
-        }
-    }
     if (count <= 0) {
         finish_item(guard);
         return;
     }
+    if (guard->depth == FR_REDIS_GUARD_DEPTH) {
+        fail(guard, "arrays are nested too deep");
+        return;
+    }
+    if (!guard->skipping)
+        admit_array(feed, (uint64_t)count);
+    if (guard->state == FR_REDIS_GUARD_BROKEN)
+        return;
     guard->levels[guard->depth++] = (struct fr_redis_guard_level){.left = (uint64_t)count};
     guard->header_len = 0;
 }
@@ -217,7 +233,8 @@ static void take_header(struct feed *feed)
 static void take_line(struct feed *feed)
 {
     struct fr_redis_guard *guard = feed->guard;
-    size_t limit = guard->limits.max_reply > 0 ? guard->limits.max_reply : guard->limits.max_bulk;
+    const struct fr_redis_guard_limits *limits = &guard->limits;
+    size_t limit = limits->max_reply > 0 ? limits->max_reply : limits->max_bytes;
     while (feed->at < feed->end) {
         char byte = *feed->at++;
         if (byte == '\n' && guard->line_cr) {
@@ -225,7 +242,8 @@ static void take_line(struct feed *feed)
             return;
         }
         guard->line_cr = byte == '\r';
-        if (++guard->line_len > limit) {
+        bool is_long = ++guard->line_len > FR_REDIS_GUARD_ELEMENT_COST;
+        if (is_long && !guard->skipping && !spend(&guard->spent, limit, 1, 1)) {
             fail(guard, "a line over the limit");
             return;
         }

@@ -2,7 +2,9 @@
  * before anybody allocates for it, and takes out what is too large while it streams in. Pure: no socket, no
  * allocation.
  *
- * A message body over `max_body` reaches the reader as nil, which no real body is. With `max_reply` set, an
+ * The reader keeps a reply until all of it is there, so what counts is the whole of it: the limits are for
+ * all its arrays together, however they are nested. Over them is a protocol error, with two exceptions. A
+ * message body over `max_body` reaches the reader as nil, which no real body is. With `max_reply` set, an
  * element over what is left of the budget reaches it as the error FR_REDIS_GUARD_CUT. */
 #ifndef FR_REDIS_GUARD_H
 #define FR_REDIS_GUARD_H
@@ -14,13 +16,13 @@
 
 #define FR_REDIS_GUARD_CUT          "FRESHETCUT reply over the limit"
 #define FR_REDIS_GUARD_DEPTH        7  /* of nested arrays: what the reader can do */
-#define FR_REDIS_GUARD_ELEMENT_COST 64 /* what an element costs beside its bytes */
+#define FR_REDIS_GUARD_ELEMENT_COST 64 /* what an element costs beside its bytes, a short line with them */
 
 struct fr_redis_guard_limits {
-    size_t max_elements; /* of one array */
-    size_t max_bulk;     /* of a bulk string or a line that is no message body */
+    size_t max_elements; /* of a reply */
+    size_t max_bytes;    /* of its strings and long lines, without a message body */
     size_t max_body;
-    size_t max_reply; /* bytes of a whole reply; not 0: it rules instead of the other three */
+    size_t max_reply; /* bytes and elements of a reply; not 0: it rules instead of the other three */
 };
 
 struct fr_redis_guard_level {
@@ -47,7 +49,8 @@ struct fr_redis_guard {
     unsigned depth;
     bool skipping; /* what comes does not reach the reader, up to the end of the item at ... */
     unsigned skip_depth;
-    size_t spent;      /* of max_reply */
+    size_t elements;   /* of this reply, so far */
+    size_t spent;      /* of max_reply, or of max_bytes */
     const char *error; /* in state BROKEN */
 };
 

@@ -290,7 +290,9 @@ static void begin_connecting(struct fr_redis_link *link)
         return;
     }
     fr_redis_guard_init(&link->guard, &link->options.limits);
-    link->guard.limits.max_elements = FR_REDIS_ROLE_ELEMENTS; /* until the link is up */
+    /* Until the link is up. */
+    link->guard.limits.max_elements = FR_REDIS_ROLE_ELEMENTS;
+    link->guard.limits.max_bytes = FR_REDIS_ROLE_BYTES;
     struct bufferevent *bufferevent = link->bufferevent;
     bufferevent_setcb(bufferevent, on_read, on_write, on_event, link);
     bool begun = fr_redis_connect_begin(bufferevent, link->options.config, link->address);

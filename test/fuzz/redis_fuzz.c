@@ -76,7 +76,7 @@ static void on_refused(void *user, struct freshet_span channel, uint64_t subscri
 static void reset_link(void)
 {
     static const struct fr_redis_guard_limits limits = {
-        .max_elements = MAX_ARRAY, .max_bulk = MAX_BULK, .max_body = MAX_BODY};
+        .max_elements = MAX_ARRAY, .max_bytes = MAX_BULK, .max_body = MAX_BODY};
     fr_redis_guard_init(&run.guard, &limits);
     if (run.reader != NULL)
         redisReaderFree(run.reader);
@@ -88,9 +88,22 @@ static void reset_link(void)
     CHECK(run.subs.confirmed == 0 && run.subs.command_count == 0);
 }
 
+/* All elements of a reply, however nested, and the bytes of its strings. */
+static void measure(const redisReply *reply, size_t *elements, size_t *strings)
+{
+    if (reply->type == REDIS_REPLY_STRING)
+        *strings += reply->len;
+    *elements += reply->elements;
+    for (size_t i = 0; i < reply->elements; i++)
+        measure(reply->element[i], elements, strings);
+}
+
 static void take_reply(const redisReply *reply)
 {
     struct fr_redis_push push = fr_redis_push_read(reply);
+    size_t elements = 0, strings = 0;
+    measure(reply, &elements, &strings);
+    CHECK(elements <= MAX_ARRAY && strings <= MAX_BULK + MAX_BODY);
     size_t bytes;
     free(fr_redis_reply_copy(reply, &bytes));
     CHECK(push.body.len <= MAX_BODY || push.kind == FR_REDIS_PUSH_ERROR);
@@ -236,7 +249,7 @@ static void check_cuts(const uint8_t *data, size_t size, const struct fr_redis_g
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const struct fr_redis_guard_limits pushes = {.max_elements = 16, .max_bulk = 32, .max_body = 64},
+    static const struct fr_redis_guard_limits pushes = {.max_elements = 16, .max_bytes = 32, .max_body = 64},
                                               budget = {.max_reply = 500};
     struct fr_redis_subscriptions_owner owner = {
         .send = on_send, .subscribed = on_subscribed, .refused = on_refused};

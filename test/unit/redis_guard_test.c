@@ -1,10 +1,11 @@
 #include "base/buffer.h"
 #include "bus/redis_guard.h"
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static const struct fr_redis_guard_limits pushes = {.max_elements = 16, .max_bulk = 100, .max_body = 1000};
+static const struct fr_redis_guard_limits pushes = {.max_elements = 16, .max_bytes = 100, .max_body = 1000};
 
 static void take(void *user, struct freshet_span piece)
 {
@@ -65,6 +66,53 @@ Test(redis_guard, breaks_on_an_announced_length_before_anything_reaches_the_read
     expect_broken(&pushes, "*2\r\n$7\r\nmessage\r\n$5000\r\n");
     expect_broken(&pushes, "*3\r\n$8\r\npmessage\r\n$1\r\nc\r\n$1001\r\n");
     expect_broken(&pushes, "$99999999999999999999\r\n");
+}
+
+/* contract 2.2: what counts is the whole of a reply, which the reader keeps until it is complete */
+Test(redis_guard, bounds_a_reply_as_a_whole_however_it_is_nested)
+{
+    /* Seventeen elements in three arrays; a hundred and one bytes in three strings, a line among them. */
+    expect_broken(&pushes, "*8\r\n*8\r\n:1\r\n:1\r\n:1\r\n:1\r\n:1\r\n:1\r\n:1\r\n*1\r\n");
+    char text[512];
+    int len = snprintf(text, sizeof(text), "*3\r\n$50\r\n%050d\r\n", 0);
+    snprintf(text + len, sizeof(text) - (size_t)len, "+%0100d\r\n$15\r\n", 0);
+    expect_broken(&pushes, text);
+    /* The next reply begins anew. */
+    struct fr_buffer many = {0};
+    for (int i = 0; i < 5; i++)
+        fr_buffer_print(&many, "*2\r\n*4\r\n:1\r\n:1\r\n:1\r\n:1\r\n$90\r\n%090d\r\n", 0);
+    expect(&pushes, freshet_span(many.data, many.len), freshet_span(many.data, many.len));
+    fr_buffer_deinit(&many);
+}
+
+/* A body of its own bound does not count among the strings. */
+Test(redis_guard, counts_a_message_body_apart)
+{
+    struct fr_buffer text = {0};
+    fr_buffer_print(&text, "*3\r\n$7\r\nmessage\r\n$93\r\n%093d\r\n$1000\r\n%01000d\r\n", 0, 0);
+    expect(&pushes, freshet_span(text.data, text.len), freshet_span(text.data, text.len));
+    text.len = 0;
+    fr_buffer_print(&text, "*3\r\n$7\r\nmessage\r\n$94\r\n");
+    fr_buffer_append(&text, freshet_span("", 1));
+    expect_broken(&pushes, text.data);
+    fr_buffer_deinit(&text);
+}
+
+Test(redis_guard, breaks_on_lines_over_the_budget_of_a_reply)
+{
+    const struct fr_redis_guard_limits budget = {.max_reply = 1000};
+    char text[2048];
+    int len = snprintf(text, sizeof(text), "*3\r\n+%0500d\r\n", 0);
+    snprintf(text + len, sizeof(text) - (size_t)len, "+%0500d\r\n", 0);
+    expect_broken(&budget, text);
+    /* Short ones are paid for with their element. */
+    struct fr_buffer short_ones = {0};
+    fr_buffer_print(&short_ones, "*15\r\n");
+    for (int i = 0; i < 15; i++)
+        fr_buffer_print(&short_ones, "+%040d\r\n", i);
+    expect(&budget, freshet_span(short_ones.data, short_ones.len),
+           freshet_span(short_ones.data, short_ones.len));
+    fr_buffer_deinit(&short_ones);
 }
 
 Test(redis_guard, breaks_on_what_is_not_resp)
