@@ -58,6 +58,9 @@ struct freshet_bus_stats {
     uint64_t errors;              /* answers the bus did not expect */
     uint64_t probes_lost;         /* that did not come back in time */
     int64_t probe_age_ms;         /* since the last delivery that proved the links; -1: never */
+    uint64_t witnesses;           /* times it was seen that publishes reach those who connect now */
+    uint64_t elsewhere;           /* times it was seen that they don't: the links moved to another server */
+    uint64_t doubts;              /* links that ended before it was seen: the mark "everything" follows */
     uint64_t queued;              /* publishes without an answer now */
     uint64_t collapsed;           /* times the queue was given up for one mark "everything" */
     uint64_t resent;              /* publishes sent again after a lost link */

@@ -1,4 +1,18 @@
-/* The bus on Redis: PUBLISH and SUBSCRIBE, and a data link for the program's own commands. */
+/* The bus on Redis: PUBLISH and SUBSCRIBE, and a data link for the program's own commands.
+ *
+ * What a user of Redis needs for the bus, with the default prefix:
+ *
+ *     ACL SETUSER name on >password resetchannels &freshet:* +publish +subscribe +unsubscribe +ping +role
+ *         +client|setname
+ *
+ * Without publish, subscribe or the channels nothing works, and the log says which is refused. Without
+ * unsubscribe, Redis goes on sending what nobody looks at any more, until the link ends. Without role, a
+ * server that was replaced as the master is found by a program that publishes, as its publishes do not arrive
+ * where new connections go; by one that only listens when its link ends. For these two there is one warning
+ * for each link. Without ping or client|setname nothing is missing but the names in CLIENT LIST.
+ *
+ * The program's own commands need their own rights, and keys, beside role, ping, client|setname and, for a URL
+ * with a database, select. */
 #ifndef FRESHET_REDIS_H
 #define FRESHET_REDIS_H
 
@@ -31,7 +45,8 @@ struct freshet_redis_options {
     uint32_t backoff_min_ms;     /* default 50, doubled up to ... */
     uint32_t backoff_max_ms;     /* default 500; jittered */
     uint32_t link_timeout_ms;    /* a silent link is given up after this; default 5000 */
-    uint32_t probe_interval_ms;  /* default 1000 */
+    uint32_t probe_interval_ms;  /* of the proof that deliveries work; default 1000. FRESHET_NEVER: nothing is
+                                    proved, and what was published is in doubt after every end of its link */
     uint32_t max_message_bytes; /* a longer body counts as oversized; default FRESHET_DEFAULT_MESSAGE_BYTES */
     uint32_t max_queued_publishes; /* without an answer; default 65536 */
     uint32_t max_queued_bytes;     /* default 16 MiB */

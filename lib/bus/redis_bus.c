@@ -186,6 +186,9 @@ static void read_stats(struct freshet_bus *bus, struct freshet_bus_stats *stats)
         .reconnects = read_counter(&a->reconnects) + read_counter(&b->reconnects),
         .errors = read_counter(&redis->errors) + read_counter(&a->errors) + read_counter(&b->errors),
         .probes_lost = read_counter(&redis->probes_lost),
+        .witnesses = read_counter(&redis->witnesses),
+        .doubts = read_counter(&redis->doubts),
+        .elsewhere = read_counter(&redis->elsewhere),
         .probe_age_ms = seen_us < 0 ? -1 : (fr_clock_monotonic_us() - seen_us) / FR_US_PER_MS,
         .queued = read_counter(&redis->outbox.count),
         .collapsed = read_counter(&redis->outbox.collapsed),
@@ -258,6 +261,8 @@ enum freshet_status freshet_redis_bus_new(struct freshet_bus **out,
     snprintf(redis->everything, sizeof(redis->everything), "/everything");
     snprintf(redis->probe_name, sizeof(redis->probe_name), "/probe/%016" PRIx64 "%016" PRIx64, fr_random(),
              fr_random());
+    snprintf(redis->probe_channel, sizeof(redis->probe_channel), "%s%s", redis->config.prefix,
+             redis->probe_name);
     *out = &redis->bus;
     return FRESHET_OK;
 }

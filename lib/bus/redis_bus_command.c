@@ -1,4 +1,5 @@
-/* The command link of the bus: publishes, probes, and the question who is the master. On the bus thread. */
+/* The command link of the bus: publishes, and between them probes and questions. On the bus thread. */
+#include "base/clock.h"
 #include "base/log.h"
 #include "bus/redis_bus.h"
 #include "bus/redis_wire.h"
@@ -6,16 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define MAX_OUTPUT_BYTES   (1024 * 1024) /* beyond it publishes wait in the outbox */
-#define PROBES_UNTIL_BREAK 2
-
-static void break_both(struct fr_redis_bus *bus, enum fr_redis_fault fault, const char *text)
-{
-    struct fr_redis_reason reason = {.fault = fault};
-    snprintf(reason.text, sizeof(reason.text), "%s", text);
-    fr_redis_link_break(&bus->subscribing, &reason);
-    fr_redis_link_break(&bus->commanding, &reason);
-}
+#define MAX_OUTPUT_BYTES (1024 * 1024) /* beyond it publishes wait in the outbox */
 
 /* What follows `from` bytes of it. False: the link is broken. */
 static bool write_publish(struct fr_redis_bus *bus, struct evbuffer *output,
@@ -56,16 +48,15 @@ static void note_idle(struct fr_redis_bus *bus)
         fr_redis_link_idle(&bus->commanding);
 }
 
-/* Sends a command that is no publish. False: nothing was sent. */
-static bool send_aside(struct fr_redis_bus *bus, enum fr_redis_aside_kind kind,
-                       const struct freshet_span *arguments, size_t count)
+bool fr_redis_bus_send_aside(struct fr_redis_bus *bus, enum fr_redis_aside_kind kind, uint64_t probe,
+                             const struct freshet_span *arguments, size_t count)
 {
     struct evbuffer *output = fr_redis_link_output(&bus->commanding);
     if (output == NULL || bus->aside_count == FR_REDIS_MAX_ASIDES ||
         !fr_redis_wire_add(output, arguments, count))
         return false;
     bus->asides[(bus->aside_first + bus->aside_count++) % FR_REDIS_MAX_ASIDES] =
-        (struct fr_redis_aside){.kind = kind, .after = bus->published};
+        (struct fr_redis_aside){.kind = kind, .after = bus->published, .probe = probe};
     return true;
 }
 
@@ -79,18 +70,24 @@ static void refuse_publish(struct fr_redis_bus *bus, const redisReply *reply)
     snprintf(bus->refusal, sizeof(bus->refusal), "%s", reason.text);
 }
 
+/* Of a publish that cannot be answered: it stays, for the next link. */
+static void reject(struct fr_redis_bus *bus, enum fr_redis_fault fault, const redisReply *reply)
+{
+    if (fault == FR_REDIS_FAULT_ROLE)
+        fr_redis_bus_break_both(bus, fault, fr_redis_fault_text(fault));
+    else
+        fr_redis_link_reject(&bus->commanding, reply);
+}
+
 static void take_publish_answer(struct fr_redis_bus *bus, const redisReply *reply)
 {
     enum fr_redis_fault fault = FR_REDIS_FAULT_UNKNOWN;
     if (reply->type == REDIS_REPLY_ERROR)
         fault = fr_redis_fault_of(freshet_span(reply->str, reply->len));
     bool accepted = reply->type == REDIS_REPLY_INTEGER;
-    bool refused = reply->type == REDIS_REPLY_ERROR &&
-                   (fault == FR_REDIS_FAULT_FORBIDDEN || fault == FR_REDIS_FAULT_CLUSTER ||
-                    fault == FR_REDIS_FAULT_UNKNOWN);
+    bool refused = reply->type == REDIS_REPLY_ERROR && !fr_redis_fault_ends_link(fault);
     if ((!accepted && !refused) || bus->answered == bus->published) {
-        /* Not usable now: the publish stays, for the next link. */
-        fr_redis_link_reject(&bus->commanding, reply);
+        reject(bus, fault, reply);
         return;
     }
     if (refused)
@@ -98,65 +95,62 @@ static void take_publish_answer(struct fr_redis_bus *bus, const redisReply *repl
     else
         bus->refusal[0] = '\0';
     bus->answered++;
+    if (accepted)
+        fr_redis_witness_accepted(&bus->witness, bus->answered);
     fr_redis_outbox_answer(&bus->outbox, accepted ? FRESHET_OK : FRESHET_REFUSED,
                            accepted ? reply->integer : -1);
     note_idle(bus);
     fr_redis_bus_end_if_done(bus);
 }
 
-static void take_aside_answer(struct fr_redis_bus *bus, enum fr_redis_aside_kind kind,
+static void take_role(struct fr_redis_bus *bus, const redisReply *reply)
+{
+    switch (fr_redis_role_of(reply)) {
+    case FR_REDIS_ROLE_MASTER:
+    case FR_REDIS_ROLE_LATER:
+        break;
+    case FR_REDIS_ROLE_OTHER:
+        fr_redis_bus_break_both(bus, FR_REDIS_FAULT_ROLE, fr_redis_fault_text(FR_REDIS_FAULT_ROLE));
+        break;
+    case FR_REDIS_ROLE_UNKNOWN:
+        fr_redis_link_blind(&bus->commanding, reply);
+        break;
+    }
+}
+
+static void take_probe_answer(struct fr_redis_bus *bus, uint64_t number, const redisReply *reply)
+{
+    if (reply->type == REDIS_REPLY_ERROR)
+        refuse_publish(bus, reply);
+    fr_redis_bus_take_probe_answer(bus, number, reply->type == REDIS_REPLY_INTEGER);
+}
+
+static void take_aside_answer(struct fr_redis_bus *bus, const struct fr_redis_aside *aside,
                               const redisReply *reply)
 {
-    if (kind == FR_REDIS_ASIDE_ROLE) {
-        if (!fr_redis_role_is_master(reply))
-            break_both(bus, FR_REDIS_FAULT_ROLE, fr_redis_fault_text(FR_REDIS_FAULT_ROLE));
-        return;
-    }
-    if (reply->type != REDIS_REPLY_ERROR)
-        return;
-    if (kind == FR_REDIS_ASIDE_PROBE &&
-        fr_redis_fault_of(freshet_span(reply->str, reply->len)) == FR_REDIS_FAULT_FORBIDDEN) {
-        fr_redis_probe_forget(&bus->probe);
-        refuse_publish(bus, reply);
-        return;
-    }
-    fr_redis_link_reject(&bus->commanding, reply);
+    enum fr_redis_fault fault = reply->type == REDIS_REPLY_ERROR
+                                    ? fr_redis_fault_of(freshet_span(reply->str, reply->len))
+                                    : FR_REDIS_FAULT_UNKNOWN;
+    if (fault == FR_REDIS_FAULT_LOGIN)
+        fr_redis_link_reject(&bus->commanding, reply);
+    else if (aside->kind == FR_REDIS_ASIDE_ROLE)
+        take_role(bus, reply);
+    else if (aside->kind == FR_REDIS_ASIDE_PROBE)
+        take_probe_answer(bus, aside->probe, reply);
 }
 
 static void on_command_reply(void *user, redisReply *reply)
 {
     struct fr_redis_bus *bus = user;
-    const struct fr_redis_aside *aside = &bus->asides[bus->aside_first];
-    if (bus->aside_count == 0 || aside->after != bus->answered) {
+    struct fr_redis_aside aside = bus->asides[bus->aside_first];
+    if (bus->aside_count == 0 || aside.after != bus->answered) {
         take_publish_answer(bus, reply);
         return;
     }
     bus->aside_first = (bus->aside_first + 1) % FR_REDIS_MAX_ASIDES;
     bus->aside_count--;
-    take_aside_answer(bus, aside->kind, reply);
+    take_aside_answer(bus, &aside, reply);
     note_idle(bus);
-}
-
-void fr_redis_bus_probe(struct fr_redis_bus *bus)
-{
-    struct freshet_span role = freshet_span_text("ROLE");
-    char channel[512];
-    int len = snprintf(channel, sizeof(channel), "%s%s", bus->config.prefix, bus->probe_name);
-    struct freshet_span name = freshet_span(channel, (size_t)len);
-    if (bus->config.options.probe_interval_ms == FRESHET_NEVER || !fr_redis_link_is_up(&bus->commanding) ||
-        !fr_redis_subscriptions_is_confirmed(&bus->subscriptions, name))
-        return;
-    if (!fr_redis_probe_check(&bus->probe)) {
-        atomic_fetch_add_explicit(&bus->probes_lost, 1, memory_order_relaxed);
-        if (bus->probe.missed >= PROBES_UNTIL_BREAK) {
-            break_both(bus, FR_REDIS_FAULT_NETWORK, "probes do not come back");
-            return;
-        }
-    }
-    struct freshet_span arguments[] = {freshet_span_text("PUBLISH"), name, fr_redis_probe_next(&bus->probe)};
-    if (!send_aside(bus, FR_REDIS_ASIDE_PROBE, arguments, 3))
-        fr_redis_probe_forget(&bus->probe);
-    send_aside(bus, FR_REDIS_ASIDE_ROLE, &role, 1);
 }
 
 static void on_command_up(void *user)
@@ -164,6 +158,7 @@ static void on_command_up(void *user)
     struct fr_redis_bus *bus = user;
     bus->aside_count = 0;
     bus->published = bus->answered = 0;
+    fr_redis_witness_linked(&bus->witness, fr_clock_monotonic_us());
     fr_redis_bus_probe(bus);
     fr_redis_bus_send(bus);
     note_idle(bus);
@@ -174,14 +169,22 @@ static void on_command_down(void *user, const char *reason)
     struct fr_redis_bus *bus = user;
     bus->aside_count = 0;
     fr_redis_outbox_lost(&bus->outbox);
+    fr_redis_bus_witness_dismiss(bus);
     fr_redis_bus_lose_proof(bus);
     fr_redis_bus_update_state(bus, reason);
 }
 
 static void on_command_ping(void *user)
 {
+    struct fr_redis_bus *bus = user;
     struct freshet_span ping = freshet_span_text("PING");
-    send_aside(user, FR_REDIS_ASIDE_PING, &ping, 1);
+    if (bus->aside_count == 0 && bus->answered == bus->published)
+        fr_redis_bus_send_aside(bus, FR_REDIS_ASIDE_PING, 0, &ping, 1);
+}
+
+static bool on_command_silent(void *user, bool over)
+{
+    return fr_redis_bus_witness_excuses(user, over);
 }
 
 static void on_command_drained(void *user)
@@ -196,5 +199,6 @@ struct fr_redis_link_owner fr_redis_bus_command_owner(struct fr_redis_bus *bus)
                                         .down = on_command_down,
                                         .reply = on_command_reply,
                                         .ping = on_command_ping,
+                                        .silent = on_command_silent,
                                         .drained = on_command_drained};
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define HOUSEKEEPING_MS   250
+#define IN_TIME           2 /* probe intervals: what is proved is so for as long */
 #define MAX_PUSH_ELEMENTS 16
 #define MAX_PUSH_BYTES    8192 /* without a body: the kind and a channel */
 
@@ -16,13 +17,18 @@ static void arm(struct event *timer, uint64_t ms)
     event_add(timer, &after);
 }
 
+static int64_t in_time_us(const struct fr_redis_bus *bus)
+{
+    return IN_TIME * (int64_t)bus->config.options.probe_interval_ms * FR_US_PER_MS;
+}
+
 static enum freshet_bus_state judge(const struct fr_redis_bus *bus)
 {
     if (!fr_redis_link_is_up(&bus->subscribing))
         return FRESHET_BUS_DOWN;
     int64_t age_us = fr_clock_monotonic_us() - bus->probe.seen_us;
-    int64_t limit_us = 2 * (int64_t)bus->config.options.probe_interval_ms * FR_US_PER_MS;
-    bool proved = fr_redis_link_is_up(&bus->commanding) && bus->probe.seen_us >= 0 && age_us <= limit_us;
+    bool proved =
+        fr_redis_link_is_up(&bus->commanding) && bus->probe.seen_us >= 0 && age_us <= in_time_us(bus);
     return proved ? FRESHET_BUS_PROVED : FRESHET_BUS_UP;
 }
 
@@ -39,13 +45,24 @@ void fr_redis_bus_update_state(struct fr_redis_bus *bus, const char *reason)
 
 void fr_redis_bus_lose_proof(struct fr_redis_bus *bus)
 {
-    fr_redis_probe_forget(&bus->probe);
-    bus->probe.seen_us = -1;
+    fr_redis_probe_reset(&bus->probe);
+    bus->question = 0;
+}
+
+/* The last thing a program does may well be a publish. A witness that cannot be had is not waited for. */
+static bool awaits_witness(const struct fr_redis_bus *bus)
+{
+    return fr_redis_witness_is_doubtful(&bus->witness) && fr_redis_bus_can_probe(bus) &&
+           bus->witnessing.state != FR_REDIS_LINK_WAITING;
 }
 
 void fr_redis_bus_end_if_done(struct fr_redis_bus *bus)
 {
-    if (bus->stopping && !atomic_load(&bus->overflowed) && fr_redis_outbox_is_empty(&bus->outbox))
+    if (!bus->stopping || atomic_load(&bus->overflowed) || !fr_redis_outbox_is_empty(&bus->outbox))
+        return;
+    if (awaits_witness(bus))
+        fr_redis_bus_witness_settle(bus);
+    else
         fr_redis_loop_break(&bus->loop);
 }
 
@@ -67,6 +84,7 @@ static void on_housekeeping(evutil_socket_t fd, short what, void *user)
     (void)fd;
     (void)what;
     fr_redis_outbox_age(&bus->outbox, fr_clock_monotonic_us());
+    fr_redis_bus_witness_settle(bus);
     fr_redis_bus_settle(bus);
     fr_redis_bus_update_state(bus, "probes do not come back in time");
 }
@@ -78,7 +96,7 @@ static void on_probe_timer(evutil_socket_t fd, short what, void *user)
     (void)fd;
     (void)what;
     arm(bus->probe_timer, fr_random_between(interval_ms - interval_ms / 10, interval_ms));
-    fr_redis_bus_probe(bus);
+    fr_redis_bus_look_for_probe(bus);
 }
 
 static void on_stop_timer(evutil_socket_t fd, short what, void *user)
@@ -102,6 +120,7 @@ void fr_redis_bus_begin(struct fr_redis_bus *bus)
 void fr_redis_bus_end(struct fr_redis_bus *bus, uint64_t deadline_ms)
 {
     bus->stopping = true;
+    bus->witness.next_us = INT64_MIN; /* at once */
     arm(bus->stop_timer, deadline_ms);
     fr_redis_bus_end_if_done(bus);
 }
@@ -136,7 +155,8 @@ static bool init_parts(struct fr_redis_bus *bus)
         .user = bus,
         .answer = on_answer,
     };
-    fr_redis_probe_init(&bus->probe);
+    fr_redis_probe_init(&bus->probe, in_time_us(bus));
+    fr_redis_witness_init(&bus->witness);
     return fr_redis_subscriptions_init(&bus->subscriptions, &owner) &&
            fr_redis_outbox_init(&bus->outbox, &outbox) && want_control(bus, bus->probe_name) &&
            want_control(bus, bus->everything);
@@ -155,8 +175,16 @@ static enum freshet_status init_links(struct fr_redis_bus *bus)
         .owner = fr_redis_bus_subscribe_owner(bus),
     };
     enum freshet_status status = fr_redis_link_init(&bus->subscribing, &bus->loop, &options);
+    if (status != FRESHET_OK)
+        return status;
+    options.name = "witness";
+    options.greeting.name = "freshet-witness";
+    options.owner = fr_redis_bus_witness_owner(bus);
+    options.brief = true;
+    status = fr_redis_link_init(&bus->witnessing, &bus->loop, &options);
     options.name = "command link";
     options.greeting.name = "freshet-command";
+    options.brief = false;
     options.limits.max_elements = FR_REDIS_ROLE_ELEMENTS;
     options.limits.max_bytes = FR_REDIS_ROLE_BYTES;
     options.owner = fr_redis_bus_command_owner(bus);
@@ -184,6 +212,7 @@ void fr_redis_bus_links_deinit(struct fr_redis_bus *bus)
     }
     fr_redis_link_deinit(&bus->subscribing);
     fr_redis_link_deinit(&bus->commanding);
+    fr_redis_link_deinit(&bus->witnessing);
     fr_redis_subscriptions_deinit(&bus->subscriptions);
     fr_redis_outbox_deinit(&bus->outbox);
 }

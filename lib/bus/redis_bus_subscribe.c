@@ -4,6 +4,7 @@
 #include "bus/redis_bus.h"
 #include "bus/redis_wire.h"
 #include <event2/buffer.h>
+#include <stdio.h>
 #include <string.h>
 
 void fr_redis_bus_pump(struct fr_redis_bus *bus)
@@ -47,12 +48,8 @@ static void take_control(struct fr_redis_bus *bus, struct freshet_span topic, st
         bus->sink.everything(bus->sink.context);
         return;
     }
-    int64_t now_us = fr_clock_monotonic_us();
-    if (!freshet_span_equal(topic, freshet_span_text(bus->probe_name)) ||
-        !fr_redis_probe_take(&bus->probe, body, now_us))
-        return;
-    atomic_store_explicit(&bus->probe_seen_us, now_us, memory_order_relaxed);
-    fr_redis_bus_update_state(bus, "deliveries are proved");
+    if (freshet_span_equal(topic, freshet_span_text(bus->probe_name)))
+        fr_redis_bus_take_probe(bus, body);
 }
 
 static void take_message(struct fr_redis_bus *bus, const struct fr_redis_push *push)
@@ -83,7 +80,8 @@ static void on_subscribe_reply(void *user, redisReply *reply)
 static void on_subscribe_ping(void *user)
 {
     struct fr_redis_bus *bus = user;
-    fr_redis_subscriptions_ping(&bus->subscriptions);
+    if (bus->subscriptions.command_count == 0)
+        fr_redis_subscriptions_ping(&bus->subscriptions);
 }
 
 static void on_subscribe_drained(void *user)
@@ -125,6 +123,22 @@ static void on_refused(void *user, struct freshet_span channel, uint64_t subscri
         bus->sink.refused(bus->sink.context, topic, subscription, freshet_span_text(words.text));
 }
 
+static void on_put_off(void *user, const char *verb, struct freshet_span reason)
+{
+    struct fr_redis_bus *bus = user;
+    char text[sizeof(bus->put_off)];
+    snprintf(text, sizeof(text), "%s: %s", verb, fr_escape(reason).text);
+    atomic_fetch_add_explicit(&bus->errors, 1, memory_order_relaxed);
+    if (strcmp(text, bus->put_off) != 0)
+        fr_log(&bus->sink.log, FRESHET_LOG_WARN, "redis subscribe link: refused: %s", text);
+    snprintf(bus->put_off, sizeof(bus->put_off), "%s", text);
+}
+
+static void on_pinged(void *user, uint64_t number)
+{
+    fr_redis_bus_take_ping(user, number);
+}
+
 struct fr_redis_link_owner fr_redis_bus_subscribe_owner(struct fr_redis_bus *bus)
 {
     return (struct fr_redis_link_owner){.user = bus,
@@ -137,6 +151,10 @@ struct fr_redis_link_owner fr_redis_bus_subscribe_owner(struct fr_redis_bus *bus
 
 struct fr_redis_subscriptions_owner fr_redis_bus_subscriptions_owner(struct fr_redis_bus *bus)
 {
-    return (struct fr_redis_subscriptions_owner){
-        .user = bus, .send = send_subscription, .subscribed = on_subscribed, .refused = on_refused};
+    return (struct fr_redis_subscriptions_owner){.user = bus,
+                                                 .send = send_subscription,
+                                                 .subscribed = on_subscribed,
+                                                 .refused = on_refused,
+                                                 .put_off = on_put_off,
+                                                 .pinged = on_pinged};
 }

@@ -9,6 +9,7 @@ static const struct {
     {"NOAUTH", FR_REDIS_FAULT_LOGIN},
     {"WRONGPASS", FR_REDIS_FAULT_LOGIN},
     {"ERR invalid password", FR_REDIS_FAULT_LOGIN},
+    {"DENIED", FR_REDIS_FAULT_LOGIN},
     {"NOPERM", FR_REDIS_FAULT_FORBIDDEN},
     {"LOADING", FR_REDIS_FAULT_BUSY},
     {"BUSY", FR_REDIS_FAULT_BUSY},
@@ -30,6 +31,12 @@ enum fr_redis_fault fr_redis_fault_of(struct freshet_span text)
             return prefixes[i].fault;
     }
     return FR_REDIS_FAULT_UNKNOWN;
+}
+
+bool fr_redis_fault_ends_link(enum fr_redis_fault fault)
+{
+    return fault == FR_REDIS_FAULT_NETWORK || fault == FR_REDIS_FAULT_LOGIN || fault == FR_REDIS_FAULT_BUSY ||
+           fault == FR_REDIS_FAULT_ROLE;
 }
 
 const char *fr_redis_fault_text(enum fr_redis_fault fault)

@@ -3,10 +3,11 @@
 #define FR_REDIS_FAULT_H
 
 #include <freshet/span.h>
+#include <stdbool.h>
 
 enum fr_redis_fault {
     FR_REDIS_FAULT_NETWORK = 0, /* no answer at all: closed, refused, silent */
-    FR_REDIS_FAULT_LOGIN,       /* NOAUTH, WRONGPASS: somebody must act, so try slowly */
+    FR_REDIS_FAULT_LOGIN,       /* NOAUTH, WRONGPASS, DENIED: somebody must act, so try slowly */
     FR_REDIS_FAULT_FORBIDDEN,   /* NOPERM: for this command or channel only */
     FR_REDIS_FAULT_BUSY,        /* LOADING, max clients and the like: goes away by itself */
     FR_REDIS_FAULT_ROLE,        /* READONLY, or ROLE said that it is not the master */
@@ -16,6 +17,9 @@ enum fr_redis_fault {
 
 /* `text`: the error without its '-'. */
 enum fr_redis_fault fr_redis_fault_of(struct freshet_span text);
+/* Whether it concerns the connection, which is of no use now whatever is asked. Otherwise it is an answer
+ * like any other, which says that the server lives: a full disk (MISCONF) refuses PING and not PUBLISH. */
+bool fr_redis_fault_ends_link(enum fr_redis_fault fault);
 /* What to tell people, before Redis's own words; never NULL. */
 const char *fr_redis_fault_text(enum fr_redis_fault fault);
 

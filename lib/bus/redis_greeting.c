@@ -53,15 +53,24 @@ bool fr_redis_greeting_send(struct fr_redis_greeting *greeting, struct evbuffer 
     return good && say(greeting, output, FR_REDIS_STEP_PING, &ping, 1);
 }
 
-bool fr_redis_role_is_master(const redisReply *reply)
+static enum fr_redis_fault fault_of(const redisReply *error)
 {
-    if (reply->type == REDIS_REPLY_ERROR)
-        return fr_redis_fault_of(freshet_span(reply->str, reply->len)) != FR_REDIS_FAULT_ROLE;
+    return fr_redis_fault_of(freshet_span(error->str, error->len));
+}
+
+enum fr_redis_role fr_redis_role_of(const redisReply *reply)
+{
+    if (reply->type == REDIS_REPLY_ERROR) {
+        enum fr_redis_fault fault = fault_of(reply);
+        if (fault == FR_REDIS_FAULT_ROLE)
+            return FR_REDIS_ROLE_OTHER;
+        return fr_redis_fault_ends_link(fault) ? FR_REDIS_ROLE_LATER : FR_REDIS_ROLE_UNKNOWN;
+    }
     if (reply->type != REDIS_REPLY_ARRAY || reply->elements == 0 ||
         reply->element[0]->type != REDIS_REPLY_STRING)
-        return false;
+        return FR_REDIS_ROLE_OTHER;
     struct freshet_span role = freshet_span(reply->element[0]->str, reply->element[0]->len);
-    return freshet_span_equal(role, freshet_span_text("master"));
+    return freshet_span_equal(role, freshet_span_text("master")) ? FR_REDIS_ROLE_MASTER : FR_REDIS_ROLE_OTHER;
 }
 
 void fr_redis_reason_of(struct fr_redis_reason *reason, const redisReply *error)
@@ -81,23 +90,42 @@ static void blame_login(struct fr_redis_reason *reason)
     snprintf(reason->text, sizeof(reason->text), "%s", fr_redis_fault_text(FR_REDIS_FAULT_LOGIN));
 }
 
-static bool is_good(enum fr_redis_step step, const redisReply *reply, struct fr_redis_reason *reason)
+/* False fills `reason`, but for a role that is not the master's. */
+static bool take_role(struct fr_redis_greeting *greeting, const redisReply *reply,
+                      struct fr_redis_reason *reason)
 {
-    bool error = reply->type == REDIS_REPLY_ERROR;
-    if (step == FR_REDIS_STEP_ROLE && !fr_redis_role_is_master(reply)) {
-        reason->fault = FR_REDIS_FAULT_ROLE;
-        snprintf(reason->text, sizeof(reason->text), "%s", fr_redis_fault_text(FR_REDIS_FAULT_ROLE));
-        return false;
-    }
-    if (!error)
+    switch (fr_redis_role_of(reply)) {
+    case FR_REDIS_ROLE_MASTER:
         return true;
-    enum fr_redis_fault fault = fr_redis_fault_of(freshet_span(reply->str, reply->len));
+    case FR_REDIS_ROLE_UNKNOWN:
+        fr_redis_reason_of(reason, reply);
+        snprintf(greeting->blind, sizeof(greeting->blind), "%s", reason->text);
+        return true;
+    case FR_REDIS_ROLE_LATER:
+        fr_redis_reason_of(reason, reply);
+        return false;
+    case FR_REDIS_ROLE_OTHER:
+        break;
+    }
+    reason->fault = FR_REDIS_FAULT_ROLE;
+    snprintf(reason->text, sizeof(reason->text), "%s", fr_redis_fault_text(FR_REDIS_FAULT_ROLE));
+    return false;
+}
+
+static bool is_good(struct fr_redis_greeting *greeting, enum fr_redis_step step, const redisReply *reply,
+                    struct fr_redis_reason *reason)
+{
+    if (step == FR_REDIS_STEP_ROLE)
+        return take_role(greeting, reply, reason);
+    if (reply->type != REDIS_REPLY_ERROR)
+        return true;
+    enum fr_redis_fault fault = fault_of(reply);
     if (step == FR_REDIS_STEP_AUTH && fault != FR_REDIS_FAULT_BUSY) {
         blame_login(reason);
         return false;
     }
-    if ((step == FR_REDIS_STEP_NAME || step == FR_REDIS_STEP_ROLE) &&
-        (fault == FR_REDIS_FAULT_FORBIDDEN || fault == FR_REDIS_FAULT_UNKNOWN))
+    /* Without its name, or a PONG, the connection is as good; in the wrong database it is not. */
+    if (step != FR_REDIS_STEP_AUTH && step != FR_REDIS_STEP_SELECT && !fr_redis_fault_ends_link(fault))
         return true;
     fr_redis_reason_of(reason, reply);
     return false;
@@ -107,7 +135,7 @@ enum fr_redis_greeting_verdict fr_redis_greeting_answer(struct fr_redis_greeting
                                                         const redisReply *reply,
                                                         struct fr_redis_reason *reason)
 {
-    if (!is_good(greeting->steps[greeting->answered], reply, reason))
+    if (!is_good(greeting, greeting->steps[greeting->answered], reply, reason))
         return FR_REDIS_GREETING_FAILED;
     greeting->answered++;
     return greeting->answered == greeting->count ? FR_REDIS_GREETING_DONE : FR_REDIS_GREETING_MORE;

@@ -32,6 +32,7 @@ enum fr_redis_step {
 struct fr_redis_greeting {
     enum fr_redis_step steps[FR_REDIS_STEPS];
     unsigned count, answered;
+    char blind[200]; /* Redis does not answer ROLE, and says this of it; empty: it does, or was not asked */
 };
 
 struct fr_redis_greeting_options {
@@ -51,8 +52,14 @@ enum fr_redis_greeting_verdict fr_redis_greeting_answer(struct fr_redis_greeting
                                                         const redisReply *reply,
                                                         struct fr_redis_reason *reason);
 
-/* Whether the answer to ROLE names a master. One that may not be asked counts as one; the probe will tell. */
-bool fr_redis_role_is_master(const redisReply *reply);
+enum fr_redis_role {
+    FR_REDIS_ROLE_MASTER,
+    FR_REDIS_ROLE_OTHER,
+    FR_REDIS_ROLE_UNKNOWN, /* it is not answered: forbidden, or no such command */
+    FR_REDIS_ROLE_LATER    /* not now */
+};
+/* What the answer to ROLE says. */
+enum fr_redis_role fr_redis_role_of(const redisReply *reply);
 /* Classifies an error and puts Redis's words, escaped, behind ours. */
 void fr_redis_reason_of(struct fr_redis_reason *reason, const redisReply *error);
 

@@ -17,6 +17,13 @@
 #define LOGIN_RETRY_MS 5000
 #define FEED_BYTES     16384 /* at once to the reader, which moves what it has not yet read */
 
+/* A silent link, in sixteenths of link_timeout_ms. It is looked at in each of them, so the last is left over
+ * for being found in time. A question is asked early, so that an answer may take most of the time. */
+#define SIXTEENTHS    16
+#define ASK_AFTER     4
+#define DOUBT_AFTER   10
+#define GIVE_UP_AFTER 15
+
 static const char *state_texts[] = {"idle", "waiting", "resolving", "connecting", "greeting", "up"};
 
 static void enter(struct fr_redis_link *link, enum fr_redis_link_state state);
@@ -32,7 +39,15 @@ static void arm(struct fr_redis_link *link, uint32_t ms)
 static uint32_t look_every_ms(const struct fr_redis_link *link)
 {
     uint32_t timeout = link->options.config->options.link_timeout_ms;
-    return timeout == FRESHET_NEVER ? timeout : timeout / 8 + 1;
+    return timeout == FRESHET_NEVER ? timeout : timeout / SIXTEENTHS + 1;
+}
+
+/* Whether nothing was heard for so many sixteenths of the time-out. */
+static bool is_silent_for(const struct fr_redis_link *link, int64_t sixteenths)
+{
+    uint32_t timeout_ms = link->options.config->options.link_timeout_ms;
+    return timeout_ms != FRESHET_NEVER &&
+           (fr_clock_monotonic_us() - link->heard_us) * SIXTEENTHS >= timeout_ms * FR_US_PER_MS * sixteenths;
 }
 
 static void close_connection(struct fr_redis_link *link)
@@ -74,6 +89,8 @@ static void tell(struct fr_redis_link *link, const struct fr_redis_reason *reaso
     bool known = strcmp(link->told, reason->text) == 0;
     enum freshet_log_level level =
         reason->fault == FR_REDIS_FAULT_LOGIN ? FRESHET_LOG_ERROR : FRESHET_LOG_WARN;
+    if (link->options.brief)
+        level = FRESHET_LOG_INFO;
     fr_log(link->options.log, known ? FRESHET_LOG_DEBUG : level, "redis %s: %s", link->options.name,
            reason->text);
     snprintf(link->told, sizeof(link->told), "%s", reason->text);
@@ -309,6 +326,25 @@ static void begin_greeting(struct fr_redis_link *link)
         fail(link, FR_REDIS_FAULT_NETWORK, "out of memory");
 }
 
+/* Once, and not before it could be asked in between. */
+static void tell_blind(struct fr_redis_link *link)
+{
+    bool blind = fr_redis_link_is_blind(link);
+    if (blind && !link->told_blind && !link->options.brief)
+        fr_log(link->options.log, FRESHET_LOG_WARN,
+               "redis %s: ROLE is refused, so a server that is not the master any more is found later: %s",
+               link->options.name, link->greeting.blind);
+    link->told_blind = blind;
+}
+
+void fr_redis_link_blind(struct fr_redis_link *link, const redisReply *error)
+{
+    struct fr_redis_reason reason;
+    fr_redis_reason_of(&reason, error);
+    snprintf(link->greeting.blind, sizeof(link->greeting.blind), "%s", reason.text);
+    tell_blind(link);
+}
+
 static void begin_up(struct fr_redis_link *link)
 {
     link->up_us = link->heard_us = fr_clock_monotonic_us();
@@ -319,7 +355,9 @@ static void begin_up(struct fr_redis_link *link)
     if (link->was_up)
         atomic_fetch_add_explicit(&link->reconnects, 1, memory_order_relaxed);
     link->was_up = true;
-    fr_log(link->options.log, FRESHET_LOG_INFO, "redis %s: up", link->options.name);
+    fr_log(link->options.log, link->options.brief ? FRESHET_LOG_DEBUG : FRESHET_LOG_INFO, "redis %s: up",
+           link->options.name);
+    tell_blind(link);
     arm(link, look_every_ms(link));
     link->options.owner.up(link->options.owner.user);
 }
@@ -349,18 +387,20 @@ static void enter(struct fr_redis_link *link, enum fr_redis_link_state state)
     }
 }
 
-/* Asks after half of the time-out, gives up after seven eighths: found within the time-out. */
 static void look(struct fr_redis_link *link)
 {
-    int64_t silent_us = fr_clock_monotonic_us() - link->heard_us;
-    int64_t timeout_us = (int64_t)link->options.config->options.link_timeout_ms * FR_US_PER_MS;
-    if (silent_us >= timeout_us / 8 * 7) {
+    const struct fr_redis_link_owner *owner = &link->options.owner;
+    bool over = is_silent_for(link, GIVE_UP_AFTER);
+    bool kept = is_silent_for(link, DOUBT_AFTER) && owner->silent != NULL && owner->silent(owner->user, over);
+    if (over && !kept) {
         fail(link, FR_REDIS_FAULT_NETWORK, "silent for too long");
         return;
     }
     arm(link, look_every_ms(link));
-    if (silent_us >= timeout_us / 8 * 3)
-        link->options.owner.ping(link->options.owner.user);
+    if (!is_silent_for(link, ASK_AFTER) || link->pinged_us > link->heard_us)
+        return;
+    link->pinged_us = fr_clock_monotonic_us();
+    owner->ping(owner->user);
 }
 
 static void on_timer(evutil_socket_t fd, short what, void *user)
@@ -397,11 +437,19 @@ void fr_redis_link_start(struct fr_redis_link *link)
     enter(link, FR_REDIS_LINK_RESOLVING);
 }
 
-void fr_redis_link_deinit(struct fr_redis_link *link)
+void fr_redis_link_stop(struct fr_redis_link *link)
 {
     link->state = FR_REDIS_LINK_IDLE;
+    link->backoff_ms = 0;
     close_connection(link);
     forget_addresses(link);
+    if (link->timer != NULL)
+        event_del(link->timer);
+}
+
+void fr_redis_link_deinit(struct fr_redis_link *link)
+{
+    fr_redis_link_stop(link);
     if (link->timer != NULL)
         event_free(link->timer);
     link->timer = NULL;
@@ -410,6 +458,16 @@ void fr_redis_link_deinit(struct fr_redis_link *link)
 bool fr_redis_link_is_up(const struct fr_redis_link *link)
 {
     return link->state == FR_REDIS_LINK_UP;
+}
+
+bool fr_redis_link_is_heard(const struct fr_redis_link *link)
+{
+    return fr_redis_link_is_up(link) && !is_silent_for(link, DOUBT_AFTER);
+}
+
+bool fr_redis_link_is_blind(const struct fr_redis_link *link)
+{
+    return link->greeting.blind[0] != '\0';
 }
 
 struct evbuffer *fr_redis_link_output(struct fr_redis_link *link)

@@ -34,8 +34,11 @@ struct fr_redis_link_owner {
     void (*down)(void *user, const char *reason);
     /* While up; `reply` lives until it returns. */
     void (*reply)(void *user, redisReply *reply);
-    /* Nothing was heard for a while: send a PING. */
+    /* Nothing was heard for a while: send a PING, unless something is unanswered. Once in each silence. */
     void (*ping)(void *user);
+    /* Silent for over half of link_timeout_ms; with `over`, for all of it: true keeps the link until it is
+     * asked again, soon. NULL: it is given up when it is over. */
+    bool (*silent)(void *user, bool over);
     /* All output has left. */
     void (*drained)(void *user);
 };
@@ -48,6 +51,7 @@ struct fr_redis_link_options {
     struct fr_redis_guard_limits limits;
     struct fr_redis_link_owner owner;
     bool direct; /* the loop's direct way leads here */
+    bool brief;  /* made for a moment: that it comes, or can't, is worth a smaller line in the log */
 };
 
 struct fr_redis_link {
@@ -65,8 +69,9 @@ struct fr_redis_link {
     struct fr_redis_guard guard;
     struct fr_redis_greeting greeting;
     uint32_t backoff_ms;
-    int64_t up_us, heard_us;
+    int64_t up_us, heard_us, pinged_us;
     char told[200];                          /* the reason logged last; empty: up was */
+    bool told_blind;                         /* it was logged that ROLE may not be asked */
     atomic_uint_fast64_t errors, reconnects; /* any thread reads */
     bool was_up;                             /* ever */
     bool closed_by_peer;                     /* the connection before: nothing of it is on its way any more */
@@ -80,10 +85,18 @@ void fr_redis_link_start(struct fr_redis_link *link);
 void fr_redis_link_break(struct fr_redis_link *link, const struct fr_redis_reason *reason);
 /* An answer nobody understands: counted, the link breaks. */
 void fr_redis_link_reject(struct fr_redis_link *link, const redisReply *reply);
+/* Closes the connection and tells nobody; may be started again, but not from within its own callbacks. */
+void fr_redis_link_stop(struct fr_redis_link *link);
 /* Tells nobody. A zeroed one is fine. */
 void fr_redis_link_deinit(struct fr_redis_link *link);
 
 bool fr_redis_link_is_up(const struct fr_redis_link *link);
+/* Up, and heard of within half of link_timeout_ms. */
+bool fr_redis_link_is_heard(const struct fr_redis_link *link);
+/* Redis does not say who is the master: asking again is of no use. */
+bool fr_redis_link_is_blind(const struct fr_redis_link *link);
+/* It does not any more: this was its answer to ROLE. */
+void fr_redis_link_blind(struct fr_redis_link *link, const redisReply *error);
 /* Where commands go, behind what went the direct way; NULL: the link is not up. */
 struct evbuffer *fr_redis_link_output(struct fr_redis_link *link);
 /* Nothing is unanswered: the next command may go the direct way. Not over TLS. */

@@ -187,6 +187,14 @@ static bool mark_is_sent(const struct fr_redis_outbox *outbox)
     return false;
 }
 
+void fr_redis_outbox_owe_mark(struct fr_redis_outbox *outbox)
+{
+    if (fr_list_is_empty(&outbox->mark->link))
+        fr_list_append(outbox->waiting.next, &outbox->mark->link);
+    else
+        outbox->mark_again = mark_is_sent(outbox);
+}
+
 void fr_redis_outbox_collapse(struct fr_redis_outbox *outbox)
 {
     struct fr_list *at = outbox->waiting.next;

@@ -71,6 +71,8 @@ const struct fr_redis_publish *fr_redis_outbox_next(struct fr_redis_outbox *outb
 bool fr_redis_outbox_answer(struct fr_redis_outbox *outbox, enum freshet_status status, int64_t receivers);
 /* The link broke: what was sent is to be sent again, first and in order. */
 void fr_redis_outbox_lost(struct fr_redis_outbox *outbox);
+/* Sends the mark, before all that waits. */
+void fr_redis_outbox_owe_mark(struct fr_redis_outbox *outbox);
 /* Gives all waiting signals up for the mark. */
 void fr_redis_outbox_collapse(struct fr_redis_outbox *outbox);
 /* The same if the oldest that waits is too old; payloads that are too old are answered FRESHET_FULL. */

@@ -8,6 +8,7 @@
 
 #define MAX_UNANSWERED 64 /* commands; halving a refused one may exceed it */
 #define RETRY_US       (30 * (int64_t)FR_US_PER_S)
+#define PUT_OFF_US     ((int64_t)FR_US_PER_S)
 
 enum verb { SUBSCRIBE, UNSUBSCRIBE, PING };
 static const char *verbs[] = {"SUBSCRIBE", "UNSUBSCRIBE", "PING"};
@@ -61,7 +62,7 @@ static void forget_if_idle(struct fr_redis_subscriptions *subs, struct fr_redis_
 bool fr_redis_subscriptions_init(struct fr_redis_subscriptions *subs,
                                  const struct fr_redis_subscriptions_owner *owner)
 {
-    *subs = (struct fr_redis_subscriptions){.owner = *owner};
+    *subs = (struct fr_redis_subscriptions){.owner = *owner, .subscribes_us = INT64_MIN};
     fr_list_init(&subs->waiting);
     fr_list_init(&subs->refused);
     fr_list_init(&subs->leaving);
@@ -139,7 +140,8 @@ void fr_redis_subscriptions_remove(struct fr_redis_subscriptions *subs, struct f
     if (channel == NULL || !is_wanted(channel))
         return;
     /* One that Redis never heard of on this link needs no farewell. */
-    bool known = subs->linked && channel->state != FR_REDIS_CHANNEL_REFUSED && channel->command > 0;
+    bool known =
+        subs->linked && !subs->keeps && channel->state != FR_REDIS_CHANNEL_REFUSED && channel->command > 0;
     enter(subs, channel, known ? FR_REDIS_CHANNEL_LEAVING : FR_REDIS_CHANNEL_LEFT);
     forget_if_idle(subs, channel);
 }
@@ -157,7 +159,8 @@ void fr_redis_subscriptions_linked(struct fr_redis_subscriptions *subs)
 
 void fr_redis_subscriptions_lost(struct fr_redis_subscriptions *subs)
 {
-    subs->linked = false;
+    subs->linked = subs->keeps = false;
+    subs->subscribes_us = INT64_MIN;
     drop_commands(subs);
     for (struct fr_map_node *node = fr_map_next(&subs->channels, NULL), *next; node != NULL; node = next) {
         next = fr_map_next(&subs->channels, node);
@@ -218,15 +221,16 @@ static bool issue_retry(struct fr_redis_subscriptions *subs, int64_t now_us)
 
 void fr_redis_subscriptions_pump(struct fr_redis_subscriptions *subs, int64_t now_us)
 {
+    bool asks = now_us >= subs->subscribes_us;
     while (subs->linked && subs->command_count < MAX_UNANSWERED)
-        if (!issue_list(subs, SUBSCRIBE, &subs->waiting) && !issue_list(subs, UNSUBSCRIBE, &subs->leaving) &&
-            !issue_retry(subs, now_us))
+        if (!(asks && issue_list(subs, SUBSCRIBE, &subs->waiting)) &&
+            !issue_list(subs, UNSUBSCRIBE, &subs->leaving) && !(asks && issue_retry(subs, now_us)))
             return;
 }
 
-void fr_redis_subscriptions_ping(struct fr_redis_subscriptions *subs)
+uint64_t fr_redis_subscriptions_ping(struct fr_redis_subscriptions *subs)
 {
-    issue(subs, PING, NULL, 0);
+    return issue(subs, PING, NULL, 0) ? subs->last_command : 0;
 }
 
 static struct command *oldest(const struct fr_redis_subscriptions *subs)
@@ -308,15 +312,65 @@ static size_t gather(struct fr_redis_subscriptions *subs, struct command *comman
     return found;
 }
 
-static bool take_error(struct fr_redis_subscriptions *subs, struct freshet_span text, int64_t now_us)
+/* Not now. The link is good for what it has. */
+static void put_off(struct fr_redis_subscriptions *subs, struct fr_redis_channel **channels,
+                    size_t channel_count, struct freshet_span reason, int64_t now_us)
+{
+    subs->subscribes_us = now_us + PUT_OFF_US;
+    for (size_t i = 0; i < channel_count; i++)
+        enter(subs, channels[i], FR_REDIS_CHANNEL_WAITING);
+    subs->owner.put_off(subs->owner.user, verbs[SUBSCRIBE], reason);
+}
+
+/* Asking again would be refused again. */
+static void stop_unsubscribing(struct fr_redis_subscriptions *subs, struct freshet_span reason)
+{
+    if (!subs->keeps)
+        subs->owner.put_off(subs->owner.user, verbs[UNSUBSCRIBE], reason);
+    subs->keeps = true;
+    while (!fr_list_is_empty(&subs->leaving)) {
+        struct fr_redis_channel *channel = FR_CONTAINER(subs->leaving.next, struct fr_redis_channel, link);
+        enter(subs, channel, FR_REDIS_CHANNEL_LEFT);
+        forget_if_idle(subs, channel);
+    }
+}
+
+static void finish_ping(struct fr_redis_subscriptions *subs, struct command *command)
+{
+    uint64_t number = command->number;
+    finish(subs, command);
+    subs->owner.pinged(subs->owner.user, number);
+}
+
+/* A refused SUBSCRIBE is refused as a whole. */
+static void take_refusal(struct fr_redis_subscriptions *subs, enum fr_redis_fault fault,
+                         struct freshet_span reason, int64_t now_us)
 {
     struct command *command = oldest(subs);
-    if (command == NULL || command->verb != SUBSCRIBE || fr_redis_fault_of(text) != FR_REDIS_FAULT_FORBIDDEN)
-        return false;
+    enum verb verb = command->verb;
     struct fr_redis_channel *channels[FR_REDIS_BATCH];
     size_t found = gather(subs, command, channels);
     finish(subs, command);
-    halve(subs, channels, found, text, now_us);
+    if (verb == UNSUBSCRIBE)
+        stop_unsubscribing(subs, reason);
+    else if (fault == FR_REDIS_FAULT_FORBIDDEN)
+        halve(subs, channels, found, reason, now_us);
+    else
+        put_off(subs, channels, found, reason, now_us);
+}
+
+static bool take_error(struct fr_redis_subscriptions *subs, struct freshet_span text, int64_t now_us)
+{
+    struct command *command = oldest(subs);
+    enum fr_redis_fault fault = fr_redis_fault_of(text);
+    /* A server that is busy is so for other connections too: this one has its subscriptions. */
+    bool fatal = fr_redis_fault_ends_link(fault) && fault != FR_REDIS_FAULT_BUSY;
+    if (command == NULL || fatal || (command->verb == SUBSCRIBE && fault == FR_REDIS_FAULT_CLUSTER))
+        return false;
+    if (command->verb == PING)
+        finish_ping(subs, command);
+    else
+        take_refusal(subs, fault, text, now_us);
     return true;
 }
 
@@ -332,7 +386,7 @@ bool fr_redis_subscriptions_take(struct fr_redis_subscriptions *subs, const stru
     case FR_REDIS_PUSH_PONG:
         if (command == NULL || command->verb != PING)
             return false;
-        finish(subs, command);
+        finish_ping(subs, command);
         return true;
     case FR_REDIS_PUSH_ERROR:
         return take_error(subs, push->body, now_us);

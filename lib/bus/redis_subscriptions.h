@@ -37,11 +37,17 @@ struct fr_redis_channel {
 
 struct fr_redis_subscriptions_owner {
     void *user;
-    /* Send it now. False: not possible; nothing was sent and the link is about to break. */
+    /* Send it now; a PING has no channels. False: not possible; nothing was sent and the link is about to
+     * break. */
     bool (*send)(void *user, const char *verb, const struct freshet_span *channels, size_t count);
     void (*subscribed)(void *user, struct freshet_span channel, uint64_t subscription);
     void (*refused)(void *user, struct freshet_span channel, uint64_t subscription,
                     struct freshet_span reason);
+    /* An error that is not about the link: a SUBSCRIBE that is sent again in a second; or UNSUBSCRIBE, whose
+     * channels Redis then keeps until the link ends. */
+    void (*put_off)(void *user, const char *verb, struct freshet_span reason);
+    /* The PING of this number is answered, and what Redis delivered before it has come. */
+    void (*pinged)(void *user, uint64_t number);
 };
 
 struct fr_redis_subscriptions {
@@ -52,6 +58,8 @@ struct fr_redis_subscriptions {
     unsigned command_count;
     uint64_t last_command;
     bool linked;
+    bool keeps;            /* may not unsubscribe on this link: Redis keeps what is not wanted any more */
+    int64_t subscribes_us; /* no SUBSCRIBE before */
     atomic_uint_fast64_t wanted, confirmed; /* any thread reads */
 };
 
@@ -79,8 +87,8 @@ void fr_redis_subscriptions_linked(struct fr_redis_subscriptions *subscriptions)
 void fr_redis_subscriptions_lost(struct fr_redis_subscriptions *subscriptions);
 /* Sends what is to be sent, in batches, a bounded number unanswered. */
 void fr_redis_subscriptions_pump(struct fr_redis_subscriptions *subscriptions, int64_t now_us);
-/* Sends a PING. */
-void fr_redis_subscriptions_ping(struct fr_redis_subscriptions *subscriptions);
+/* Sends a PING, and says its number; 0: it was not sent. */
+uint64_t fr_redis_subscriptions_ping(struct fr_redis_subscriptions *subscriptions);
 
 /* Anything but a message. False: it does not fit, or is an error that concerns the link: break it. */
 bool fr_redis_subscriptions_take(struct fr_redis_subscriptions *subscriptions,

@@ -139,6 +139,13 @@ static void print_bus(struct fr_buffer *out, const struct freshet_bus_stats *bus
     print_value(out, "bus_errors_total", "counter", "Answers the bus did not expect.", (int64_t)bus->errors);
     print_value(out, "bus_probes_lost_total", "counter", "Probes that did not come back.",
                 (int64_t)bus->probes_lost);
+    print_value(out, "bus_witnesses_total", "counter",
+                "Times that publishes were seen to reach those who connect now.", (int64_t)bus->witnesses);
+    print_value(out, "bus_elsewhere_total", "counter", "Times that the links were found on another server.",
+                (int64_t)bus->elsewhere);
+    print_value(out, "bus_doubts_total", "counter",
+                "Links that ended with publishes in doubt, for which everybody loads again.",
+                (int64_t)bus->doubts);
     print_value(out, "bus_probe_age_ms", "gauge", "Since the last proved delivery; -1: never.",
                 bus->probe_age_ms);
     print_value(out, "bus_queued", "gauge", "Publishes without an answer.", (int64_t)bus->queued);

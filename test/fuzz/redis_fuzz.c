@@ -73,6 +73,19 @@ static void on_refused(void *user, struct freshet_span channel, uint64_t subscri
     on_subscribed(user, channel, subscription);
 }
 
+static void on_put_off(void *user, const char *verb, struct freshet_span reason)
+{
+    (void)user;
+    (void)reason;
+    CHECK(strcmp(verb, "SUBSCRIBE") == 0 || strcmp(verb, "UNSUBSCRIBE") == 0);
+}
+
+static void on_pinged(void *user, uint64_t number)
+{
+    (void)user;
+    CHECK(number > 0 && number <= run.subs.last_command);
+}
+
 static void reset_link(void)
 {
     static const struct fr_redis_guard_limits limits = {
@@ -251,8 +264,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const struct fr_redis_guard_limits pushes = {.max_elements = 16, .max_bytes = 32, .max_body = 64},
                                               budget = {.max_reply = 500};
-    struct fr_redis_subscriptions_owner owner = {
-        .send = on_send, .subscribed = on_subscribed, .refused = on_refused};
+    struct fr_redis_subscriptions_owner owner = {.send = on_send,
+                                                 .subscribed = on_subscribed,
+                                                 .refused = on_refused,
+                                                 .put_off = on_put_off,
+                                                 .pinged = on_pinged};
     check_cuts(data, size, &pushes);
     check_cuts(data, size, &budget);
     memset(&run, 0, sizeof(run));

@@ -8,19 +8,36 @@
 #include <freshet/redis.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #define WAIT_MS 20000
 
 struct rig {
     struct freshet_bus *bus;
     struct recorder heard;
+    int64_t started_ms;
 };
+
+static inline int64_t rig_now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* Between two looks at what no record tells of. */
+static inline void rig_nap(int64_t end_ms, const char *log)
+{
+    nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    cr_assert_lt(rig_now_ms(), end_ms, "%s", log == NULL ? "" : log);
+}
 
 static inline void rig_start(struct rig *rig, const struct freshet_redis_options *options)
 {
     struct freshet_error error = {0};
     cr_assert_eq(freshet_redis_bus_new(&rig->bus, options, &error), FRESHET_OK, "%s", error.text);
     recorder_init(&rig->heard);
+    rig->started_ms = rig_now_ms();
     struct freshet_bus_sink sink = recorder_sink(&rig->heard);
     cr_assert_eq(rig->bus->ops->start(rig->bus, &sink, NULL), FRESHET_OK);
 }

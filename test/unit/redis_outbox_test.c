@@ -201,3 +201,25 @@ Test(redis_outbox, bounds_count_and_bytes)
     cr_assert_not(add("a", "1", false, 1, 0));
     cr_assert_eq(outbox.count, 0);
 }
+
+/* contract 7.4: what a lost link had accepted is in doubt */
+Test(redis_outbox, owes_the_mark_once_and_before_what_waits)
+{
+    cr_assert(add("a", "1", false, 1, 0));
+    fr_redis_outbox_owe_mark(&outbox);
+    fr_redis_outbox_owe_mark(&outbox);
+    cr_assert(fr_redis_outbox_owes_mark(&outbox));
+    expect_next(MARK);
+    expect_next(WIRE("p:a", "1"));
+    expect_next(NULL);
+    /* Again while it is out: that one came too early. */
+    fr_redis_outbox_owe_mark(&outbox);
+    cr_assert(fr_redis_outbox_answer(&outbox, FRESHET_OK, 1));
+    expect_answers("");
+    expect_next(MARK);
+    cr_assert(fr_redis_outbox_answer(&outbox, FRESHET_OK, 1));
+    expect_answers("1:0:1;");
+    cr_assert(fr_redis_outbox_answer(&outbox, FRESHET_OK, 1));
+    cr_assert_not(fr_redis_outbox_owes_mark(&outbox));
+    cr_assert(fr_redis_outbox_is_empty(&outbox));
+}

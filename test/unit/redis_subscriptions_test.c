@@ -38,10 +38,25 @@ static void on_refused(void *user, struct freshet_span channel, uint64_t subscri
     fr_buffer_print(&told, "%.*s!%d;", (int)channel.len, channel.data, (int)subscription);
 }
 
+static void on_put_off(void *user, const char *verb, struct freshet_span reason)
+{
+    (void)user;
+    fr_buffer_print(&told, "%s?%.*s;", verb, (int)reason.len, reason.data);
+}
+
+static void on_pinged(void *user, uint64_t number)
+{
+    (void)user;
+    fr_buffer_print(&told, "PING#%d;", (int)number);
+}
+
 static void set_up(void)
 {
-    struct fr_redis_subscriptions_owner owner = {
-        .send = on_send, .subscribed = on_subscribed, .refused = on_refused};
+    struct fr_redis_subscriptions_owner owner = {.send = on_send,
+                                                 .subscribed = on_subscribed,
+                                                 .refused = on_refused,
+                                                 .put_off = on_put_off,
+                                                 .pinged = on_pinged};
     cr_assert(fr_redis_subscriptions_init(&subs, &owner));
 }
 
@@ -254,7 +269,7 @@ Test(redis_subscriptions, says_break_to_answers_that_do_not_fit)
     pump(0);
     cr_assert_not(acknowledge("b"));
     cr_assert_not(answer(FR_REDIS_PUSH_UNSUBSCRIBED, "a"));
-    cr_assert_not(answer(FR_REDIS_PUSH_ERROR, "LOADING"));
+    cr_assert_not(answer(FR_REDIS_PUSH_ERROR, "NOAUTH Authentication required."));
     cr_assert_not(answer(FR_REDIS_PUSH_ERROR, "MOVED 1 host:1"));
 }
 
@@ -263,14 +278,96 @@ Test(redis_subscriptions, matches_pongs_among_acknowledgements)
     fr_redis_subscriptions_linked(&subs);
     add("a", 1);
     pump(0);
-    fr_redis_subscriptions_ping(&subs);
+    cr_assert_eq(fr_redis_subscriptions_ping(&subs), 2);
     add("b", 2);
     pump(0);
     cr_assert_not(answer(FR_REDIS_PUSH_PONG, ""));
     cr_assert(acknowledge("a"));
     cr_assert(answer(FR_REDIS_PUSH_PONG, ""));
     cr_assert(acknowledge("b"));
-    expect(&told, "a=1;b=2;");
+    expect(&told, "a=1;PING#2;b=2;");
+}
+
+/* contract 7.6: an error that is not about the link is an answer */
+Test(redis_subscriptions, takes_any_error_but_of_the_login_for_the_answer_to_a_ping)
+{
+    static const char *const errors[] = {"MISCONF Redis is configured to save RDB snapshots, ...",
+                                         "NOPERM this user has no permissions to run the 'ping' command",
+                                         "BUSY Redis is busy running a script.", "WHO KNOWS"};
+    fr_redis_subscriptions_linked(&subs);
+    add("a", 1);
+    pump(0);
+    cr_assert(acknowledge("a"));
+    for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
+        fr_redis_subscriptions_ping(&subs);
+        cr_assert(answer(FR_REDIS_PUSH_ERROR, errors[i]), "%s", errors[i]);
+    }
+    cr_assert_eq(subs.command_count, 0);
+    expect(&told, "a=1;PING#2;PING#3;PING#4;PING#5;");
+    fr_redis_subscriptions_ping(&subs);
+    cr_assert_not(answer(FR_REDIS_PUSH_ERROR, "NOAUTH Authentication required."));
+}
+
+/* contract 7.6 */
+Test(redis_subscriptions, asks_again_later_for_what_is_refused_for_now_and_keeps_what_it_has)
+{
+    fr_redis_subscriptions_linked(&subs);
+    add("a", 1);
+    pump(0);
+    cr_assert(acknowledge("a"));
+    add("b", 2);
+    add("c", 3);
+    pump(0);
+    cr_assert(answer(FR_REDIS_PUSH_ERROR, "BUSY Redis is busy running a script."));
+    expect(&sent, "SUBSCRIBE a;SUBSCRIBE b c;");
+    expect(&told, "a=1;SUBSCRIBE?BUSY Redis is busy running a script.;");
+    pump(1);
+    expect(&sent, "");
+    drop("a");
+    pump(1);
+    expect(&sent, "UNSUBSCRIBE a;");
+    cr_assert(answer(FR_REDIS_PUSH_UNSUBSCRIBED, "a"));
+    pump(FR_US_PER_S);
+    expect(&sent, "SUBSCRIBE b c;");
+    cr_assert(acknowledge("b"));
+    cr_assert(acknowledge("c"));
+    expect(&told, "b=2;c=3;");
+}
+
+/* contract 7.6: without the right to unsubscribe, Redis keeps what is not wanted, and that is all */
+Test(redis_subscriptions, asks_once_on_a_link_when_it_may_not_unsubscribe)
+{
+    fr_redis_subscriptions_linked(&subs);
+    add("a", 1);
+    add("b", 2);
+    add("c", 3);
+    pump(0);
+    cr_assert(acknowledge("a"));
+    cr_assert(acknowledge("b"));
+    cr_assert(acknowledge("c"));
+    expect(&told, "a=1;b=2;c=3;");
+    drop("a");
+    pump(0);
+    drop("b");
+    cr_assert(answer(FR_REDIS_PUSH_ERROR, "NOPERM"));
+    expect(&sent, "SUBSCRIBE a b c;UNSUBSCRIBE a;");
+    expect(&told, "UNSUBSCRIBE?NOPERM;");
+    pump(0);
+    drop("c");
+    pump(0);
+    expect(&sent, "");
+    cr_assert_eq(subs.channels.count, 0);
+    add("a", 4);
+    pump(0);
+    cr_assert(acknowledge("a"));
+    expect(&told, "a=4;");
+    fr_redis_subscriptions_lost(&subs);
+    fr_redis_subscriptions_linked(&subs);
+    pump(0);
+    cr_assert(acknowledge("a"));
+    drop("a");
+    pump(0);
+    expect(&sent, "SUBSCRIBE a;SUBSCRIBE a;UNSUBSCRIBE a;");
 }
 
 Test(redis_subscriptions, keeps_batches_and_unanswered_commands_bounded)
