@@ -49,8 +49,9 @@ enum freshet_status freshet_new(struct freshet **out, const struct freshet_optio
  * FRESHET_STALE. NULL is fine. Not from a callback.
  *
  * On a Redis bus it also waits, mostly for milliseconds, until it is seen that the last publishes reach those
- * who connect to Redis now. Accepted publishes of which that can't be seen, since the deadline is too short or
- * Redis takes no further connection, are lost to the others if that server had been replaced as the master. */
+ * who connect to Redis now. Accepted publishes of which that can't be seen, since the deadline is too short
+ * or Redis takes no further connection, are lost to the others if that server had been replaced as the
+ * master. */
 void freshet_destroy(struct freshet *freshet, uint32_t deadline_ms);
 
 /* How a publish ended. FRESHET_OK: the bus accepted it; `receivers` is the number of instances that the bus

@@ -170,5 +170,69 @@ def a_replica_takes_the_place_of_the_master(case):
     scene.still_works()
 
 
+def kill_links(redis, *names):
+    """Closes the connections of these names."""
+    with redis.client() as client:
+        for line in client.command("CLIENT", "LIST").decode().splitlines():
+            fields = dict(field.split("=", 1) for field in line.split())
+            if fields["name"] in names:
+                client.command("CLIENT", "KILL", "ID", fields["id"])
+
+
+def changes(instances, name, action):
+    before = [i.metric(name) for i in instances]
+    action()
+    return [i.metric(name) - was for i, was in zip(instances, before)]
+
+
+@test
+def publishes_are_held_back_for_fifteen_seconds(case):
+    # contract 7.5: not proved, nothing rebuilt, nothing loaded
+    redis = case.redis()
+    scene = Scene(case, redis)
+    seen = ("freshet_loads_total", "freshet_gaps_total", "freshet_bus_reconnects_total", "freshet_bus_doubts_total")
+    before = [[i.metric(name) for name in seen] for i in scene.instances]
+    started = time.monotonic()
+    redis.command("CLIENT", "PAUSE", 15000, "WRITE")
+    scene.not_ready()
+    # The stated time is until the end of the pause.
+    scene.crowd.until(lambda: all(i.ready() for i in scene.instances), 15 + HEAL_S, "both are ready again")
+    assert time.monotonic() - started > 14
+    assert [[i.metric(name) for name in seen] for i in scene.instances] == before
+    scene.still_works()
+
+
+@test
+def links_that_end_cost_a_load_for_the_gap_and_one_for_a_doubt(case):
+    # contract 7.4: all load again only if something was published that nobody has vouched for
+    redis = case.redis()
+    scene = Scene(case, redis)
+    first = scene.instances[0]
+    until(lambda: first.metric("freshet_bus_witnesses_total") >= 1, 3, "what was published is vouched for")
+
+    def lose_links():
+        before = [i.metric("freshet_bus_reconnects_total") for i in scene.instances]
+        kill_links(redis, "freshet-subscribe", "freshet-command")
+        until(lambda: all(i.metric("freshet_bus_reconnects_total") == was + 2
+                          for i, was in zip(scene.instances, before)), HEAL_S, "all links stand again")
+        scene.crowd.until(lambda: all(i.ready() for i in scene.instances), FOUND_S, "both are ready")
+
+    def increment():
+        scene.settled(first.increment())
+
+    def publish_and_lose_the_command_link():
+        increment()
+        kill_links(redis, "freshet-command")
+
+    assert changes(scene.instances, "freshet_loads_total", lambda: (lose_links(), increment())) == [2, 2]
+    assert [i.metric("freshet_bus_doubts_total") for i in scene.instances] == [0, 0]
+    gaps = [i.metric("freshet_gaps_total") for i in scene.instances]
+    # The witness may have been faster.
+    until(lambda: (publish_and_lose_the_command_link(), first.metric("freshet_bus_doubts_total"))[1], 10)
+    until(lambda: all(i.metric("freshet_gaps_total") > was for i, was in zip(scene.instances, gaps)), HEAL_S,
+          "both have heard that everything is in doubt")
+    scene.still_works()
+
+
 if __name__ == "__main__":
     main()

@@ -807,6 +807,93 @@ Test(feed, everything_reloads_all_feeds)
     end_with_client();
 }
 
+enum { GAP_FEEDS = 6 };
+
+static struct client gap_clients[GAP_FEEDS];
+static uint64_t gap_subscriptions[GAP_FEEDS];
+
+/* Feeds that show what they have, of which one may load at a time. */
+static void begin_gap_feeds(void)
+{
+    rig_begin((struct freshet_options){0}, 1);
+    rig_add_loader(&(struct freshet_loader_options){.shared = true, .max_concurrent_loads = 1});
+    for (unsigned i = 0; i < GAP_FEEDS; i++) {
+        char path[16];
+        snprintf(path, sizeof(path), "board/b%u", i);
+        client_open(&gap_clients[i], 0, path);
+        gap_subscriptions[i] = rig.bus->subscription;
+        rig_acknowledge();
+        rig_run();
+        rig_answer("one");
+    }
+    cr_assert_eq(rig.load_count, GAP_FEEDS);
+}
+
+static void end_gap_feeds(void)
+{
+    for (unsigned i = 0; i < GAP_FEEDS; i++) {
+        cr_assert(client_has(&gap_clients[i], "two"));
+        client_close(&gap_clients[i]);
+    }
+    rig_end();
+}
+
+static void everything(void)
+{
+    rig.bus->sink.everything(rig.bus->sink.context);
+    rig_run();
+}
+
+static void lose_and_subscribe_again(void)
+{
+    struct freshet_bus_sink *sink = &rig.bus->sink;
+    sink->state(sink->context, FRESHET_BUS_DOWN, freshet_span_text(""));
+    sink->state(sink->context, FRESHET_BUS_PROVED, freshet_span_text(""));
+    rig_run();
+    for (unsigned i = 0; i < GAP_FEEDS; i++) {
+        char topic[16];
+        snprintf(topic, sizeof(topic), "board/b%u", i);
+        sink->subscribed(sink->context, freshet_span_text(topic), gap_subscriptions[i]);
+    }
+    rig_run();
+}
+
+/* Answers whatever is asked, one after the other. */
+static unsigned answer_all(void)
+{
+    unsigned first = rig.load_count - 1;
+    for (unsigned i = first; i < rig.load_count; i++) {
+        freshet_load_answer(rig.loads[i].handle, freshet_span_text("two"));
+        rig_run();
+    }
+    return rig.load_count;
+}
+
+static void expect_one_load_for_gaps(void (*gap)(void))
+{
+    begin_gap_feeds();
+    gap();
+    cr_assert_eq(rig.load_count, GAP_FEEDS + 1, "one runs, the others wait for their turn");
+    for (int again = 0; again < 3; again++)
+        gap();
+    cr_assert_eq(rig.load_count, GAP_FEEDS + 1);
+    /* Each once, and the one that had begun before the last gap once more. */
+    cr_assert_eq(answer_all(), 2 * GAP_FEEDS + 1);
+    end_gap_feeds();
+}
+
+/* contract 7.4: a gap adds no load to a feed that still waits for its turn after the last one */
+Test(feed, gaps_that_come_again_are_one_load_for_each_feed_that_waits)
+{
+    expect_one_load_for_gaps(everything);
+}
+
+/* contract 7.4 */
+Test(feed, links_that_break_again_are_one_load_for_each_feed_that_waits)
+{
+    expect_one_load_for_gaps(lose_and_subscribe_again);
+}
+
 /* contract 6.1 */
 Test(feed, slow_client_skips_snapshots)
 {
