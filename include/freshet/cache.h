@@ -1,8 +1,9 @@
 /* A cache of answers that are still known to be current: bytes by topic and key, good until something is
  * published to the topic, its subscription is given back, or deliveries may have been lost.
  *
- * A loader of shared feeds uses one by its option `cache`; several may share one. Loads of one connection use
- * it by themselves:
+ * A loader of shared feeds uses one by its option `cache`; several may share one. What such a feed shows is
+ * shown to a new stream only if the cache would give it, so that age and invalidation reach every stream that
+ * comes; streams that are there already are not loaded for. Loads of one connection use it by themselves:
  *
  *     struct freshet_cached cached;
  *     struct freshet_cache_token token;

@@ -12,6 +12,7 @@ struct entry {
     struct fr_list used;
     struct fr_bytes *bytes;
     uint64_t change; /* its topic's, when the bytes began to be loaded */
+    uint64_t number; /* its own: another entry with the same key has another one */
     int64_t put_us;
     size_t cost;
     char text[];
@@ -87,11 +88,9 @@ static uint64_t change_of(struct freshet_cache *cache, struct freshet_span topic
     return cache->freshet == NULL ? 0 : fr_topics_current(&cache->freshet->topics, topic);
 }
 
-static bool is_good(const struct freshet_cache *cache, const struct entry *entry, uint64_t change)
+static bool is_young(const struct freshet_cache *cache, int64_t put_us)
 {
-    if (entry->change != change)
-        return false;
-    int64_t age_us = fr_freshet_now_us(cache->freshet) - entry->put_us;
+    int64_t age_us = fr_freshet_now_us(cache->freshet) - put_us;
     return cache->options.max_age_ms == 0 || age_us <= (int64_t)cache->options.max_age_ms * FR_US_PER_MS;
 }
 
@@ -102,7 +101,7 @@ static struct entry *use(struct freshet_cache *cache, struct freshet_span key, u
     struct entry *entry = find(cache, key);
     if (entry == NULL)
         return NULL;
-    if (change == 0 || !is_good(cache, entry, change)) {
+    if (change == 0 || entry->change != change || !is_young(cache, entry->put_us)) {
         take_out(cache, entry, gone);
         return NULL;
     }
@@ -116,6 +115,7 @@ static void add(struct freshet_cache *cache, struct entry *entry, struct fr_list
     struct entry *before = find(cache, entry->node.key);
     if (before != NULL)
         take_out(cache, before, gone);
+    entry->number = ++cache->numbers;
     entry->put_us = fr_freshet_now_us(cache->freshet);
     fr_map_put(&cache->map, entry->node.key, &entry->node);
     fr_list_append(&cache->used, &entry->used);
@@ -173,20 +173,23 @@ struct freshet_cache_token fr_cache_token(struct freshet_cache *cache, struct fr
 
 enum freshet_status fr_cache_find(struct freshet_cache *cache, struct freshet_span topic,
                                   struct freshet_span key, struct fr_bytes **bytes,
-                                  struct freshet_cache_token *token)
+                                  struct fr_cache_stamp *stamp)
 {
     struct key whole;
     struct fr_list gone;
     *bytes = NULL;
-    *token = (struct freshet_cache_token){0};
+    *stamp = (struct fr_cache_stamp){.number = 0};
     if (!make_key(&whole, topic, key))
         return FRESHET_NO_MEMORY;
     fr_list_init(&gone);
     pthread_mutex_lock(&cache->lock);
-    *token = make_token(cache, topic);
-    struct entry *entry = use(cache, whole.span, token->change, &gone);
-    if (entry != NULL)
+    stamp->token = make_token(cache, topic);
+    struct entry *entry = use(cache, whole.span, stamp->token.change, &gone);
+    if (entry != NULL) {
         *bytes = fr_bytes_acquire(entry->bytes);
+        stamp->number = entry->number;
+        stamp->put_us = entry->put_us;
+    }
     if (cache->freshet != NULL)
         count_look_up(cache, entry != NULL);
     pthread_mutex_unlock(&cache->lock);
@@ -195,17 +198,46 @@ enum freshet_status fr_cache_find(struct freshet_cache *cache, struct freshet_sp
     return *bytes != NULL ? FRESHET_OK : FRESHET_NOT_FOUND;
 }
 
-/* Takes `entry` over. The number may change right after it was compared: the entry is then never good. */
+/* Under the lock. The number may change right after it was compared: what is put is then never good. */
+static bool is_in_force(struct freshet_cache *cache, struct freshet_span topic,
+                        const struct freshet_cache_token *token)
+{
+    return token->change != 0 && token->change == change_of(cache, topic) &&
+           token->invalidations == cache->invalidations;
+}
+
+bool fr_cache_would_give(struct freshet_cache *cache, struct freshet_span topic, struct freshet_span key,
+                         const struct fr_cache_stamp *stamp)
+{
+    struct key whole;
+    struct fr_list gone;
+    if (!make_key(&whole, topic, key))
+        return false;
+    fr_list_init(&gone);
+    pthread_mutex_lock(&cache->lock);
+    struct entry *entry = use(cache, whole.span, change_of(cache, topic), &gone);
+    bool gives = entry != NULL ? entry->number == stamp->number
+                               : is_in_force(cache, topic, &stamp->token) && is_young(cache, stamp->put_us);
+    if (gives)
+        count_look_up(cache, true);
+    pthread_mutex_unlock(&cache->lock);
+    free_entries(&gone);
+    free(whole.memory);
+    return gives;
+}
+
+/* Takes `entry` over. */
 static enum freshet_status put(struct freshet_cache *cache, struct freshet_span topic, struct entry *entry,
-                               uint64_t invalidations)
+                               struct fr_cache_stamp *stamp)
 {
     struct fr_list gone;
     fr_list_init(&gone);
     pthread_mutex_lock(&cache->lock);
-    bool in_force = entry->change != 0 && entry->change == change_of(cache, topic) &&
-                    invalidations == cache->invalidations;
-    if (in_force)
+    bool in_force = is_in_force(cache, topic, &stamp->token);
+    if (in_force) {
         add(cache, entry, &gone);
+        stamp->number = entry->number;
+    }
     pthread_mutex_unlock(&cache->lock);
     free_entries(&gone);
     if (!in_force)
@@ -214,13 +246,12 @@ static enum freshet_status put(struct freshet_cache *cache, struct freshet_span 
 }
 
 static enum freshet_status keep(struct freshet_cache *cache, struct freshet_span topic,
-                                struct freshet_span key, struct freshet_cache_token token,
-                                struct fr_bytes *bytes)
+                                struct freshet_span key, struct fr_cache_stamp *stamp, struct fr_bytes *bytes)
 {
     struct key whole;
     if (!make_key(&whole, topic, key))
         return FRESHET_NO_MEMORY;
-    struct entry *entry = new_entry(whole.span, bytes, token.change);
+    struct entry *entry = new_entry(whole.span, bytes, stamp->token.change);
     free(whole.memory);
     if (entry == NULL)
         return FRESHET_NO_MEMORY;
@@ -228,14 +259,14 @@ static enum freshet_status keep(struct freshet_cache *cache, struct freshet_span
         free_entry(entry);
         return FRESHET_TOO_LARGE;
     }
-    return put(cache, topic, entry, token.invalidations);
+    return put(cache, topic, entry, stamp);
 }
 
 enum freshet_status fr_cache_keep(struct freshet_cache *cache, struct freshet_span topic,
-                                  struct freshet_span key, struct freshet_cache_token token,
+                                  struct freshet_span key, struct fr_cache_stamp *stamp,
                                   struct fr_bytes *bytes)
 {
-    enum freshet_status status = keep(cache, topic, key, token, bytes);
+    enum freshet_status status = keep(cache, topic, key, stamp, bytes);
     if (status != FRESHET_OK)
         count_refusal(cache);
     return status;
@@ -253,11 +284,13 @@ enum freshet_status freshet_cache_look_up(struct freshet_cache *cache, struct fr
                                           struct freshet_cache_token *token)
 {
     struct fr_bytes *bytes;
+    struct fr_cache_stamp stamp;
     *cached = (struct freshet_cached){0};
     *token = (struct freshet_cache_token){0};
     if (!is_valid(topic, key))
         return FRESHET_INVALID;
-    enum freshet_status status = fr_cache_find(cache, topic, key, &bytes, token);
+    enum freshet_status status = fr_cache_find(cache, topic, key, &bytes, &stamp);
+    *token = stamp.token;
     if (status == FRESHET_OK)
         *cached = (struct freshet_cached){.bytes = bytes->span, .internal = bytes};
     return status;
@@ -281,7 +314,8 @@ enum freshet_status freshet_cache_put(struct freshet_cache *cache, struct freshe
         count_refusal(cache);
         return fits ? FRESHET_NO_MEMORY : FRESHET_TOO_LARGE;
     }
-    enum freshet_status status = fr_cache_keep(cache, topic, key, token, copy);
+    enum freshet_status status =
+        fr_cache_keep(cache, topic, key, &(struct fr_cache_stamp){.token = token}, copy);
     fr_bytes_release(copy);
     return status;
 }

@@ -24,18 +24,32 @@ struct freshet_cache {
     struct fr_list used; /* entries, the one that was not used for longest first */
     size_t bytes;
     uint64_t invalidations;
+    uint64_t numbers; /* given to entries */
+};
+
+/* What is known of bytes outside of the cache: the same that an entry knows of its own. */
+struct fr_cache_stamp {
+    struct freshet_cache_token token; /* when they began to be loaded; `change` 0: nothing is known */
+    int64_t put_us;                   /* when they were loaded */
+    uint64_t number;                  /* of the entry that has them, too; 0: none */
 };
 
 struct freshet_cache *fr_cache_acquire(struct freshet_cache *cache);
 
 /* As the public calls, but a loader's keys begin with a zero byte, found bytes come with a reference to them,
- * and put ones are not copied. */
+ * and put ones are not copied. *stamp is that of the entry found, or begins one for a put; a put completes
+ * it. */
 enum freshet_status fr_cache_find(struct freshet_cache *cache, struct freshet_span topic,
                                   struct freshet_span key, struct fr_bytes **bytes,
-                                  struct freshet_cache_token *token);
+                                  struct fr_cache_stamp *stamp);
 enum freshet_status fr_cache_keep(struct freshet_cache *cache, struct freshet_span topic,
-                                  struct freshet_span key, struct freshet_cache_token token,
+                                  struct freshet_span key, struct fr_cache_stamp *stamp,
                                   struct fr_bytes *bytes);
+
+/* Whether a look-up would give the bytes with this stamp. Those that the cache has no room for, or gave up
+ * for a bound, are good as long as an entry of the same age would be. */
+bool fr_cache_would_give(struct freshet_cache *cache, struct freshet_span topic, struct freshet_span key,
+                         const struct fr_cache_stamp *stamp);
 
 /* For a put of what is loaded after this call. */
 struct freshet_cache_token fr_cache_token(struct freshet_cache *cache, struct freshet_span topic);

@@ -119,7 +119,6 @@ static struct fr_bytes *take_marks(struct fr_feed *feed)
         fr_count(&feed->worker->counters.loads_collapsed, feed->publishes - 1);
     feed->body = NULL;
     clear_marks(feed);
-    feed->confirmed_at_begin = fr_feed_is_confirmed(feed);
     feed->settles |= feed->running_publishes > 0 && fr_feed_options(feed)->settle_ms != 0;
     /* One that runs earlier for another cause does not stand for it. */
     if (feed->settles || feed->settle_us <= fr_feed_now_us(feed))
@@ -366,9 +365,15 @@ static void on_event(struct fr_listener *listener, const struct fr_event *event)
     }
     if (event->retry && (event->retry_loader == NULL || event->retry_loader == feed->address->loader))
         hurry(feed);
-    if (feed->marks != 0 || !fr_feed_is_confirmed(feed))
-        feed->current = false;
     decide(feed);
+}
+
+/* The load that runs does not serve one who comes now: it was told that nobody waits, or its cache would not
+ * take its answer. */
+static bool is_too_early(struct fr_feed *feed)
+{
+    return feed->state == FR_FEED_LOADING &&
+           (atomic_load_explicit(&feed->load->cancelled, memory_order_relaxed) || fr_feed_is_outdated(feed));
 }
 
 void fr_feed_ask(struct fr_feed *feed, struct fr_fan *fan)
@@ -384,13 +389,12 @@ void fr_feed_ask(struct fr_feed *feed, struct fr_fan *fan)
         feed->state = FR_FEED_IDLE;
     }
     fan->waits = true;
-    if (feed->current || (feed->failures > 0 && feed->error != NULL))
+    bool known = fr_feed_is_known(feed);
+    if (known || (feed->failures > 0 && feed->error != NULL))
         fr_feed_show(feed);
-    if (feed->current)
+    if (known)
         return;
-    bool cut_short =
-        feed->state == FR_FEED_LOADING && atomic_load_explicit(&feed->load->cancelled, memory_order_relaxed);
-    if (feed->state == FR_FEED_IDLE || feed->state == FR_FEED_PAUSED || cut_short)
+    if (feed->state == FR_FEED_IDLE || feed->state == FR_FEED_PAUSED || is_too_early(feed))
         fr_feed_mark(feed, FRESHET_CAUSE_CONNECT);
     decide(feed);
 }

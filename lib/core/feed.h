@@ -8,10 +8,10 @@
 #include "base/map.h"
 #include "base/timers.h"
 #include "core/address.h"
+#include "core/cache.h"
 #include "core/frame.h"
 #include "core/watch.h"
 #include "core/worker_internal.h"
-#include <freshet/cache.h>
 #include <freshet/loader.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -53,8 +53,7 @@ struct fr_feed {
     /* The load that runs. */
     uint64_t running_publishes;
     int64_t running_published_us;
-    bool confirmed_at_begin;
-    struct freshet_cache_token token; /* to put its answer */
+    struct fr_cache_stamp running; /* of its answer */
 
     /* What clients are shown. */
     struct fr_bytes *snapshot; /* the frame; NULL: none yet */
@@ -63,8 +62,8 @@ struct fr_feed {
     struct fr_bytes *error; /* the load-error in force; NULL: none */
     uint32_t error_number;
     char error_code[48];
-    bool bus_error; /* it is one of the bus, not of a load */
-    bool current; /* nothing has happened since the snapshot's load began, and nothing can have been missed */
+    bool bus_error;              /* it is one of the bus, not of a load */
+    struct fr_cache_stamp shown; /* of the snapshot: tells whether it is known to be current */
 
     unsigned failures; /* in a row */
     int64_t failed_us, retry_us, began_us, poll_us;

@@ -53,10 +53,15 @@ void fr_feed_succeed(struct fr_feed *feed, struct fr_bytes *bytes);
 /* What an answer means for clients and for the marks. */
 void fr_feed_take_result(struct fr_feed *feed, const struct fr_load *load);
 
-/* The loader's cache, if it has one: bytes that make a load unnecessary, with a reference to them, or NULL.
+/* Before a load begins: what makes it unnecessary, if the loader's cache has it, with a reference, or NULL.
  */
 struct fr_bytes *fr_feed_find_cached(struct fr_feed *feed);
-/* Stores what a load answered, for others. */
+/* What a load answered, NULL if that was "unchanged": stores it in the cache for others. */
 void fr_feed_keep_cached(struct fr_feed *feed, struct fr_bytes *bytes);
+/* Whether the snapshot may be shown to one who comes, without a load (contract 4.9). */
+bool fr_feed_is_known(struct fr_feed *feed);
+/* Whether something of the cache was invalidated since the running load began: who comes after that is not
+ * served by it. */
+bool fr_feed_is_outdated(struct fr_feed *feed);
 
 #endif

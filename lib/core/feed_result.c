@@ -118,14 +118,14 @@ void fr_feed_succeed(struct fr_feed *feed, struct fr_bytes *bytes)
         clear_error(feed);
     else
         raise_bus_error(feed, push);
-    feed->current = feed->confirmed_at_begin && fr_feed_is_confirmed(feed) && feed->marks == 0;
+    feed->shown = feed->running;
     fr_feed_show(feed);
 }
 
 void fr_feed_take_result(struct fr_feed *feed, const struct fr_load *load)
 {
     bool cancelled = atomic_load_explicit(&load->cancelled, memory_order_relaxed);
-    if (load->answer == FRESHET_OK)
+    if (load->answer == FRESHET_OK || load->answer == FRESHET_STALE)
         fr_feed_keep_cached(feed, load->bytes);
     if (load->answer == FRESHET_OK || (load->answer == FRESHET_STALE && feed->snapshot != NULL))
         fr_feed_succeed(feed, load->bytes);

@@ -424,3 +424,158 @@ Test(cache_loader, loads_of_one_connection_share_what_they_store)
     cr_assert_eq(rig_stats().cache_hits, 2);
     end();
 }
+
+/* One loader "board" with a cache; nobody looks. */
+static void begin_alone(struct freshet_cache_options bounds, struct freshet_loader_options board)
+{
+    bounds.size = sizeof(bounds);
+    rig_begin((struct freshet_options){.linger_ms = 5000}, 1);
+    cr_assert_eq(freshet_cache_new(&cache, rig.freshet, &bounds, NULL), FRESHET_OK);
+    board.name = "board";
+    board.route = "board/:id";
+    board.shared = true;
+    board.cache = cache;
+    rig_add_loader(&board);
+}
+
+/* Comes, is shown `text`, for which `loads` loads have been run by then, and leaves. */
+static void visit(const char *text, unsigned loads)
+{
+    client_open(&second, 0, "board/b1");
+    if (rig.bus->subscribes == 1 && rig.load_count == 0)
+        rig_acknowledge();
+    rig_run();
+    if (rig.load_count == loads && second.snapshots == 0)
+        rig_answer(text);
+    cr_assert_eq(rig.load_count, loads, "%u loads for %s", rig.load_count, text);
+    cr_assert_str_eq(second.order, "s");
+    cr_assert(client_has(&second, text), "%s", second.last);
+    client_close(&second);
+}
+
+/* contract 4.9, 4.11: the snapshot that a lingering feed keeps is shown as long as the cache would give it */
+Test(cache_loader, age_holds_for_who_comes_while_the_feed_lingers)
+{
+    begin_alone((struct freshet_cache_options){.max_age_ms = 500}, (struct freshet_loader_options){0});
+    visit("1", 1);
+    rig_pass_ms(500);
+    visit("1", 1);
+    rig_pass_ms(1);
+    visit("2", 2);
+    rig_pass_ms(1000);
+    visit("2", 3);
+    rig_pass_ms(1000);
+    visit("3", 4);
+    cr_assert_eq(rig.bus->subscribes, 1, "it lingered all the time");
+    end();
+}
+
+/* contract 4.9: and so while others look at it, who get what was found for those who came */
+Test(cache_loader, age_holds_for_who_joins_others)
+{
+    begin_alone((struct freshet_cache_options){.max_age_ms = 500}, (struct freshet_loader_options){0});
+    client_open(&first, 0, "board/b1");
+    rig_acknowledge();
+    rig_run();
+    rig_answer("1");
+    visit("1", 1);
+    rig_pass_ms(501);
+    visit("2", 2);
+    cr_assert(client_has(&first, "2"));
+    rig_pass_ms(501);
+    visit("2", 3);
+    cr_assert_str_eq(first.order, "ss", "equal: nothing is pushed to those who have it");
+    end();
+}
+
+/* contract 4.9 */
+Test(cache_loader, invalidated_topic_is_loaded_for_the_next_who_comes)
+{
+    begin_alone((struct freshet_cache_options){0}, (struct freshet_loader_options){0});
+    visit("1", 1);
+    visit("1", 1);
+    freshet_cache_invalidate_topic(cache, freshet_span_text("board/b1"));
+    visit("2", 2);
+    visit("2", 2);
+    client_open(&first, 0, "board/b1");
+    cr_assert(client_has(&first, "2"));
+    freshet_cache_invalidate_topic(cache, freshet_span_text("board/b1"));
+    visit("3", 3);
+    cr_assert(client_has(&first, "3"));
+    /* What is invalidated elsewhere costs nothing here. */
+    freshet_cache_invalidate_topic(cache, freshet_span_text("board/b2"));
+    cr_assert_eq(freshet_cache_invalidate(cache, freshet_span_text("board/b1"), freshet_span_text("tiles")),
+                 FRESHET_OK);
+    visit("3", 3);
+    end();
+}
+
+/* contract 4.9: the cache has newer bytes than the feed, by another loader */
+Test(cache_loader, newer_entry_of_another_loader_is_shown_instead_of_the_kept_snapshot)
+{
+    begin_with_snapshot();
+    client_close(&first);
+    freshet_cache_invalidate_topic(cache, freshet_span_text("board/b1"));
+    client_open(&second, 0, "frame/b1");
+    cr_assert_eq(rig.load_count, 2);
+    rig_answer("two");
+    client_open(&first, 0, "board/b1");
+    cr_assert_eq(rig.load_count, 2);
+    cr_assert_str_eq(first.order, "s");
+    cr_assert(client_has(&first, "two"));
+    end();
+}
+
+/* contract 4.9: a load that began before the invalidation is not the last for who came after it */
+Test(cache_loader, who_comes_after_an_invalidation_gets_a_load_that_began_after_it)
+{
+    begin(1);
+    client_open(&first, 0, "board/b1");
+    rig_acknowledge();
+    rig_run();
+    freshet_cache_invalidate_topic(cache, freshet_span_text("board/b1"));
+    client_open(&second, 0, "board/b1");
+    cr_assert_eq(rig.load_count, 1);
+    rig_answer("one");
+    cr_assert_eq(rig.load_count, 2);
+    rig_answer("two");
+    cr_assert(client_has(&first, "two"));
+    cr_assert(client_has(&second, "two"));
+    rig_pass_ms(1000);
+    cr_assert_eq(rig.load_count, 2);
+    end();
+}
+
+/* contract 4.9, 4.4: a load that says "unchanged" has looked */
+Test(cache_loader, unchanged_answer_is_as_young_as_any)
+{
+    begin_alone((struct freshet_cache_options){.max_age_ms = 500}, (struct freshet_loader_options){0});
+    visit("1", 1);
+    rig_pass_ms(501);
+    client_open(&first, 0, "board/b1");
+    cr_assert_eq(rig.load_count, 2);
+    cr_assert_eq(freshet_load_unchanged(rig_last_load()->handle), FRESHET_OK);
+    rig_run();
+    cr_assert(client_has(&first, "1"));
+    rig_pass_ms(400);
+    visit("1", 2);
+    rig_pass_ms(101);
+    visit("2", 3);
+    end();
+}
+
+/* contract 4.9: bounds of the cache cost loads for others, not for the feed that has the bytes */
+Test(cache_loader, snapshot_that_the_cache_gave_up_for_a_bound_ages_as_an_entry_does)
+{
+    begin_alone((struct freshet_cache_options){.max_bytes = 20, .max_age_ms = 500},
+                (struct freshet_loader_options){0});
+    visit("1", 1);
+    cr_assert_eq(rig_stats().cache_refused, 1);
+    rig_pass_ms(500);
+    visit("1", 1);
+    rig_pass_ms(1);
+    visit("2", 2);
+    freshet_cache_invalidate_topic(cache, freshet_span_text("board/b1"));
+    visit("3", 3);
+    end();
+}

@@ -637,6 +637,70 @@ Test(feed, loss_of_the_bus_while_lingering_drops_the_snapshot)
     end_with_client();
 }
 
+static enum freshet_status one_topic(const struct freshet_request *request, struct freshet_topic *topic,
+                                     struct freshet_refusal *refusal, void *user)
+{
+    (void)request;
+    (void)refusal;
+    (void)user;
+    *topic = rig_topic("all");
+    return FRESHET_OK;
+}
+
+/* contract 4.9: this freshet has heard of the publish, though the feed has not yet */
+Test(feed, snapshot_is_not_shown_once_a_publish_has_been_heard_of)
+{
+    static struct client many[40];
+    char path[16];
+    rig_begin((struct freshet_options){.linger_ms = 1000}, 1);
+    rig_add_loader(&(struct freshet_loader_options){.shared = true, .topic = one_topic});
+    for (int i = 0; i < 40; i++) {
+        snprintf(path, sizeof(path), "board/b%d", i);
+        client_open(&many[i], 0, path);
+        if (i == 0)
+            rig_acknowledge();
+        rig_run();
+        rig_answer("old");
+    }
+    client_close(&many[39]);
+    /* More feeds than one slice of a delivery reaches: that of the last waits for its turn. */
+    struct freshet_refusal refusal;
+    rig_message("all");
+    cr_assert_eq(client_try(&many[39], 0, path, NULL, &refusal), FRESHET_OK);
+    rig_run();
+    cr_assert_eq(many[39].snapshots, 0, "%s", many[39].last);
+    for (unsigned i = 40; i < rig.load_count; i++) {
+        freshet_load_answer(rig.loads[i % RIG_MAX].handle, freshet_span_text("new"));
+        rig_run();
+    }
+    for (int i = 0; i < 40; i++) {
+        cr_assert(client_has(&many[i], "new"), "%d", i);
+        client_close(&many[i]);
+    }
+    rig_end();
+}
+
+/* contract 4.5, 4.9: the snapshot is current, but the last load failed, and its retry left with the stream */
+Test(feed, who_comes_to_a_feed_whose_last_look_failed_gets_a_retry)
+{
+    begin_with_snapshot((struct freshet_options){.linger_ms = 1000},
+                        &(struct freshet_loader_options){.shared = true, .settle_ms = 100});
+    rig_publish("board/b1");
+    rig_answer("two");
+    rig_pass_ms(100);
+    cr_assert_eq(rig_last_load()->cause, FRESHET_CAUSE_SETTLE);
+    rig_fail("broken");
+    cr_assert_str_eq(client.order, "sse");
+    client_close(&client);
+    client_open(&client, 0, "board/b1");
+    cr_assert_str_eq(client.order, "se");
+    rig_pass_ms(400);
+    cr_assert_eq(rig.load_count, 4);
+    rig_answer("two");
+    cr_assert_str_eq(client.order, "ses");
+    end_with_client();
+}
+
 /* contract 4.11 */
 Test(feed, topic_is_given_back_after_the_linger_and_born_again)
 {
@@ -1053,16 +1117,6 @@ Test(feed, second_call_over_its_time_is_abandoned_when_the_first_comes_back)
     cr_assert_eq(rig_stats().loads_abandoned, 0);
     cr_assert_eq(rig_stats().loads_running, 0);
     end_with_client();
-}
-
-static enum freshet_status one_topic(const struct freshet_request *request, struct freshet_topic *topic,
-                                     struct freshet_refusal *refusal, void *user)
-{
-    (void)request;
-    (void)refusal;
-    (void)user;
-    *topic = rig_topic("all");
-    return FRESHET_OK;
 }
 
 /* contract 6.3, 4.11: clients choose the parameters, so feeds that nobody looks at must not pile up on a
