@@ -26,15 +26,7 @@ static int64_t now_us(const struct fr_admission *admission)
 
 /* ---- which guards ---- */
 
-static enum freshet_status match(const struct fr_use *use, struct freshet_span raw_path)
-{
-    struct fr_params *params;
-    enum freshet_status status = fr_pattern_match(use->pattern, raw_path, &params);
-    fr_params_release(params);
-    return status;
-}
-
-/* As many as there can be. Under the freshet's lock, as the next two. */
+/* As many as there can be. Under the freshet's lock, as the next ones. */
 static size_t count_most(const struct freshet *freshet, const struct freshet_loader *loader,
                          const struct fr_guards *mount)
 {
@@ -51,35 +43,29 @@ static void add(struct fr_admission *admission, const struct freshet_guard *guar
     admission->guard_count += count;
 }
 
-/* Mount, routes, loader. False: no memory to tell which. */
-static bool collect(struct fr_admission *admission, const struct freshet *freshet,
-                    const struct freshet_loader *loader, struct freshet_span raw_path,
-                    const struct fr_guards *mount)
+static enum freshet_status add_use(struct fr_admission *admission, const struct fr_use *use,
+                                   struct freshet_span raw_path)
 {
-    add(admission, mount->guards, mount->count);
-    for (const struct fr_list *link = freshet->uses.next; link != &freshet->uses; link = link->next) {
-        const struct fr_use *use = FR_CONTAINER(link, struct fr_use, link);
-        enum freshet_status status = match(use, raw_path);
-        if (status != FRESHET_OK && status != FRESHET_NOT_FOUND)
-            return false;
-        if (status == FRESHET_OK)
-            add(admission, use->guards, use->count);
-    }
-    add(admission, loader->guards, loader->guard_count);
-    return true;
+    struct fr_params *params;
+    enum freshet_status status = fr_pattern_match(use->pattern, raw_path, &params);
+    fr_params_release(params);
+    if (status == FRESHET_OK)
+        add(admission, use->guards, use->count);
+    return status == FRESHET_NOT_FOUND ? FRESHET_OK : status;
 }
 
-bool fr_admission_is_needed(struct freshet *freshet, const struct freshet_loader *loader,
-                            struct freshet_span raw_path, const struct fr_guards *mount)
+/* Mount, routes, loader. What cannot be told from the path must not let it pass. */
+static enum freshet_status collect(struct fr_admission *admission, const struct freshet *freshet,
+                                   const struct freshet_loader *loader, struct freshet_span raw_path,
+                                   const struct fr_guards *mount)
 {
-    bool needed = mount->count + loader->guard_count > 0;
-    pthread_mutex_lock(&freshet->lock);
+    enum freshet_status status = FRESHET_OK;
     const struct fr_list *all = &freshet->uses;
-    /* What cannot be told from the path must not let it pass. */
-    for (const struct fr_list *link = all->next; link != all && !needed; link = link->next)
-        needed = match(FR_CONTAINER(link, struct fr_use, link), raw_path) != FRESHET_NOT_FOUND;
-    pthread_mutex_unlock(&freshet->lock);
-    return needed;
+    add(admission, mount->guards, mount->count);
+    for (const struct fr_list *link = all->next; link != all && status == FRESHET_OK; link = link->next)
+        status = add_use(admission, FR_CONTAINER(link, struct fr_use, link), raw_path);
+    add(admission, loader->guards, loader->guard_count);
+    return status;
 }
 
 /* ---- the chain ---- */
@@ -219,36 +205,47 @@ void fr_admission_open(struct fr_admission *admission, bool at_intervals)
         fr_timers_set(timers(admission), &admission->timer, admission->checked_us + interval_us(admission));
 }
 
-/* With its guards. NULL: no memory. */
-static struct fr_admission *make(struct freshet *freshet, const struct freshet_loader *loader,
-                                 const struct fr_asked *asked, const struct fr_guards *mount)
+/* With its guards; NULL: there are none. */
+static enum freshet_status make(struct fr_admission **out, struct freshet *freshet,
+                                const struct freshet_loader *loader, struct freshet_span raw_path,
+                                const struct fr_guards *mount)
 {
+    enum freshet_status status = FRESHET_OK;
+    struct fr_admission *admission = NULL;
     pthread_mutex_lock(&freshet->lock);
     size_t most = count_most(freshet, loader, mount);
-    struct fr_admission *admission = calloc(1, sizeof(*admission) + most * sizeof(struct freshet_guard));
-    if (admission != NULL && !collect(admission, freshet, loader, asked->path, mount)) {
+    if (most > 0) {
+        admission = calloc(1, sizeof(*admission) + most * sizeof(struct freshet_guard));
+        status = admission == NULL ? FRESHET_NO_MEMORY : collect(admission, freshet, loader, raw_path, mount);
+    }
+    pthread_mutex_unlock(&freshet->lock);
+    if (status != FRESHET_OK || (admission != NULL && admission->guard_count == 0)) {
         free(admission);
         admission = NULL;
     }
-    pthread_mutex_unlock(&freshet->lock);
-    return admission;
+    *out = admission;
+    return status;
 }
 
-struct fr_admission *fr_admission_new(struct fr_worker *worker, struct freshet_loader *loader,
-                                      struct fr_asked *asked, struct fr_params *params,
-                                      const struct fr_guards *mount)
+enum freshet_status fr_admission_new(struct fr_admission **out, struct fr_worker *worker,
+                                     struct freshet_loader *loader, struct freshet_span raw_path,
+                                     struct fr_params *params, const struct fr_guards *mount)
 {
-    struct fr_admission *admission = make(worker->freshet, loader, asked, mount);
-    if (admission == NULL || !fr_timers_reserve(&worker->timers)) {
+    struct fr_admission *admission;
+    enum freshet_status status = make(&admission, worker->freshet, loader, raw_path, mount);
+    *out = NULL;
+    if (admission == NULL)
+        return status;
+    if (!fr_timers_reserve(&worker->timers)) {
         free(admission);
-        return NULL;
+        return FRESHET_NO_MEMORY;
     }
     admission->worker = worker;
     admission->loader = fr_loader_acquire(loader);
-    admission->asked = fr_asked_acquire(asked);
     admission->params = fr_params_acquire(params);
     admission->timer.expire = expire;
-    return admission;
+    *out = admission;
+    return FRESHET_OK;
 }
 
 void fr_admission_destroy(struct fr_admission *admission)

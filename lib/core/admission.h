@@ -36,7 +36,7 @@ struct fr_admission {
     void (*decided)(struct fr_admission *admission, const struct fr_verdict *verdict);
     void *user;
     const struct fr_verdict *verdict; /* why, while its view is lost with FRESHET_CLOSE_DENIED */
-    size_t guard_count;
+    size_t guard_count;               /* at least one */
     struct freshet_guard guards[];
 };
 
@@ -45,14 +45,12 @@ struct fr_guards {
     size_t count;
 };
 
-/* Whether a stream of this loader at this path has guards to pass. */
-bool fr_admission_is_needed(struct freshet *freshet, const struct freshet_loader *loader,
-                            struct freshet_span raw_path, const struct fr_guards *mount);
-
-/* Takes references to loader, asked and params. NULL: no memory. */
-struct fr_admission *fr_admission_new(struct fr_worker *worker, struct freshet_loader *loader,
-                                      struct fr_asked *asked, struct fr_params *params,
-                                      const struct fr_guards *mount);
+/* With all guards that a stream of this loader at this path has to pass; *out NULL: there are none. Whether
+ * there are, and which, is one decision: it is not to be asked again. Takes references to loader and params;
+ * `asked` is to be given before it is run. FRESHET_NO_MEMORY: nobody knows, so the stream is not let in. */
+enum freshet_status fr_admission_new(struct fr_admission **out, struct fr_worker *worker,
+                                     struct freshet_loader *loader, struct freshet_span raw_path,
+                                     struct fr_params *params, const struct fr_guards *mount);
 /* NULL is fine. */
 void fr_admission_destroy(struct fr_admission *admission);
 

@@ -19,16 +19,14 @@ enum freshet_status fr_entry_init(struct fr_entry *entry, struct fr_worker *work
                                   const struct fr_ask *ask, const struct fr_guards *mount,
                                   struct freshet_refusal *refusal)
 {
-    bool guarded = fr_admission_is_needed(fr_worker_freshet(worker), loader, ask->path, mount);
-    enum freshet_status status = FRESHET_OK;
     *entry = (struct fr_entry){.worker = worker, .loader = loader, .params = params};
     *refusal = (struct freshet_refusal){.code = "no-memory"};
-    if (guarded || fr_loader_looks(loader))
+    enum freshet_status status =
+        fr_admission_new(&entry->admission, worker, loader, ask->path, params, mount);
+    if (status == FRESHET_OK && (entry->admission != NULL || fr_loader_looks(loader)))
         status = keep(entry, ask, refusal);
-    if (status == FRESHET_OK && guarded) {
-        entry->admission = fr_admission_new(worker, loader, entry->asked, params, mount);
-        status = entry->admission == NULL ? FRESHET_NO_MEMORY : FRESHET_OK;
-    }
+    if (entry->admission != NULL)
+        entry->admission->asked = fr_asked_acquire(entry->asked);
     if (status != FRESHET_OK)
         fr_entry_deinit(entry);
     return status;

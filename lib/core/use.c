@@ -24,10 +24,24 @@ enum freshet_status fr_guards_check(const struct freshet_guard *guards, size_t c
     return FRESHET_OK;
 }
 
+/* Each guard has to be passed, so none at all lets everybody in: nobody adds that on purpose. */
+static enum freshet_status check(const struct freshet *freshet, const char *pattern,
+                                 const struct freshet_guard *guards, size_t count,
+                                 struct freshet_error *error)
+{
+    if (freshet == NULL)
+        return fr_fail(error, FRESHET_INVALID, "use: freshet is NULL");
+    if (pattern == NULL)
+        return fr_fail(error, FRESHET_INVALID, "use: pattern is NULL");
+    if (count == 0)
+        return fr_fail(error, FRESHET_INVALID, "use %.100s: count is 0, there is no guard to add", pattern);
+    return fr_guards_check(guards, count, pattern, error);
+}
+
 enum freshet_status freshet_use(struct freshet *freshet, const char *pattern,
                                 const struct freshet_guard *guards, size_t count, struct freshet_error *error)
 {
-    enum freshet_status status = fr_guards_check(guards, count, pattern, error);
+    enum freshet_status status = check(freshet, pattern, guards, count, error);
     if (status != FRESHET_OK)
         return status;
     struct fr_use *use = calloc(1, sizeof(*use) + count * sizeof(*guards));
@@ -40,8 +54,7 @@ enum freshet_status freshet_use(struct freshet *freshet, const char *pattern,
         return status;
     }
     use->count = count;
-    if (count > 0)
-        memcpy(use->guards, guards, count * sizeof(*guards));
+    memcpy(use->guards, guards, count * sizeof(*guards));
     pthread_mutex_lock(&freshet->lock);
     fr_list_append(&freshet->uses, &use->link);
     pthread_mutex_unlock(&freshet->lock);

@@ -280,6 +280,15 @@ Test(guard, use_says_what_is_wrong)
     cr_assert_eq(freshet_use(rig.freshet, "a", &(struct freshet_guard){.user = "x"}, 1, &error),
                  FRESHET_INVALID);
     cr_assert_not_null(strstr(error.text, "guard 0"));
+    /* An empty list would let everybody in. */
+    cr_assert_eq(freshet_use(rig.freshet, "board/:id", NULL, 0, &error), FRESHET_INVALID);
+    cr_assert_not_null(strstr(error.text, "count"), "%s", error.text);
+    cr_assert_eq(freshet_use(rig.freshet, "board/:id", &held_guard, 0, &error), FRESHET_INVALID);
+    cr_assert_eq(freshet_use(rig.freshet, NULL, &held_guard, 1, &error), FRESHET_INVALID);
+    cr_assert_eq(freshet_use(NULL, "board/:id", &held_guard, 1, &error), FRESHET_INVALID);
+    visit_plain(&visit, &client, "board/b1");
+    cr_assert_eq(visit.status, FRESHET_OK);
+    client_close(&client);
     rig_end();
 }
 
