@@ -42,7 +42,7 @@ enum freshet_status freshet_channel_new(struct freshet_channel **out, const char
 /* NULL is fine. Loaders made with the channel keep what they need of it. */
 void freshet_channel_destroy(struct freshet_channel *channel);
 
-/* The name it was made of; lives as long as the channel. */
+/* The name it was made of; lives as long as the channel. NULL for NULL. */
 const char *freshet_channel_name(const struct freshet_channel *channel);
 
 /* Fills in the parameters. An empty value of one with `?` leaves it absent; a value of a rest one must not be

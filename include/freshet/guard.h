@@ -40,7 +40,7 @@ struct freshet_guard {
 
 /* Keeps what was found out, a user's id say, for freshet_request_attribute() in later guards, in the topic
  * and identity functions, and in loads of one connection. Before the answer; copied. FRESHET_OK,
- * FRESHET_STALE, FRESHET_NO_MEMORY. */
+ * FRESHET_STALE, FRESHET_INVALID, FRESHET_NO_MEMORY. */
 enum freshet_status freshet_check_set(struct freshet_check check, const char *name,
                                       struct freshet_span value);
 

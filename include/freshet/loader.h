@@ -65,12 +65,14 @@ typedef void (*freshet_load_cb)(struct freshet_load load, const struct freshet_l
 typedef void (*freshet_release_cb)(void *user);
 
 /* The answers; any thread. FRESHET_OK: taken. FRESHET_STALE: the load is over; the bytes are not used.
+ * FRESHET_INVALID: there is a length, but the data is NULL; counts as a failed load.
  * FRESHET_TOO_LARGE: over max_snapshot_bytes; clients keep what they have and get the load-error `too-large`.
  * FRESHET_NO_MEMORY: counts as a failed load. All but FRESHET_STALE end the load. */
 
 /* Copies the bytes. */
 enum freshet_status freshet_load_answer(struct freshet_load load, struct freshet_span bytes);
-/* Takes the bytes over; `release` runs once, also when the answer is not taken, with `user`. */
+/* Takes the bytes over; `release` runs once, also when the answer is not taken, with `user`. NULL: nothing
+ * has to be released. */
 enum freshet_status freshet_load_give(struct freshet_load load, struct freshet_span bytes,
                                       freshet_release_cb release, void *user);
 /* The state is what the feed's last snapshot says; as a first answer it counts as failed. */
@@ -110,17 +112,18 @@ struct freshet_loader_options {
     size_t size;       /* sizeof(struct freshet_loader_options) */
     const char *name;  /* [A-Za-z0-9_.-]+, unique in its freshet; part of every snapshot's version */
     const char *route; /* pattern under the mount, `board/:boardId`; grammar of channels */
-    const struct freshet_channel
-        *channel;           /* topic: this channel filled with the route's parameters of its names */
-    freshet_topic_cb topic; /* instead of channel */
-    freshet_load_cb load;   /* produces the snapshots; required */
-    void *user;             /* for all callbacks; must outlive the freshet */
+    const struct freshet_channel *channel; /* topic: this channel filled with the route's parameters of its
+                                              names; every path of the route has to give all that it needs */
+    freshet_topic_cb topic;                /* instead of channel */
+    freshet_load_cb load;                  /* produces the snapshots; required */
+    void *user;                            /* for all callbacks; must outlive the freshet */
     bool shared; /* one feed for all streams with the same topic and parameters; default: one for each */
     freshet_identity_cb identity; /* one feed for those of them with the same identity; not with `shared` */
     const struct freshet_guard *use; /* who may have a stream; copied */
     size_t use_count;                /* of `use` */
     const char *const *headers; /* names in lower case, the last NULL: kept of each request for guards, topic,
-                                   identity and loads of one connection; at most 16 */
+                                   identity and loads of one connection; at most 16. Asking for another is an
+                                   error, FRESHET_UNSUPPORTED */
     /* Answers that are still current instead of loads, only with `shared` or `identity`; of the same freshet,
      * held by the loader. What is stored goes by topic, identity and route parameters (names and values), not
      * by the loader: loaders that share a cache have to answer the same for the same of these. Default none.
@@ -158,7 +161,9 @@ struct freshet_loader_options {
 };
 
 /* Registers a loader. Before the first stream; the freshet keeps and destroys it. `out` may be NULL.
- * FRESHET_INVALID: an option. FRESHET_CONFLICT: the name is taken, another route matches the same
+ * FRESHET_INVALID: an option, or a path of the route may lack a parameter that the channel needs; `error`
+ * names it. When `channel` is NULL because it could not be made, `error` keeps the text that says why.
+ * FRESHET_CONFLICT: the name is taken, another route matches the same
  * paths, or another loader's channel can yield the same topic with messages of another type; `error` names
  * both.
  * FRESHET_NO_MEMORY. */

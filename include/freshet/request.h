@@ -13,7 +13,8 @@ extern "C" {
 
 /* Valid during the callback that gets it; in a load and in a guard until it is answered, too. Read-only; any
  * thread. All calls take NULL, which a load has for a feed of several connections, and answer
- * FRESHET_INVALID. Texts stay valid as long as the request does. */
+ * FRESHET_INVALID; so they do without a name or a place for the value. Texts stay valid as long as the
+ * request does. */
 struct freshet_request;
 
 /* A route parameter, decoded; empty when absent. For a rest parameter the `index`-th value, and
@@ -26,12 +27,13 @@ enum freshet_status freshet_request_param(const struct freshet_request *request,
 enum freshet_status freshet_request_query(const struct freshet_request *request, const char *name,
                                           size_t index, struct freshet_span *value);
 
-/* A header, of those that the loader or its mount named in `headers`; `name` in lower case. Sent several
- * times: the first. FRESHET_NOT_FOUND. */
+/* A header, of those that the loader named in `headers` or its mount in `request_headers`; `name` in lower
+ * case. Sent several times: the first. FRESHET_NOT_FOUND: the client did not send it. FRESHET_UNSUPPORTED: no
+ * option names it, so nothing was kept of it; a line in the log says so, once for each loader. */
 enum freshet_status freshet_request_header(const struct freshet_request *request, const char *name,
                                            struct freshet_span *value);
 
-/* A cookie; `headers` has to name "cookie". FRESHET_NOT_FOUND. */
+/* A cookie; `headers` has to name "cookie", else FRESHET_UNSUPPORTED as above. FRESHET_NOT_FOUND. */
 enum freshet_status freshet_request_cookie(const struct freshet_request *request, const char *name,
                                            struct freshet_span *value);
 

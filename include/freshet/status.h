@@ -21,13 +21,16 @@ enum freshet_status {
     FRESHET_STALE = 9,       /* a handle that is no longer in force: answered before, too late, or gone */
     FRESHET_CLOSED = 10,     /* the freshet, worker or link is stopping or stopped */
     FRESHET_SYSTEM = 11,     /* the operating system refused; the detail has its words */
-    FRESHET_UNSUPPORTED = 12 /* not offered in this place, such as request headers in a shared load */
+    FRESHET_UNSUPPORTED = 12 /* not offered in this place, such as a request header that no option names */
 };
 
 /* A short English text for a status, never NULL; any thread. */
 const char *freshet_status_text(enum freshet_status status);
 
-/* Room for a sentence that says what was wrong, for people. Functions that take one accept NULL; they write
+/* NULL for an argument that is required, and a span with a length whose data is NULL, is FRESHET_INVALID
+ * everywhere, or the call does nothing where it has no status to say so.
+ *
+ * Room for a sentence that says what was wrong, for people. Functions that take one accept NULL; they write
  * it only when they fail. The text is NUL-terminated, holds no credentials, and bytes of clients are escaped.
  */
 struct freshet_error {

@@ -30,8 +30,8 @@
         struct freshet *freshet, const struct name##_topic *topic, const struct name##_message *message,     \
         freshet_published_cb published, void *user)                                                          \
     {                                                                                                        \
-        return freshet_fields_publish(freshet, &topic->topic, &name##_message_fields, message, published,    \
-                                      user);                                                                 \
+        return freshet_fields_publish(freshet, FRESHET_TOPIC_OF_(topic), &name##_message_fields, message,    \
+                                      published, user);                                                      \
     }                                                                                                        \
     struct name##_message
 
@@ -41,7 +41,7 @@
                                                      const struct name##_topic *topic,                       \
                                                      freshet_published_cb published, void *user)             \
     {                                                                                                        \
-        return freshet_publish(freshet, &topic->topic, freshet_span(NULL, 0), published, user);              \
+        return freshet_publish(freshet, FRESHET_TOPIC_OF_(topic), freshet_span(NULL, 0), published, user);   \
     }                                                                                                        \
     struct name##_topic
 
@@ -56,6 +56,9 @@
         #type, sizeof(struct type), type##_rows, sizeof(type##_rows) / sizeof(type##_rows[0])};              \
     FRESHET_ARRAY_OF_(type, struct type, FRESHET_KIND_MESSAGE, &type##_fields)                               \
     struct type
+
+/* NULL of a typed topic is NULL. */
+#define FRESHET_TOPIC_OF_(typed) ((typed) == NULL ? NULL : &(typed)->topic)
 
 /* What a channel with messages and a signal have in common. */
 #define FRESHET_ADDRESS_(name, pattern, fields, ...)                                                         \
@@ -77,8 +80,8 @@
     {                                                                                                        \
         const struct freshet_argument freshet_given[] = {                                                    \
             FRESHET_EACH_(FRESHET_GIVE_TEXT_, name, __VA_ARGS__){NULL, NULL, 0}};                            \
-        return freshet_declaration_key(&name##_declaration, freshet_given, &freshet_filled->topic,           \
-                                       freshet_why);                                                         \
+        return freshet_declaration_key(&name##_declaration, freshet_given,                                   \
+                                       FRESHET_TOPIC_OF_(freshet_filled), freshet_why);                      \
     }                                                                                                        \
     FRESHET_MADE_ enum freshet_status name##_key_spans(                                                      \
         struct name##_topic *freshet_filled FRESHET_EACH_(FRESHET_SPAN_, name, __VA_ARGS__),                 \
@@ -86,8 +89,8 @@
     {                                                                                                        \
         const struct freshet_argument freshet_given[] = {                                                    \
             FRESHET_EACH_(FRESHET_GIVE_SPAN_, name, __VA_ARGS__){NULL, NULL, 0}};                            \
-        return freshet_declaration_key(&name##_declaration, freshet_given, &freshet_filled->topic,           \
-                                       freshet_why);                                                         \
+        return freshet_declaration_key(&name##_declaration, freshet_given,                                   \
+                                       FRESHET_TOPIC_OF_(freshet_filled), freshet_why);                      \
     }
 
 #define FRESHET_ARRAY_OF_(name, type, kind, fields)                                                          \

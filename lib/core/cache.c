@@ -27,7 +27,7 @@ struct key {
 
 static bool is_topic(struct freshet_span topic)
 {
-    return topic.len > 0 && topic.len <= FRESHET_MAX_TOPIC_BYTES;
+    return topic.data != NULL && topic.len > 0 && topic.len <= FRESHET_MAX_TOPIC_BYTES;
 }
 
 static bool make_key(struct key *key, struct freshet_span topic, struct freshet_span rest)
@@ -274,9 +274,9 @@ enum freshet_status fr_cache_keep(struct freshet_cache *cache, struct freshet_sp
 
 /* ---- the public calls ---- */
 
-static bool is_valid(struct freshet_span topic, struct freshet_span key)
+static bool is_valid(const struct freshet_cache *cache, struct freshet_span topic, struct freshet_span key)
 {
-    return is_topic(topic) && (key.len == 0 || key.data[0] != '\0');
+    return cache != NULL && is_topic(topic) && (key.len == 0 || (key.data != NULL && key.data[0] != '\0'));
 }
 
 enum freshet_status freshet_cache_look_up(struct freshet_cache *cache, struct freshet_span topic,
@@ -285,9 +285,11 @@ enum freshet_status freshet_cache_look_up(struct freshet_cache *cache, struct fr
 {
     struct fr_bytes *bytes;
     struct fr_cache_stamp stamp;
-    *cached = (struct freshet_cached){0};
-    *token = (struct freshet_cache_token){0};
-    if (!is_valid(topic, key))
+    if (cached != NULL)
+        *cached = (struct freshet_cached){0};
+    if (token != NULL)
+        *token = (struct freshet_cache_token){0};
+    if (cached == NULL || token == NULL || !is_valid(cache, topic, key))
         return FRESHET_INVALID;
     enum freshet_status status = fr_cache_find(cache, topic, key, &bytes, &stamp);
     *token = stamp.token;
@@ -298,6 +300,8 @@ enum freshet_status freshet_cache_look_up(struct freshet_cache *cache, struct fr
 
 void freshet_cached_release(struct freshet_cached *cached)
 {
+    if (cached == NULL)
+        return;
     fr_bytes_release((struct fr_bytes *)cached->internal);
     *cached = (struct freshet_cached){0};
 }
@@ -306,7 +310,7 @@ enum freshet_status freshet_cache_put(struct freshet_cache *cache, struct freshe
                                       struct freshet_span key, struct freshet_cache_token token,
                                       struct freshet_span bytes)
 {
-    if (!is_valid(topic, key))
+    if (!is_valid(cache, topic, key) || (bytes.data == NULL && bytes.len > 0))
         return FRESHET_INVALID;
     bool fits = bytes.len <= cache->options.max_bytes;
     struct fr_bytes *copy = fits ? fr_bytes_copy(bytes) : NULL;
@@ -325,7 +329,7 @@ enum freshet_status freshet_cache_invalidate(struct freshet_cache *cache, struct
 {
     struct key whole;
     struct fr_list gone;
-    if (!is_valid(topic, key))
+    if (!is_valid(cache, topic, key))
         return FRESHET_INVALID;
     if (!make_key(&whole, topic, key))
         return FRESHET_NO_MEMORY;
@@ -355,6 +359,8 @@ static void take_out_all(struct freshet_cache *cache, const struct freshet_span 
 void freshet_cache_invalidate_topic(struct freshet_cache *cache, struct freshet_span topic)
 {
     struct fr_list gone;
+    if (cache == NULL || !is_topic(topic))
+        return;
     fr_list_init(&gone);
     pthread_mutex_lock(&cache->lock);
     cache->invalidations++;

@@ -38,14 +38,20 @@ enum freshet_status freshet_cache_new(struct freshet_cache **out, struct freshet
                                       const struct freshet_cache_options *options,
                                       struct freshet_error *error)
 {
+    if (out != NULL)
+        *out = NULL;
+    if (out == NULL)
+        return fr_fail(error, FRESHET_INVALID, "cache: out is NULL");
+    enum freshet_status status = fr_freshet_check_for(freshet, "cache", error);
+    if (status != FRESHET_OK)
+        return status;
     struct freshet_cache *cache = calloc(1, sizeof(*cache));
-    *out = NULL;
     if (cache == NULL)
         return fr_fail(error, FRESHET_NO_MEMORY, "out of memory");
     fr_refcount_init(&cache->references);
     pthread_mutex_init(&cache->lock, NULL);
     fr_list_init(&cache->used);
-    enum freshet_status status = read_options(cache, options, error);
+    status = read_options(cache, options, error);
     if (status == FRESHET_OK && !fr_map_init(&cache->map))
         status = fr_fail(error, FRESHET_NO_MEMORY, "out of memory");
     if (status != FRESHET_OK) {

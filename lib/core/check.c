@@ -40,6 +40,8 @@ static struct fr_check *new_check(const struct fr_check_subject *subject, const 
     check->request = (struct freshet_request){.asked = check->asked,
                                               .params = check->params,
                                               .route = check->loader->route,
+                                              .not_named = fr_loader_complain,
+                                              .user = check->loader,
                                               .attributes = check->before};
     return check;
 }
@@ -176,6 +178,8 @@ enum freshet_status freshet_check_set(struct freshet_check handle, const char *n
                                       struct freshet_span value)
 {
     enum freshet_status status = FRESHET_STALE;
+    if (name == NULL || (value.data == NULL && value.len > 0))
+        return FRESHET_INVALID;
     struct fr_attribute *added = fr_attribute_new(NULL, freshet_span_text(name), value);
     if (added == NULL)
         return FRESHET_NO_MEMORY;

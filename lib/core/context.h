@@ -2,6 +2,7 @@
 #ifndef FR_CONTEXT_H
 #define FR_CONTEXT_H
 
+#include "base/forks.h"
 #include "base/list.h"
 #include "core/counters.h"
 #include "core/homes.h"
@@ -14,6 +15,7 @@
 #include <stdbool.h>
 
 struct freshet {
+    unsigned forks;                 /* fr_forks() of the process that made it */
     struct freshet_options options; /* defaults filled in */
     struct freshet_log log;
     struct freshet_bus *bus;
@@ -36,6 +38,18 @@ struct freshet {
     int64_t (*now_us)(void *user); /* injected by tests */
     void *now_user;
 };
+
+/* For every call from outside: FRESHET_INVALID for NULL, FRESHET_CLOSED in a child of fork(), which must not
+ * even take a lock: the thread that held it at the fork is not there to let go of it. */
+static inline enum freshet_status fr_freshet_check(const struct freshet *freshet)
+{
+    if (freshet == NULL)
+        return FRESHET_INVALID;
+    return freshet->forks == fr_forks() ? FRESHET_OK : FRESHET_CLOSED;
+}
+/* The same with a sentence that begins with `what`. */
+enum freshet_status fr_freshet_check_for(const struct freshet *freshet, const char *what,
+                                         struct freshet_error *error);
 
 /* For tests: before the first worker. */
 void fr_freshet_set_clock(struct freshet *freshet, int64_t (*now_us)(void *user), void *user);

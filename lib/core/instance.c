@@ -30,16 +30,16 @@ static int64_t read_clock(void *user)
     return fr_clock_monotonic_us();
 }
 
-/* Taken over whatever else is wrong with the options. */
+/* Taken over whatever comes of it. */
 static struct freshet_bus *bus_of(const struct freshet_options *options)
 {
-    return options != NULL && options->size >= offsetof(struct freshet_options, log) ? options->bus : NULL;
+    bool has_one = options != NULL && options->size >= offsetof(struct freshet_options, log);
+    return has_one ? options->bus : NULL;
 }
 
 static enum freshet_status read_options(struct freshet *freshet, const struct freshet_options *options,
                                         struct freshet_error *error)
 {
-    freshet->bus = bus_of(options);
     if (freshet->bus != NULL && freshet->bus->ops == NULL) {
         freshet->bus = NULL; /* it can't be destroyed either */
         return fr_fail(error, FRESHET_INVALID, "options: bus has no `ops`");
@@ -58,6 +58,8 @@ static enum freshet_status read_options(struct freshet *freshet, const struct fr
     fr_option_default(&freshet->options.poll_while_down_ms, DEFAULT_POLL_WHILE_DOWN_MS);
     fr_option_default(&freshet->options.guard_interval_ms, DEFAULT_GUARD_INTERVAL_MS);
     fr_option_default(&freshet->options.linger_ms, DEFAULT_LINGER_MS);
+    freshet->topics.limit = freshet->options.max_topics;
+    freshet->topics.new_per_s = freshet->options.max_new_topics_per_s;
     return FRESHET_OK;
 }
 
@@ -133,8 +135,12 @@ static enum freshet_status start_bus(struct freshet *freshet, struct freshet_err
 
 static void free_freshet(struct freshet *freshet)
 {
-    while (!fr_list_is_empty(&freshet->loaders))
-        fr_loader_release(FR_CONTAINER(fr_list_shift(&freshet->loaders), struct freshet_loader, link));
+    while (!fr_list_is_empty(&freshet->loaders)) {
+        struct freshet_loader *loader =
+            FR_CONTAINER(fr_list_shift(&freshet->loaders), struct freshet_loader, link);
+        atomic_store(&loader->complained, true); /* loads that are still out may hold it */
+        fr_loader_release(loader);
+    }
     while (!fr_list_is_empty(&freshet->uses))
         fr_use_destroy(FR_CONTAINER(fr_list_shift(&freshet->uses), struct fr_use, link));
     fr_pool_destroy(freshet->pool);
@@ -159,40 +165,53 @@ static struct freshet *new_freshet(void)
     pthread_mutex_init(&freshet->lock, NULL);
     atomic_init(&freshet->bus_state, FRESHET_BUS_DOWN);
     freshet->now_us = read_clock;
+    freshet->forks = fr_forks();
     snprintf(freshet->publisher, sizeof(freshet->publisher), "%016" PRIx64, fr_random());
     return freshet;
+}
+
+/* The application's bus may have said why, or not. */
+static enum freshet_status start(struct freshet *freshet, struct freshet_error *error)
+{
+    struct freshet_error detail = {""};
+    enum freshet_status status = FRESHET_OK;
+    if (freshet->bus == NULL)
+        status = freshet_memory_bus_new(&freshet->bus, NULL);
+    if (status == FRESHET_OK)
+        status = fr_pool_new(&freshet->pool, freshet->options.pool_threads);
+    if (status == FRESHET_OK)
+        status = start_bus(freshet, &detail);
+    if (status == FRESHET_OK)
+        return FRESHET_OK;
+    return fr_fail(error, status, "%s", detail.text[0] != '\0' ? detail.text : freshet_status_text(status));
+}
+
+static bool init_parts(struct freshet *freshet)
+{
+    bool topics = fr_topics_init(&freshet->topics, &freshet->homes) == FRESHET_OK;
+    bool peers = fr_peers_init(&freshet->peers);
+    return topics && peers && fr_forks_watch();
 }
 
 enum freshet_status freshet_new(struct freshet **out, const struct freshet_options *options,
                                 struct freshet_error *error)
 {
-    if (out == NULL) {
-        freshet_bus_destroy(bus_of(options));
-        return fr_fail(error, FRESHET_INVALID, "`out` is NULL");
-    }
-    struct freshet *freshet = new_freshet();
-    *out = NULL;
+    struct freshet *freshet = out == NULL ? NULL : new_freshet();
+    if (out != NULL)
+        *out = NULL;
     if (freshet == NULL) {
         freshet_bus_destroy(bus_of(options));
-        return fr_fail(error, FRESHET_NO_MEMORY, "out of memory");
+        return out == NULL ? fr_fail(error, FRESHET_INVALID, "out is NULL")
+                           : fr_fail(error, FRESHET_NO_MEMORY, "out of memory");
     }
-    if (error != NULL)
-        error->text[0] = '\0';
-    enum freshet_status status = read_options(freshet, options, error);
-    if (fr_topics_init(&freshet->topics, &freshet->homes, freshet->options.max_topics) != FRESHET_OK)
-        status = FRESHET_NO_MEMORY;
-    freshet->topics.new_per_s = freshet->options.max_new_topics_per_s;
-    if (!fr_peers_init(&freshet->peers))
-        status = FRESHET_NO_MEMORY;
-    if (status == FRESHET_OK && freshet->bus == NULL)
-        status = freshet_memory_bus_new(&freshet->bus, NULL);
+    freshet->bus = bus_of(options);
+    enum freshet_status status =
+        init_parts(freshet) ? FRESHET_OK : fr_fail(error, FRESHET_NO_MEMORY, "out of memory");
     if (status == FRESHET_OK)
-        status = fr_pool_new(&freshet->pool, freshet->options.pool_threads);
+        status = read_options(freshet, options, error);
     if (status == FRESHET_OK)
-        status = start_bus(freshet, error);
+        status = start(freshet, error);
     if (status != FRESHET_OK) {
-        if (error != NULL && error->text[0] == '\0')
-            fr_fail(error, status, "%s", freshet_status_text(status));
         free_freshet(freshet);
         return status;
     }
@@ -202,7 +221,7 @@ enum freshet_status freshet_new(struct freshet **out, const struct freshet_optio
 
 void freshet_destroy(struct freshet *freshet, uint32_t deadline_ms)
 {
-    if (freshet == NULL)
+    if (fr_freshet_check(freshet) != FRESHET_OK)
         return;
     assert(fr_list_is_empty(&freshet->homes.workers) && "every worker has left");
     int64_t deadline_us = fr_clock_monotonic_us() + (int64_t)deadline_ms * FR_US_PER_MS;
@@ -215,14 +234,25 @@ void freshet_destroy(struct freshet *freshet, uint32_t deadline_ms)
     free_freshet(freshet);
 }
 
+enum freshet_status fr_freshet_check_for(const struct freshet *freshet, const char *what,
+                                         struct freshet_error *error)
+{
+    enum freshet_status status = fr_freshet_check(freshet);
+    if (status == FRESHET_INVALID)
+        fr_fail(error, status, "%s: freshet is NULL", what);
+    else if (status != FRESHET_OK)
+        fr_fail(error, status, "%s: this process is a fork of the one that made the freshet", what);
+    return status;
+}
+
 bool freshet_ready(struct freshet *freshet)
 {
-    return freshet != NULL && atomic_load(&freshet->bus_state) == FRESHET_BUS_PROVED;
+    return fr_freshet_check(freshet) == FRESHET_OK && atomic_load(&freshet->bus_state) == FRESHET_BUS_PROVED;
 }
 
 size_t freshet_topic_streams(struct freshet *freshet, const struct freshet_topic *topic)
 {
-    if (freshet == NULL || topic == NULL)
+    if (fr_freshet_check(freshet) != FRESHET_OK || topic == NULL)
         return 0;
     return fr_topics_streams(&freshet->topics, freshet_span(topic->text, topic->len));
 }

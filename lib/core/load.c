@@ -128,7 +128,7 @@ static void call_pool(struct fr_job *job, bool abandoned)
 static void describe(struct fr_load *load, enum freshet_load_cause cause, uint64_t publishes,
                      struct fr_bytes *body)
 {
-    const struct freshet_loader *loader = load->address->loader;
+    struct freshet_loader *loader = load->address->loader;
     load->message = body;
     load->context = (struct freshet_load_context){.loader = load->address->name,
                                                   .topic = load->address->topic,
@@ -141,6 +141,8 @@ static void describe(struct fr_load *load, enum freshet_load_cause cause, uint64
         load->request = (struct freshet_request){.asked = load->address->asked,
                                                  .params = load->address->params,
                                                  .route = loader->route,
+                                                 .not_named = fr_loader_complain,
+                                                 .user = loader,
                                                  .attributes = load->attributes};
         load->context.request = &load->request;
     }
@@ -290,14 +292,28 @@ static enum freshet_status finish_with(struct freshet_load handle, struct fr_byt
     return status == FRESHET_OK ? FRESHET_NO_MEMORY : status;
 }
 
+/* What the application meant to answer cannot be known. */
+static enum freshet_status finish_invalid(struct freshet_load handle)
+{
+    enum freshet_status status =
+        finish(handle, &(struct answer){.status = FRESHET_REFUSED, .code = "load-failed"});
+    return status == FRESHET_STALE ? status : FRESHET_INVALID;
+}
+
 enum freshet_status freshet_load_answer(struct freshet_load handle, struct freshet_span bytes)
 {
+    if (bytes.data == NULL && bytes.len > 0)
+        return finish_invalid(handle);
     return finish_with(handle, fr_bytes_copy(bytes));
 }
 
 enum freshet_status freshet_load_give(struct freshet_load handle, struct freshet_span bytes,
                                       freshet_release_cb free_bytes, void *user)
 {
+    if (bytes.data == NULL && bytes.len > 0) {
+        fr_bytes_release(fr_bytes_give(bytes, free_bytes, user));
+        return finish_invalid(handle);
+    }
     return finish_with(handle, fr_bytes_give(bytes, free_bytes, user));
 }
 
@@ -326,6 +342,11 @@ bool freshet_load_cancelled(struct freshet_load handle)
 enum freshet_status freshet_load_param(const struct freshet_load_context *context, const char *name,
                                        size_t index, struct freshet_span *value)
 {
+    if (value == NULL)
+        return FRESHET_INVALID;
+    *value = freshet_span(NULL, 0);
+    if (context == NULL || name == NULL)
+        return FRESHET_INVALID;
     const struct fr_load *load = context->internal;
     return fr_param_find(load->address->params, load->address->loader->route, name, index, value);
 }

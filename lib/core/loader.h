@@ -24,6 +24,8 @@ struct freshet_loader {
     size_t guard_count;
     char **headers; /* names, NULL at the end; NULL: none */
     struct fr_gate gate;
+    struct freshet_log log; /* the freshet's, as long as it lives */
+    atomic_bool complained; /* or there is nobody any more to complain to */
 };
 
 struct freshet_loader *fr_loader_acquire(struct freshet_loader *loader);
@@ -33,6 +35,10 @@ void fr_loader_release(struct freshet_loader *loader);
 bool fr_loader_shares(const struct freshet_loader *loader);
 /* Whether one of its callbacks may look at the request. */
 bool fr_loader_looks(const struct freshet_loader *loader);
+
+/* Somebody asks for a header that no option names: one line for each loader says so. For
+ * freshet_request.not_named, with the loader as its user; any thread. */
+void fr_loader_complain(void *loader, const char *header);
 
 /* The topic of a request. FRESHET_OK, or FRESHET_REFUSED with *refusal. */
 enum freshet_status fr_loader_topic(const struct freshet_loader *loader,

@@ -66,7 +66,8 @@ static bool take_payload(struct cursor *cursor, struct freshet_span *payload)
 
 enum freshet_status freshet_message_decode(struct freshet_span body, struct freshet_message *message)
 {
-    if (body.len == 0 || fr_msgpack_check(body, ENVELOPE_DEPTH) != body.len)
+    if (message == NULL || body.data == NULL || body.len == 0 ||
+        fr_msgpack_check(body, ENVELOPE_DEPTH) != body.len)
         return FRESHET_INVALID;
     struct cursor cursor = {body};
     struct fr_msgpack_head head;
@@ -85,10 +86,12 @@ enum freshet_status freshet_message_decode(struct freshet_span body, struct fres
 enum freshet_status freshet_message_encode(const struct freshet_message *message, char *buffer,
                                            size_t capacity, size_t *len)
 {
-    struct freshet_span publisher = message->publisher, payload = message->payload;
-    if (publisher.len == 0 || publisher.len > FRESHET_MAX_PUBLISHER_BYTES)
+    if (message == NULL || len == NULL || (buffer == NULL && capacity > 0))
         return FRESHET_INVALID;
-    if (payload.len != 0 && fr_msgpack_check(payload, PAYLOAD_DEPTH) != payload.len)
+    struct freshet_span publisher = message->publisher, payload = message->payload;
+    if (publisher.data == NULL || publisher.len == 0 || publisher.len > FRESHET_MAX_PUBLISHER_BYTES)
+        return FRESHET_INVALID;
+    if (payload.len != 0 && (payload.data == NULL || fr_msgpack_check(payload, PAYLOAD_DEPTH) != payload.len))
         return FRESHET_INVALID;
     struct fr_msgpack_output output = {.data = buffer, .capacity = capacity};
     msgpack_packer packer;

@@ -133,11 +133,16 @@ const char *fr_pattern_text(const struct fr_pattern *pattern)
     return pattern->text;
 }
 
-bool fr_pattern_has(const struct fr_pattern *pattern, struct freshet_span name)
+const struct fr_segment *fr_pattern_find(const struct fr_pattern *pattern, struct freshet_span name)
 {
     for (size_t i = 0; i < pattern->count; i++)
         if (pattern->segments[i].kind != FR_SEGMENT_LITERAL &&
             freshet_span_equal(pattern->segments[i].text, name))
-            return true;
-    return false;
+            return &pattern->segments[i];
+    return NULL;
+}
+
+bool fr_pattern_has(const struct fr_pattern *pattern, struct freshet_span name)
+{
+    return fr_pattern_find(pattern, name) != NULL;
 }

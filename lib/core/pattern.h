@@ -64,4 +64,9 @@ bool fr_pattern_overlap(const struct fr_pattern *a, const struct fr_pattern *b);
 /* Whether both can yield one topic; `a@b` and `:id` cannot, since a value has its '@' encoded. */
 bool fr_pattern_share_topic(const struct fr_pattern *a, const struct fr_pattern *b);
 
+/* Whether every path of `route` gives a topic of `channel`. False: *culprit is the name of a parameter of
+ * `channel` that some path does not give, or gives several values of where one is taken. */
+bool fr_pattern_fills(const struct fr_pattern *route, const struct fr_pattern *channel,
+                      struct freshet_span *culprit);
+
 #endif

@@ -14,15 +14,6 @@ static struct freshet_span name_of(const struct freshet_param *param)
     return freshet_span_text(param->name);
 }
 
-static const struct fr_segment *find_segment(const struct fr_pattern *pattern, struct freshet_span name)
-{
-    for (size_t i = 0; i < pattern->count; i++)
-        if (pattern->segments[i].kind != FR_SEGMENT_LITERAL &&
-            freshet_span_equal(pattern->segments[i].text, name))
-            return &pattern->segments[i];
-    return NULL;
-}
-
 /* The next value for `segment` at or after `from`, that is not the empty one of an absent optional; `count`:
  * none. */
 static size_t find_value(const struct given *given, const struct fr_segment *segment, size_t from)
@@ -52,10 +43,12 @@ static enum freshet_status check_given(const struct fr_pattern *pattern, const s
 {
     for (size_t i = 0; i < given->count; i++) {
         struct freshet_span name = name_of(&given->params[i]), value = given->params[i].value;
-        const struct fr_segment *segment = find_segment(pattern, name);
+        const struct fr_segment *segment = fr_pattern_find(pattern, name);
         if (segment == NULL)
             return fr_fail(error, FRESHET_INVALID, "parameter \"%s\": \"%s\" has none of this name",
                            fr_escape(name).text, fr_escape(freshet_span_text(pattern->text)).text);
+        if (value.data == NULL && value.len > 0)
+            return refuse(error, name, "its value has a length, but its data is NULL");
         if (value.len == 0 && segment->kind != FR_SEGMENT_OPTIONAL)
             return refuse(error, name, "its value must not be empty");
         if (!fr_utf8_valid(value))

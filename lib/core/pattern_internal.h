@@ -36,6 +36,9 @@ static inline bool fr_segment_may_drop(const struct fr_segment *segment)
     return segment->kind == FR_SEGMENT_OPTIONAL || segment->kind == FR_SEGMENT_REST_ANY;
 }
 
+/* The parameter of this name; NULL: there is none. */
+const struct fr_segment *fr_pattern_find(const struct fr_pattern *pattern, struct freshet_span name);
+
 /* The fewest and the most segments of a path or topic. */
 static inline size_t fr_pattern_fewest(const struct fr_pattern *pattern)
 {

@@ -88,3 +88,27 @@ bool fr_pattern_share_topic(const struct fr_pattern *a, const struct fr_pattern 
 {
     return overlap(a, b, 1, TOPICS);
 }
+
+static bool gives(const struct fr_segment *given, const struct fr_segment *wanted)
+{
+    bool may_lack = given == NULL || fr_segment_may_drop(given);
+    bool may_be_several = given != NULL && fr_segment_is_rest(given);
+    return (!may_lack || fr_segment_may_drop(wanted)) && (!may_be_several || fr_segment_is_rest(wanted));
+}
+
+bool fr_pattern_fills(const struct fr_pattern *route, const struct fr_pattern *channel,
+                      struct freshet_span *culprit)
+{
+    for (size_t i = 0; i < channel->count; i++) {
+        const struct fr_segment *wanted = &channel->segments[i];
+        if (wanted->kind == FR_SEGMENT_LITERAL)
+            continue;
+        *culprit = wanted->text;
+        const struct fr_segment *given = fr_pattern_find(route, wanted->text);
+        /* Without this one nothing would be left of the topic. */
+        bool is_all = channel->count == 1;
+        if (!gives(given, wanted) || (is_all && (given == NULL || fr_segment_may_drop(given))))
+            return false;
+    }
+    return true;
+}

@@ -79,9 +79,8 @@ static enum freshet_status check(const struct freshet *freshet, const struct fre
         return FRESHET_INVALID;
     if (payload.len > freshet->options.max_message_bytes)
         return FRESHET_TOO_LARGE;
-    if (payload.len != 0 && payload.data == NULL)
-        return FRESHET_INVALID;
-    if (payload.len != 0 && fr_msgpack_check(payload, FR_MSGPACK_MAX_DEPTH) != payload.len)
+    if (payload.len != 0 &&
+        (payload.data == NULL || fr_msgpack_check(payload, FR_MSGPACK_MAX_DEPTH) != payload.len))
         return FRESHET_INVALID;
     return FRESHET_OK;
 }
@@ -136,9 +135,13 @@ static enum freshet_status publish(struct freshet *freshet, const struct freshet
                                    struct freshet_span payload, enum freshet_status status,
                                    freshet_published_cb published, void *user)
 {
-    if (freshet == NULL)
-        return FRESHET_INVALID;
-    struct freshet_span name = topic == NULL ? freshet_span(NULL, 0) : freshet_span(topic->text, topic->len);
+    static const struct freshet_topic none; /* is none, and refused as such */
+    enum freshet_status usable = fr_freshet_check(freshet);
+    if (usable != FRESHET_OK)
+        return usable;
+    if (topic == NULL)
+        topic = &none;
+    struct freshet_span name = freshet_span(topic->text, topic->len);
     if (status == FRESHET_OK || !is_topic(topic))
         status = check(freshet, topic, payload);
     bool valid = status != FRESHET_INVALID;

@@ -40,7 +40,10 @@ static void keep_headers(struct fr_asked *asked, const struct fr_ask *ask, char 
     for (; asked->header_count < ask->header_count; asked->header_count++) {
         struct fr_field *header = &asked->headers[asked->header_count];
         header->name = keep(at, ask->headers[asked->header_count].name);
-        header->value = keep(at, ask->headers[asked->header_count].value);
+        if (ask->headers[asked->header_count].value.data != NULL)
+            header->value = keep(at, ask->headers[asked->header_count].value);
+        else
+            header->value = freshet_span(NULL, 0);
     }
 }
 
@@ -166,11 +169,14 @@ static enum freshet_status find_field(const struct fr_field *fields, size_t coun
     return FRESHET_NOT_FOUND;
 }
 
-/* FRESHET_INVALID: there is no request to ask. */
-static enum freshet_status begin(const struct freshet_request *request, struct freshet_span *value)
+/* FRESHET_INVALID: there is no request to ask, no name, or no room for the answer. */
+static enum freshet_status begin(const struct freshet_request *request, const char *name,
+                                 struct freshet_span *value)
 {
+    if (value == NULL)
+        return FRESHET_INVALID;
     *value = freshet_span(NULL, 0);
-    if (request == NULL)
+    if (request == NULL || name == NULL)
         return FRESHET_INVALID;
     return request->asked == NULL ? FRESHET_NOT_FOUND : FRESHET_OK;
 }
@@ -178,7 +184,7 @@ static enum freshet_status begin(const struct freshet_request *request, struct f
 enum freshet_status freshet_request_param(const struct freshet_request *request, const char *name,
                                           size_t index, struct freshet_span *value)
 {
-    if (begin(request, value) == FRESHET_INVALID)
+    if (begin(request, name, value) == FRESHET_INVALID)
         return FRESHET_INVALID;
     return fr_param_find(request->params, request->route, name, index, value);
 }
@@ -186,40 +192,53 @@ enum freshet_status freshet_request_param(const struct freshet_request *request,
 enum freshet_status freshet_request_query(const struct freshet_request *request, const char *name,
                                           size_t index, struct freshet_span *value)
 {
-    enum freshet_status status = begin(request, value);
+    enum freshet_status status = begin(request, name, value);
     if (status != FRESHET_OK)
         return status;
     return find_field(request->asked->query, request->asked->query_count, name, index, value);
 }
 
+/* The `index`-th of that name. FRESHET_UNSUPPORTED: it is not kept, so nobody knows whether it was sent. */
+static enum freshet_status find_header(const struct freshet_request *request, const char *name, size_t index,
+                                       struct freshet_span *value)
+{
+    const struct fr_asked *asked = request->asked;
+    enum freshet_status status = find_field(asked->headers, asked->header_count, name, index, value);
+    if (status == FRESHET_OK && value->data == NULL)
+        return FRESHET_NOT_FOUND;
+    if (status == FRESHET_OK || index > 0)
+        return status;
+    if (request->not_named != NULL)
+        request->not_named(request->user, name);
+    return FRESHET_UNSUPPORTED;
+}
+
 enum freshet_status freshet_request_header(const struct freshet_request *request, const char *name,
                                            struct freshet_span *value)
 {
-    enum freshet_status status = begin(request, value);
+    enum freshet_status status = begin(request, name, value);
     if (status != FRESHET_OK)
         return status;
-    return find_field(request->asked->headers, request->asked->header_count, name, 0, value);
+    return find_header(request, name, 0, value);
 }
 
 enum freshet_status freshet_request_cookie(const struct freshet_request *request, const char *name,
                                            struct freshet_span *value)
 {
     struct freshet_span header;
-    enum freshet_status status = begin(request, value);
+    enum freshet_status status = begin(request, name, value);
     if (status != FRESHET_OK)
         return status;
-    const struct fr_asked *asked = request->asked;
-    for (size_t i = 0; find_field(asked->headers, asked->header_count, "cookie", i, &header) == FRESHET_OK;
-         i++)
+    for (size_t i = 0; (status = find_header(request, "cookie", i, &header)) == FRESHET_OK; i++)
         if (fr_cookie_find(header, freshet_span_text(name), value) == FRESHET_OK)
             return FRESHET_OK;
-    return FRESHET_NOT_FOUND;
+    return status;
 }
 
 enum freshet_status freshet_request_attribute(const struct freshet_request *request, const char *name,
                                               struct freshet_span *value)
 {
-    if (begin(request, value) == FRESHET_INVALID)
+    if (begin(request, name, value) == FRESHET_INVALID)
         return FRESHET_INVALID;
     for (const struct fr_attribute *at = request->attributes; at != NULL; at = at->next) {
         if (!freshet_span_equal(at->name, freshet_span_text(name)))

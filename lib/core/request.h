@@ -9,11 +9,13 @@
 
 /* Query and kept headers of one request together. */
 #define FR_ASKED_MOST_BYTES 8192
-/* Headers that are kept of one request. */
+/* Headers that are kept of one request; and room for as many that are named and were not sent. */
 #define FR_ASKED_MOST_HEADERS 32
+#define FR_ASKED_ROOM_HEADERS 64
 /* Pairs in a query: each takes more room than its bytes. */
 #define FR_ASKED_MOST_PAIRS 256
 
+/* A header whose value's data is NULL was not sent: an option names it, so one may ask for it. */
 struct fr_field {
     struct freshet_span name, value;
 };
@@ -32,7 +34,7 @@ struct fr_asked {
 /* The same, borrowed from the request at hand; the query raw. */
 struct fr_ask {
     struct freshet_span path, query, peer;
-    struct fr_field headers[FR_ASKED_MOST_HEADERS];
+    struct fr_field headers[FR_ASKED_ROOM_HEADERS];
     size_t header_count;
     bool too_many;         /* there were more headers */
     struct fr_asked *like; /* kept of the same request before, to share equal headers with; NULL: none */
@@ -62,6 +64,9 @@ struct freshet_request {
     const struct fr_asked *asked; /* NULL: nothing was kept */
     const struct fr_params *params;
     const struct fr_pattern *route;
+    /* Hears of a header that is asked for and that no option names; NULL: nobody does. */
+    void (*not_named)(void *user, const char *header);
+    void *user; /* for not_named */
     const struct fr_attribute *attributes;
     struct freshet_span peer; /* while nothing was kept */
 };

@@ -10,8 +10,8 @@ void freshet_stats_get(struct freshet *freshet, struct freshet_stats *stats)
 {
     if (stats == NULL)
         return;
-    *stats = (struct freshet_stats){0};
-    if (freshet == NULL)
+    *stats = (struct freshet_stats){.bus.probe_age_ms = -1};
+    if (fr_freshet_check(freshet) != FRESHET_OK)
         return;
     pthread_mutex_lock(&freshet->homes.lock);
     *stats = freshet->left;

@@ -9,9 +9,9 @@
 #define SEAT_MESSAGES      1024
 #define SEAT_MESSAGE_BYTES (1024 * 1024)
 
-enum freshet_status fr_topics_init(struct fr_topics *topics, struct fr_homes *homes, unsigned limit)
+enum freshet_status fr_topics_init(struct fr_topics *topics, struct fr_homes *homes)
 {
-    *topics = (struct fr_topics){.homes = homes, .limit = limit};
+    *topics = (struct fr_topics){.homes = homes};
     pthread_mutex_init(&topics->order, NULL);
     pthread_mutex_init(&topics->lock, NULL);
     return fr_map_init(&topics->map) ? FRESHET_OK : FRESHET_NO_MEMORY;

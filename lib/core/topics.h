@@ -80,7 +80,8 @@ struct fr_seat {
     bool collects;                   /* under the lock */
 };
 
-enum freshet_status fr_topics_init(struct fr_topics *topics, struct fr_homes *homes, unsigned limit);
+/* Without limits, which may be set before the first topic. */
+enum freshet_status fr_topics_init(struct fr_topics *topics, struct fr_homes *homes);
 void fr_topics_deinit(struct fr_topics *topics);
 
 /* Whether a stream may ask for this topic: it is known, or the limit of new ones leaves room, which is then

@@ -131,6 +131,10 @@ enum freshet_status freshet_declaration_key(struct freshet_declaration *declarat
         return status;
     for (size_t i = 0; declaration->parameters[i].kind != FRESHET_PARAMETER_END; i++) {
         const struct freshet_parameter *parameter = &declaration->parameters[i];
+        if (arguments[i].count > 0 && arguments[i].texts == NULL && arguments[i].spans == NULL)
+            return fr_fail(error, FRESHET_INVALID,
+                           "parameter \"%s\": there is a count of its values, but they are NULL",
+                           parameter->name);
         if (arguments[i].count > most - count)
             return fr_fail(error, FRESHET_TOO_LARGE,
                            "parameter \"%s\": more values than a topic has room for", parameter->name);

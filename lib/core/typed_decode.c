@@ -280,10 +280,12 @@ enum freshet_status freshet_fields_decode(const struct freshet_fields *fields, s
                                           void *message, struct freshet_error *error)
 {
     struct fr_typed_reader reader = {payload, fields, error};
+    if (message == NULL)
+        return fr_typed_fail(error, FRESHET_INVALID, fields, NULL, "message is NULL");
     memset(message, 0, fields->size);
     if (payload.len == 0)
         return fr_typed_fail(error, FRESHET_NOT_FOUND, fields, NULL, "there is no message");
-    if (fr_msgpack_check(payload, FR_MSGPACK_MAX_DEPTH) != payload.len)
+    if (payload.data == NULL || fr_msgpack_check(payload, FR_MSGPACK_MAX_DEPTH) != payload.len)
         return fr_typed_fail(error, FRESHET_INVALID, fields, NULL, "not one whole msgpack value");
     enum freshet_status status = read_message(&reader, fields, NULL, message);
     if (status != FRESHET_OK)
@@ -315,6 +317,8 @@ bool freshet_array_next(void *user_array, enum freshet_kind kind, const struct f
 {
     struct fr_array array;
     size_t size = fr_kind_size(kind, fields);
+    if (user_array == NULL || item == NULL)
+        return false;
     memcpy(&array, user_array, sizeof(array));
     memset(item, 0, size);
     if (array.count == 0)

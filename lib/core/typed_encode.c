@@ -29,6 +29,8 @@ static enum freshet_status write_text(struct writer *writer, struct freshet_span
 {
     if (text.len > UINT32_MAX)
         return fail_long(writer, place);
+    if (text.data == NULL && text.len > 0)
+        return fail(writer, place, "text with a length, but its data is NULL");
     if (!fr_utf8_valid(text))
         return fail(writer, place, "text that is not UTF-8");
     msgpack_pack_str(&writer->packer, text.len);
@@ -41,6 +43,8 @@ static enum freshet_status write_bytes(struct writer *writer, struct freshet_spa
 {
     if (bytes.len > UINT32_MAX)
         return fail_long(writer, place);
+    if (bytes.data == NULL && bytes.len > 0)
+        return fail(writer, place, "bytes with a length, but their data is NULL");
     msgpack_pack_bin(&writer->packer, bytes.len);
     msgpack_pack_bin_body(&writer->packer, bytes.data, bytes.len);
     return FRESHET_OK;
@@ -164,6 +168,11 @@ enum freshet_status freshet_fields_encode(const struct freshet_fields *fields, c
                                           char *buffer, size_t capacity, size_t *len,
                                           struct freshet_error *error)
 {
+    if (message == NULL || len == NULL || (buffer == NULL && capacity > 0))
+        return fr_typed_fail(error, FRESHET_INVALID, fields, NULL,
+                             message == NULL ? "message is NULL"
+                             : len == NULL   ? "len is NULL"
+                                             : "buffer is NULL");
     struct writer writer = {
         .output = {.data = buffer, .capacity = capacity}, .owner = fields, .error = error};
     msgpack_packer_init(&writer.packer, &writer.output, fr_msgpack_output_write);

@@ -1,7 +1,6 @@
 /* Publishes of messages made of declared fields. */
 #include "core/context.h"
 #include "core/publish.h"
-#include <assert.h>
 #include <freshet/typed.h>
 #include <stdlib.h>
 
@@ -13,8 +12,10 @@ enum freshet_status freshet_fields_publish(struct freshet *freshet, const struct
 {
     char small[SMALL_PAYLOAD], *room = small;
     size_t len = 0;
-    assert(message != NULL);
-    enum freshet_status status = freshet_fields_encode(fields, message, small, sizeof(small), &len, NULL);
+    enum freshet_status status = fr_freshet_check(freshet);
+    if (status != FRESHET_OK)
+        return status;
+    status = freshet_fields_encode(fields, message, small, sizeof(small), &len, NULL);
     /* Over the limit of a message no memory is asked for. */
     if (status == FRESHET_TOO_LARGE && len <= freshet->options.max_message_bytes) {
         size_t needed = len;

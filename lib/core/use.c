@@ -29,8 +29,9 @@ static enum freshet_status check(const struct freshet *freshet, const char *patt
                                  const struct freshet_guard *guards, size_t count,
                                  struct freshet_error *error)
 {
-    if (freshet == NULL)
-        return fr_fail(error, FRESHET_INVALID, "use: freshet is NULL");
+    enum freshet_status status = fr_freshet_check_for(freshet, "use", error);
+    if (status != FRESHET_OK)
+        return status;
     if (pattern == NULL)
         return fr_fail(error, FRESHET_INVALID, "use: pattern is NULL");
     if (count == 0)

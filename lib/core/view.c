@@ -45,6 +45,8 @@ static struct freshet_request request_of(const struct fr_admission *admission)
     return (struct freshet_request){.asked = admission->asked,
                                     .params = admission->params,
                                     .route = admission->loader->route,
+                                    .not_named = fr_loader_complain,
+                                    .user = admission->loader,
                                     .attributes = admission->attributes};
 }
 
@@ -129,6 +131,8 @@ static enum freshet_status find_address(const struct fr_view_request *request, s
     struct freshet_request asked = {.asked = request->asked,
                                     .params = request->params,
                                     .route = request->loader->route,
+                                    .not_named = fr_loader_complain,
+                                    .user = request->loader,
                                     .peer = request->peer};
     if (request->admission != NULL)
         asked.attributes = request->admission->attributes;

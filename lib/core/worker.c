@@ -50,7 +50,7 @@ enum freshet_status fr_worker_new(struct fr_worker **out, struct freshet *freshe
                                   const struct fr_worker_host *host)
 {
     *out = NULL;
-    if (atomic_load(&freshet->closing))
+    if (fr_freshet_check(freshet) != FRESHET_OK || atomic_load(&freshet->closing))
         return FRESHET_CLOSED;
     struct fr_worker *worker = calloc(1, sizeof(*worker));
     if (worker == NULL)

@@ -53,6 +53,19 @@ static void borrow(struct fr_ask *ask, struct freshet_span name, h2o_iovec_t val
         ask->too_many = true;
 }
 
+/* That a header was not sent is kept as well. */
+static void borrow_absent(struct fr_ask *ask, char *const *list)
+{
+    for (; list != NULL && *list != NULL; list++) {
+        struct freshet_span name = freshet_span_text(*list);
+        bool is_there = false;
+        for (size_t i = 0; i < ask->header_count && !is_there; i++)
+            is_there = freshet_span_equal(ask->headers[i].name, name);
+        if (!is_there && ask->header_count < FR_ASKED_ROOM_HEADERS)
+            ask->headers[ask->header_count++] = (struct fr_field){.name = name};
+    }
+}
+
 void fr_h2o_borrow_headers(const struct fr_h2o_mount *mount, const struct freshet_loader *loader,
                            const h2o_req_t *req, struct fr_ask *ask)
 {
@@ -65,6 +78,8 @@ void fr_h2o_borrow_headers(const struct fr_h2o_mount *mount, const struct freshe
         if (names(loader->headers, name) || names(mount->request_headers, name))
             borrow(ask, name, header->value);
     }
+    borrow_absent(ask, loader->headers);
+    borrow_absent(ask, mount->request_headers);
 }
 
 /* ---- guards ---- */

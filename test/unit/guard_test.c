@@ -292,6 +292,33 @@ Test(guard, use_says_what_is_wrong)
     rig_end();
 }
 
+static char complaints[1024];
+
+static void note_complaint(enum freshet_log_level level, const char *line, void *user)
+{
+    (void)user;
+    cr_assert_eq(level, FRESHET_LOG_ERROR);
+    cr_assert_lt(strlen(complaints) + strlen(line) + 2, sizeof(complaints));
+    strcat(strcat(complaints, line), "\n");
+}
+
+/* contract 4.4, 4.8: a guard that can never find what it looks for says so, once */
+Test(guard, header_that_no_option_names_is_an_error_and_one_line_in_the_log)
+{
+    struct freshet_span value;
+    begin((struct freshet_options){.log = {.write = note_complaint}}, &single);
+    for (int i = 0; i < 3; i++) {
+        visit_plain(&visit, &client, "board/b1");
+        cr_assert_eq(freshet_request_cookie(last_check()->request, "session", &value), FRESHET_UNSUPPORTED);
+        cr_assert_eq(freshet_request_header(last_check()->request, "x-user", &value), FRESHET_UNSUPPORTED);
+        deny_last(401, "sign-in");
+    }
+    cr_assert_str_eq(complaints,
+                     "loader board: header \"cookie\" is asked for, but neither the loader's option "
+                     "`headers` nor the mount's `request_headers` names it\n");
+    end_refused();
+}
+
 /* ---- answers that come twice, late, from elsewhere ---- */
 
 /* contract 4.8 */

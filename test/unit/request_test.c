@@ -108,11 +108,32 @@ Test(request, headers_are_found_by_name_and_the_first_counts)
     struct freshet_request request = {.asked = asked};
     cr_assert(is(freshet_request_header(&request, "x-tenant", &value), "one"));
     cr_assert(is(freshet_request_header(&request, "accept-language", &value), "de"));
-    cr_assert_eq(freshet_request_header(&request, "cookie", &value), FRESHET_NOT_FOUND);
     value = freshet_request_path(&request);
     cr_assert(is(FRESHET_OK, "/p"));
     value = freshet_request_peer(&request);
     cr_assert(is(FRESHET_OK, "127.0.0.1:5"));
+    fr_asked_release(asked);
+}
+
+/* contract 4.4: "not sent" and "nobody said that it would be asked for" are two things */
+Test(request, headers_that_no_option_names_are_told_from_those_that_were_not_sent)
+{
+    struct fr_ask ask = {.header_count = 0};
+    add_header(&ask, "x-sent", "");
+    ask.headers[ask.header_count++] = (struct fr_field){.name = freshet_span_text("x-not-sent")};
+    ask.headers[ask.header_count++] = (struct fr_field){.name = freshet_span_text("cookie")};
+    cr_assert_eq(fr_asked_new(&asked, &ask), FRESHET_OK);
+    struct freshet_request request = {.asked = asked};
+    cr_assert(is(freshet_request_header(&request, "x-sent", &value), ""));
+    cr_assert_eq(freshet_request_header(&request, "x-not-sent", &value), FRESHET_NOT_FOUND);
+    cr_assert_eq(freshet_request_cookie(&request, "session", &value), FRESHET_NOT_FOUND);
+    cr_assert_eq(freshet_request_header(&request, "x-other", &value), FRESHET_UNSUPPORTED);
+    cr_assert_eq(freshet_request_header(&request, "X-Sent", &value), FRESHET_UNSUPPORTED);
+    fr_asked_release(asked);
+    cr_assert_eq(keep_query_of("a=1"), FRESHET_OK);
+    request.asked = asked;
+    cr_assert_eq(freshet_request_cookie(&request, "session", &value), FRESHET_UNSUPPORTED);
+    cr_assert_eq(value.len, 0);
     fr_asked_release(asked);
 }
 
