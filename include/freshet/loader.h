@@ -155,9 +155,11 @@ struct freshet_loader_options {
     bool messages;
     /* How far a stream of it may fall behind. Past one of these it loses the oldest messages, is told how
      * many by `gap` {"lost":n}, and goes on with those that are kept; the newest is kept whatever its size.
-     * They are kept once for all streams of a worker. Default 64. */
+     * They are kept once for all streams of a worker; beside them a worker that is at something else lets as
+     * many wait, or 1024 and 1 MiB if that is more. Default 64. */
     uint32_t max_queued_messages;
-    uint32_t max_queued_bytes; /* the same, of encoded messages; default 1 MiB */
+    uint32_t max_queued_bytes; /* the same, of bodies as they are on the bus (as JSON they may have a few
+                                  times as many); default 1 MiB */
 };
 
 /* Registers a loader. Before the first stream; the freshet keeps and destroys it. `out` may be NULL.

@@ -157,13 +157,15 @@ static struct fr_bytes *make_frame(const struct fr_message_feed *feed, struct fr
     return frame;
 }
 
-static void push(struct fr_message_feed *feed, const struct freshet_message *message)
+/* In the seat a message waits as it came, here as a frame; it counts the same in both, so that what fits here
+ * fits there. */
+static void push(struct fr_message_feed *feed, const struct freshet_message *message, size_t cost)
 {
     struct fr_bytes *frame = make_frame(feed, message->payload);
-    fr_message_ring_push(&feed->ring, frame, false);
+    fr_message_ring_push_for(&feed->ring, frame, cost, false);
     if (frame == NULL)
         return;
-    feed->unswept_bytes += frame->span.len;
+    feed->unswept_bytes += cost;
     fr_bytes_release(frame);
     if (message->time_us != 0 && message->time_us <= INT64_MAX)
         fr_histogram_add(&counters_of(feed)->publish_to_push, fr_clock_wall_us() - (int64_t)message->time_us);
@@ -180,7 +182,7 @@ static void on_message(struct fr_listener *listener, const struct fr_bytes *body
     if (is_ours && fr_repeats_note(&feed->repeats, message.publisher, message.sequence))
         fr_count(&counters_of(feed)->messages_repeated, 1);
     else if (body != NULL)
-        push(feed, &message);
+        push(feed, &message, body->span.len);
     show(feed, before);
 }
 
@@ -283,7 +285,7 @@ enum freshet_status fr_message_feed_new(struct fr_fan *fan, struct fr_message_fe
         return FRESHET_NO_MEMORY;
     }
     feed->watch = watch;
-    fr_watch_collect(watch, &feed->listener);
+    fr_watch_collect(watch, &feed->listener, &feed->ring);
     fr_count(&counters_of(feed)->feeds, 1);
     note_state(feed);
     *out = feed;

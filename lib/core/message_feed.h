@@ -24,9 +24,9 @@ struct fr_message_feed {
     struct fr_listener listener;
     enum fr_topic_state state;   /* what clients have been told of, or will be by `grace` */
     struct fr_timer grace;       /* runs while the subscription is not in force, until clients are told */
-    struct fr_message_ring ring; /* of frames */
+    struct fr_message_ring ring; /* of frames; each costs what its message has on the bus */
     uint64_t swept;              /* every stream that can write has taken up to this number */
-    size_t unswept_bytes;        /* of frames after it */
+    size_t unswept_bytes;        /* what those after it cost in the ring */
     size_t caught_up;            /* views that have all */
     struct fr_bytes *gap;        /* the frame that says that nobody knows how many were lost */
     struct fr_repeats repeats;

@@ -9,6 +9,12 @@ void fr_message_ring_init(struct fr_message_ring *ring, uint32_t max_count, size
     *ring = (struct fr_message_ring){.max_count = max_count, .max_bytes = max_bytes};
 }
 
+void fr_message_ring_widen(struct fr_message_ring *ring, uint32_t max_count, size_t max_bytes)
+{
+    ring->max_count = max_count > ring->max_count ? max_count : ring->max_count;
+    ring->max_bytes = max_bytes > ring->max_bytes ? max_bytes : ring->max_bytes;
+}
+
 static struct fr_message_item *item_at(const struct fr_message_ring *ring, uint32_t index)
 {
     return &ring->items[(ring->first + index) & (ring->capacity - 1)];
@@ -28,7 +34,7 @@ bool fr_message_ring_shift(struct fr_message_ring *ring, struct fr_message_item 
         return false;
     *item = *item_at(ring, 0);
     ring->first++;
-    ring->bytes -= item->bytes->span.len;
+    ring->bytes -= item->cost;
     /* What a burst needed is given back. */
     if (--ring->count == 0 && ring->capacity > FIRST_CAPACITY)
         free_places(ring);
@@ -70,25 +76,30 @@ static bool grow(struct fr_message_ring *ring)
 }
 
 /* Without memory for more places the oldest makes room, if there is one. */
-static bool make_room(struct fr_message_ring *ring, size_t bytes)
+static bool make_room(struct fr_message_ring *ring, size_t cost)
 {
-    while (ring->count > 0 && (ring->count >= ring->max_count || ring->bytes + bytes > ring->max_bytes))
+    while (ring->count > 0 && (ring->count >= ring->max_count || ring->bytes + cost > ring->max_bytes))
         drop_oldest(ring);
     return ring->count < ring->capacity || grow(ring) || drop_oldest(ring);
 }
 
 void fr_message_ring_push(struct fr_message_ring *ring, struct fr_bytes *bytes, bool is_gap)
 {
+    fr_message_ring_push_for(ring, bytes, bytes == NULL ? 0 : bytes->span.len, is_gap);
+}
+
+void fr_message_ring_push_for(struct fr_message_ring *ring, struct fr_bytes *bytes, size_t cost, bool is_gap)
+{
     uint64_t number = ++ring->last;
-    if (bytes == NULL || !make_room(ring, bytes->span.len)) {
+    if (bytes == NULL || !make_room(ring, cost)) {
         if (is_gap)
             ring->lost_gap = number;
         return;
     }
     ring->count++;
-    ring->bytes += bytes->span.len;
-    *item_at(ring, ring->count - 1) =
-        (struct fr_message_item){.number = number, .bytes = fr_bytes_acquire(bytes), .is_gap = is_gap};
+    ring->bytes += cost;
+    *item_at(ring, ring->count - 1) = (struct fr_message_item){
+        .number = number, .bytes = fr_bytes_acquire(bytes), .cost = cost, .is_gap = is_gap};
 }
 
 void fr_message_ring_skip(struct fr_message_ring *ring, uint64_t lost)

@@ -11,6 +11,7 @@
 struct fr_message_item {
     uint64_t number;
     struct fr_bytes *bytes; /* a reference */
+    size_t cost;            /* what it counts towards max_bytes */
     bool is_gap;            /* stands for nobody knows how many lost ones */
 };
 
@@ -28,9 +29,14 @@ void fr_message_ring_init(struct fr_message_ring *ring, uint32_t max_count, size
 /* Forgets all messages, not their numbers. Also the end of a ring. */
 void fr_message_ring_clear(struct fr_message_ring *ring);
 
+/* Raises the bounds, if these are higher. */
+void fr_message_ring_widen(struct fr_message_ring *ring, uint32_t max_count, size_t max_bytes);
+
 /* Takes a reference of its own. The oldest make room. Without memory, or with `bytes` NULL, the number is
- * given out and the message lost. */
+ * given out and the message lost. It costs its bytes. */
 void fr_message_ring_push(struct fr_message_ring *ring, struct fr_bytes *bytes, bool is_gap);
+/* The same for a message that stands for others of `cost` bytes. */
+void fr_message_ring_push_for(struct fr_message_ring *ring, struct fr_bytes *bytes, size_t cost, bool is_gap);
 /* Numbers of messages that were lost on the way here. */
 void fr_message_ring_skip(struct fr_message_ring *ring, uint64_t lost);
 /* The oldest kept after number `seen`; NULL: none. Valid until the ring changes. */

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What the bus may bring to a topic while its worker is at something else. */
+/* What the bus may bring to a topic while its worker is at something else, if no loader allows more. */
 #define SEAT_MESSAGES      1024
 #define SEAT_MESSAGE_BYTES (1024 * 1024)
 
@@ -238,14 +238,22 @@ void fr_topics_mark(struct fr_topics *topics, struct freshet_span name, struct f
     pthread_mutex_unlock(&topics->lock);
 }
 
-void fr_seat_collect(struct fr_topics *topics, struct fr_seat *seat, bool collects)
+void fr_seat_collect(struct fr_topics *topics, struct fr_seat *seat, uint32_t max_count, size_t max_bytes)
+{
+    pthread_mutex_lock(&topics->lock);
+    if (!seat->collects)
+        fr_message_ring_init(&seat->messages, SEAT_MESSAGES, SEAT_MESSAGE_BYTES);
+    fr_message_ring_widen(&seat->messages, max_count, max_bytes);
+    seat->collects = true;
+    atomic_store_explicit(&topics->collected, true, memory_order_relaxed);
+    pthread_mutex_unlock(&topics->lock);
+}
+
+void fr_seat_collect_no_more(struct fr_topics *topics, struct fr_seat *seat)
 {
     pthread_mutex_lock(&topics->lock);
     fr_message_ring_clear(&seat->messages);
-    fr_message_ring_init(&seat->messages, SEAT_MESSAGES, SEAT_MESSAGE_BYTES);
-    seat->collects = collects;
-    if (collects)
-        atomic_store_explicit(&topics->collected, true, memory_order_relaxed);
+    seat->collects = false;
     pthread_mutex_unlock(&topics->lock);
 }
 

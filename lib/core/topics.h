@@ -105,8 +105,10 @@ bool fr_seat_leave(struct fr_topics *topics, struct fr_seat *seat);
 /* In the delivery of its mail: the event, whose body is the caller's now, and the topic's state. */
 struct fr_event fr_seat_read(struct fr_topics *topics, struct fr_seat *seat, enum fr_topic_state *state);
 
-/* Whether the seat keeps messages from the bus, from now on, each of which sends mail. */
-void fr_seat_collect(struct fr_topics *topics, struct fr_seat *seat, bool collects);
+/* From now on the seat keeps messages from the bus, each of which sends mail: as many as may come while its
+ * worker is at something else, and not fewer than these. Called again it may keep more, and loses nothing. */
+void fr_seat_collect(struct fr_topics *topics, struct fr_seat *seat, uint32_t max_count, size_t max_bytes);
+void fr_seat_collect_no_more(struct fr_topics *topics, struct fr_seat *seat);
 /* As fr_message_ring_shift(). */
 bool fr_seat_take_message(struct fr_topics *topics, struct fr_seat *seat, struct fr_message_item *item);
 

@@ -57,12 +57,12 @@ void fr_watch_pull(struct fr_watch *watch)
     }
 }
 
-void fr_watch_collect(struct fr_watch *watch, struct fr_listener *listener)
+void fr_watch_collect(struct fr_watch *watch, struct fr_listener *listener,
+                      const struct fr_message_ring *bounds)
 {
-    if (fr_list_is_empty(&watch->collectors)) {
+    if (fr_list_is_empty(&watch->collectors))
         watch->messages_taken = 0;
-        fr_seat_collect(topics_of(watch), &watch->seat, true);
-    }
+    fr_seat_collect(topics_of(watch), &watch->seat, bounds->max_count, bounds->max_bytes);
     fr_list_append(&watch->collectors, &listener->link);
     fr_watch_gain(watch);
 }
@@ -71,7 +71,7 @@ void fr_watch_uncollect(struct fr_watch *watch, struct fr_listener *listener)
 {
     fr_list_remove(&listener->link);
     if (fr_list_is_empty(&watch->collectors))
-        fr_seat_collect(topics_of(watch), &watch->seat, false);
+        fr_seat_collect_no_more(topics_of(watch), &watch->seat);
     else
         fr_watch_pull(watch); /* the others may have waited for it */
     fr_watch_lose(watch);

@@ -58,8 +58,9 @@ void fr_watch_lose(struct fr_watch *watch);
 void fr_watch_listen(struct fr_watch *watch, struct fr_listener *listener);
 void fr_watch_unlisten(struct fr_listener *listener);
 /* The same for one that takes each message, which counts as one with streams: with the first one the seat
- * begins to collect, with the last one it ends. */
-void fr_watch_collect(struct fr_watch *watch, struct fr_listener *listener);
+ * begins to collect, with the last one it ends. What the listener may fall behind, the seat can hold. */
+void fr_watch_collect(struct fr_watch *watch, struct fr_listener *listener,
+                      const struct fr_message_ring *bounds);
 void fr_watch_uncollect(struct fr_watch *watch, struct fr_listener *listener);
 /* Hands messages that wait at the seat on, as long as all who take them have room. */
 void fr_watch_pull(struct fr_watch *watch);

@@ -248,6 +248,91 @@ Test(message_feed, more_than_a_worker_keeps_is_lost_and_told)
     end();
 }
 
+/* contract 6.1: the loader's bounds are the only ones, also above what a worker keeps by itself */
+Test(message_feed, bound_above_what_a_worker_keeps_is_honoured_in_count)
+{
+    begin(&(struct freshet_loader_options){.messages = true, .max_queued_messages = 3000}, 1);
+    client_open(&slow, 0, "board/b1");
+    slow.blocked = true;
+    send_range(1, 3000);
+    rig_run();
+    client_take(&slow);
+    cr_assert_eq(rig_stats().messages_pushed, 6000);
+    cr_assert_eq(rig_stats().messages_lost, 0);
+    send_range(3001, 6000);
+    rig_run();
+    send_range(6001, 6001);
+    rig_run();
+    slow.messages[0] = '\0';
+    client_take(&slow);
+    cr_assert_eq(strncmp(slow.messages, "{\"lost\":1} 2 ", strlen("{\"lost\":1} 2 ")), 0, "%.40s",
+                 slow.messages);
+    cr_assert_eq(rig_stats().messages_lost, 1);
+    client_close(&slow);
+    end();
+}
+
+static void send_large(unsigned number)
+{
+    static char payload[60000], body[61000];
+    size_t len;
+    memset(payload, 'x', sizeof(payload));
+    memcpy(payload, "\xda", 1); /* a text of so many bytes */
+    payload[1] = (char)((sizeof(payload) - 3) >> 8);
+    payload[2] = (char)(sizeof(payload) - 3);
+    struct freshet_message message = {.publisher = freshet_span_text("somebody"),
+                                      .sequence = number,
+                                      .time_us = 1,
+                                      .payload = freshet_span(payload, sizeof(payload))};
+    cr_assert_eq(freshet_message_encode(&message, body, sizeof(body), &len), FRESHET_OK);
+    send_body(freshet_span(body, len));
+}
+
+/* contract 6.1 */
+Test(message_feed, bound_above_what_a_worker_keeps_is_honoured_in_bytes)
+{
+    begin(&(struct freshet_loader_options){.messages = true, .max_queued_bytes = 3 * 1024 * 1024}, 1);
+    client_open(&slow, 0, "board/b1");
+    slow.blocked = true;
+    for (unsigned i = 1; i <= 50; i++)
+        send_large(i);
+    rig_run();
+    client_take(&slow);
+    cr_assert_eq(rig_stats().messages_pushed, 100);
+    cr_assert_eq(rig_stats().messages_lost, 0);
+    for (unsigned i = 51; i <= 110; i++)
+        send_large(i);
+    rig_run();
+    client_take(&slow);
+    cr_assert_eq(rig_stats().messages_lost, 2 * 60 - (rig_stats().messages_pushed - 100),
+                 "what does not fit is lost and counted");
+    cr_assert_eq(rig_stats().messages_lost % 2, 0,
+                 "the same for both: it was the seat's bound, which is equal");
+    client_close(&slow);
+    end();
+}
+
+/* contract 6.1: a second loader of the topic may allow more */
+Test(message_feed, largest_bound_of_a_topic_counts_for_what_waits_for_the_worker)
+{
+    begin(&messages, 1);
+    struct freshet_loader_options wide = {
+        .name = "wide", .route = "wide/:id", .messages = true, .max_queued_messages = 2000};
+    struct freshet_channel *channel;
+    cr_assert_eq(freshet_channel_new(&channel, "board/:id", NULL), FRESHET_OK);
+    wide.channel = channel;
+    rig_add_loader(&wide);
+    freshet_channel_destroy(channel);
+    send_range(1, 5);
+    client_open(&other, 0, "wide/b1");
+    expect(&client, "1 2 3 4 5 ");
+    send_range(6, 2005);
+    rig_run();
+    cr_assert_eq(rig_stats().messages_lost, 0);
+    client_close(&other);
+    end();
+}
+
 /* contract 4.1, 7.4 */
 Test(message_feed, bus_gap_is_told_as_null)
 {
