@@ -92,7 +92,14 @@ static void name_instance(struct program *program)
 
 static enum freshet_status make_freshet(struct program *program, struct freshet_error *error)
 {
-    struct freshet_options options = {.size = sizeof(options), .log = program->app.log};
+    const struct options *given = &program->options;
+    struct freshet_options options = {.size = sizeof(options),
+                                      .log = program->app.log,
+                                      .max_streams = given->max_streams,
+                                      .max_streams_per_peer = given->max_streams_per_client,
+                                      .max_topics = given->max_topics,
+                                      .max_new_topics_per_s = given->max_new_topics,
+                                      .max_new_topics_per_s_per_peer = given->max_new_topics_per_client};
     struct freshet_redis_options redis = {
         .size = sizeof(redis), .url = program->options.redis, .prefix = program->options.prefix};
     if (redis.url != NULL) {

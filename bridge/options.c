@@ -79,6 +79,36 @@ static bool set_threads(void *user, const char *value)
     return true;
 }
 
+static bool set_max_streams(void *user, const char *value)
+{
+    struct options *options = user;
+    return arguments_number(value, OPTIONS_MAX_LIMIT, &options->max_streams);
+}
+
+static bool set_max_streams_per_client(void *user, const char *value)
+{
+    struct options *options = user;
+    return arguments_number(value, OPTIONS_MAX_LIMIT, &options->max_streams_per_client);
+}
+
+static bool set_max_topics(void *user, const char *value)
+{
+    struct options *options = user;
+    return arguments_number(value, OPTIONS_MAX_LIMIT, &options->max_topics);
+}
+
+static bool set_max_new_topics(void *user, const char *value)
+{
+    struct options *options = user;
+    return arguments_number(value, OPTIONS_MAX_LIMIT, &options->max_new_topics);
+}
+
+static bool set_max_new_topics_per_client(void *user, const char *value)
+{
+    struct options *options = user;
+    return arguments_number(value, OPTIONS_MAX_LIMIT, &options->max_new_topics_per_client);
+}
+
 bool options_set_log_level(void *user, const char *value)
 {
     struct options *options = user;
@@ -174,6 +204,17 @@ static bool set_demo_control(void *user, const char *value)
     return is_origin(value);
 }
 
+/* High enough for any load that one machine sends in earnest, from one address too, low enough that a client
+ * who asks for new boards as fast as it can costs what Redis and a small machine bear. */
+static void set_default_limits(struct options *options)
+{
+    options->max_streams = 100000;
+    options->max_streams_per_client = 20000;
+    options->max_topics = 50000;
+    options->max_new_topics = 10000;
+    options->max_new_topics_per_client = 5000;
+}
+
 void options_set_defaults(void *user)
 {
     struct options *options = user;
@@ -186,7 +227,10 @@ void options_set_defaults(void *user)
     if (options->threads > OPTIONS_MAX_THREADS)
         options->threads = OPTIONS_MAX_THREADS;
     options->log_level = FRESHET_LOG_INFO;
+    set_default_limits(options);
 }
+
+#define LIMIT "a number up to 100000000; 0: no limit"
 
 static const struct setting settings[] = {
     {"listen", "FRESHET_LISTEN", "HOST:PORT, such as 127.0.0.1:8080, [::1]:8080, or port 0 for a free one",
@@ -195,6 +239,11 @@ static const struct setting settings[] = {
     OPTIONS_PREFIX,
     {"threads", "FRESHET_THREADS", "a number from 1 to 256", set_threads},
     OPTIONS_LOG_LEVEL,
+    {"max-streams", "FRESHET_MAX_STREAMS", LIMIT, set_max_streams},
+    {"max-streams-per-client", "FRESHET_MAX_STREAMS_PER_CLIENT", LIMIT, set_max_streams_per_client},
+    {"max-topics", "FRESHET_MAX_TOPICS", LIMIT, set_max_topics},
+    {"max-new-topics", "FRESHET_MAX_NEW_TOPICS", LIMIT, set_max_new_topics},
+    {"max-new-topics-per-client", "FRESHET_MAX_NEW_TOPICS_PER_CLIENT", LIMIT, set_max_new_topics_per_client},
     {"allow-host", "FRESHET_ALLOW_HOST",
      "up to 16 names without a port, such as live.example.org, parted by commas; * for any", set_names},
     {"allow-origin", "FRESHET_ALLOW_ORIGIN",
@@ -219,6 +268,13 @@ static const struct arguments arguments = {
             "  --prefix TEXT        begins every channel and key in Redis      [freshet:]\n"
             "  --threads N          threads that serve                         [one for each processor]\n"
             "  --log-level LEVEL    error, warn, info or debug                 [info]\n"
+            "  --max-streams N      open at once; one of several views counts as many  [100000]\n"
+            "  --max-streams-per-client N\n"
+            "                       of one address; behind a proxy set 0       [20000]\n"
+            "  --max-topics N       boards that are looked at, and lately were [50000]\n"
+            "  --max-new-topics N   of these new ones in a second              [10000]\n"
+            "  --max-new-topics-per-client N\n"
+            "                       the same of one address; behind a proxy 0  [5000]\n"
             "  --allow-host NAME[,NAME...]\n"
             "                       names that browsers know it by, also through a proxy;\n"
             "                       * for any [addresses, names without dots, where it listens]\n"
@@ -229,8 +285,12 @@ static const struct arguments arguments = {
             "  --demo-control URL   where the page of bridge/demo stops and starts things\n"
             "  --version, --help    print and leave\n"
             "\n"
+            "Limits: 0 is none. Over one a client is told to come back later.\n"
+            "\n"
             "Each option can also be given as FRESHET_LISTEN, FRESHET_REDIS, FRESHET_PREFIX,\n"
-            "FRESHET_THREADS, FRESHET_LOG_LEVEL, FRESHET_ALLOW_HOST, FRESHET_ALLOW_ORIGIN,\n"
+            "FRESHET_THREADS, FRESHET_LOG_LEVEL, FRESHET_MAX_STREAMS,\n"
+            "FRESHET_MAX_STREAMS_PER_CLIENT, FRESHET_MAX_TOPICS, FRESHET_MAX_NEW_TOPICS,\n"
+            "FRESHET_MAX_NEW_TOPICS_PER_CLIENT, FRESHET_ALLOW_HOST, FRESHET_ALLOW_ORIGIN,\n"
             "FRESHET_PEER or FRESHET_DEMO_CONTROL; the command line comes first.\n",
     .settings = settings,
     .count = SETTINGS,

@@ -10,6 +10,7 @@
 
 #define OPTIONS_MAX_HOST_BYTES 253
 #define OPTIONS_MAX_THREADS    256
+#define OPTIONS_MAX_LIMIT      100000000
 #define OPTIONS_MAX_ORIGINS    8
 #define OPTIONS_ORIGIN_BYTES   1024
 #define OPTIONS_MAX_NAMES      16
@@ -21,6 +22,9 @@ struct options {
     const char *redis;  /* a URL, may hold credentials: never print it; NULL: stay in-process */
     const char *prefix; /* of channels and keys in Redis */
     unsigned threads;
+    /* What clients may cost; 0: no limit. */
+    unsigned max_streams, max_streams_per_client;
+    unsigned max_topics, max_new_topics, max_new_topics_per_client;
     enum freshet_log_level log_level;
     /* As browsers write them; the last NULL; point into `origin_text`. Empty: pages of this host only. */
     const char *origins[OPTIONS_MAX_ORIGINS + 1];

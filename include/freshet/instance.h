@@ -22,21 +22,29 @@ struct freshet;
 
 /* A zeroed struct with `size` set means all defaults. Read only during freshet_new(). */
 struct freshet_options {
-    size_t size;                   /* sizeof(struct freshet_options) */
-    struct freshet_bus *bus;       /* taken over, also on failure; NULL: a memory bus of its own */
-    struct freshet_log log;        /* must outlive the freshet */
-    uint32_t pool_threads;         /* for loads that block; default 4 */
-    uint32_t max_message_bytes;    /* body of a publish; default FRESHET_DEFAULT_MESSAGE_BYTES */
+    size_t size;                /* sizeof(struct freshet_options) */
+    struct freshet_bus *bus;    /* taken over, also on failure; NULL: a memory bus of its own */
+    struct freshet_log log;     /* must outlive the freshet */
+    uint32_t pool_threads;      /* for loads that block; default 4 */
+    uint32_t max_message_bytes; /* body of a publish; default FRESHET_DEFAULT_MESSAGE_BYTES */
+    /* What clients may cost. The library does not know how many descriptors the process has, whether a proxy
+     * stands before it, or how many topics are many: by default there are no limits, and a program that
+     * strangers reach should set these (bridge/main.c does). A stream of several views counts as many as it
+     * has. Who comes when a limit is reached is told to come back later; one that comes before may pass it
+     * with its last views.
+     */
     uint32_t max_streams;          /* open at once in this freshet; default no limit */
     uint32_t max_streams_per_peer; /* of one address, of one /64 network for IPv6; behind a proxy that is the
                                       proxy's; default no limit */
     uint32_t max_topics;           /* known at once; default no limit */
     uint32_t max_new_topics_per_s; /* bursts of as many; default no limit */
-    uint32_t max_snapshot_bytes;   /* what a load may answer; default 1 MiB */
-    uint32_t subscribe_grace_ms;   /* a feed loads without its subscription after this; default 250 */
-    uint32_t poll_while_down_ms;   /* how often feeds are loaded again while the bus is down; default 5000 */
-    uint32_t guard_interval_ms;    /* guards of an open stream run again after this; default 30000 */
-    uint32_t linger_ms; /* a topic stays subscribed this long after its last stream; default 5000 */
+    uint32_t max_new_topics_per_s_per_peer; /* the same of one address: less, and no client can use up all of
+                                               the one above; default no limit */
+    uint32_t max_snapshot_bytes;            /* what a load may answer; default 1 MiB */
+    uint32_t subscribe_grace_ms; /* a feed loads without its subscription after this; default 250 */
+    uint32_t poll_while_down_ms; /* how often feeds are loaded again while the bus is down; default 5000 */
+    uint32_t guard_interval_ms;  /* guards of an open stream run again after this; default 30000 */
+    uint32_t linger_ms;          /* a topic stays subscribed this long after its last stream; default 5000 */
 };
 
 /* Starts the pool and the bus. FRESHET_INVALID: `out` is NULL, or an option; FRESHET_SYSTEM,

@@ -221,6 +221,6 @@ fail:
 
 void freshet_bus_destroy(struct freshet_bus *bus)
 {
-    if (bus != NULL)
+    if (bus != NULL && bus->ops != NULL)
         bus->ops->destroy(bus);
 }

@@ -19,7 +19,7 @@ enum freshet_status fr_entry_init(struct fr_entry *entry, struct fr_worker *work
                                   const struct fr_ask *ask, const struct fr_guards *mount,
                                   struct freshet_refusal *refusal)
 {
-    *entry = (struct fr_entry){.worker = worker, .loader = loader, .params = params};
+    *entry = (struct fr_entry){.worker = worker, .loader = loader, .params = params, .from = ask->from};
     *refusal = (struct freshet_refusal){.code = "no-memory"};
     enum freshet_status status =
         fr_admission_new(&entry->admission, worker, loader, ask->path, params, mount);
@@ -50,6 +50,7 @@ enum freshet_status fr_entry_open(struct fr_entry *entry, struct fr_view *view, 
                                       .asked = entry->asked,
                                       .admission = entry->admission,
                                       .peer = peer,
+                                      .from = entry->from,
                                       .held = held};
     entry->params = NULL;
     entry->asked = NULL;

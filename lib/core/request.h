@@ -7,6 +7,8 @@
 #include <freshet/request.h>
 #include <stdatomic.h>
 
+struct fr_peer;
+
 /* Query and kept headers of one request together. */
 #define FR_ASKED_MOST_BYTES 8192
 /* Headers that are kept of one request; and room for as many that are named and were not sent. */
@@ -37,6 +39,7 @@ struct fr_ask {
     struct fr_field headers[FR_ASKED_ROOM_HEADERS];
     size_t header_count;
     bool too_many;         /* there were more headers */
+    struct fr_peer *from;  /* who asks, while its stream holds a ticket; NULL: not known */
     struct fr_asked *like; /* kept of the same request before, to share equal headers with; NULL: none */
 };
 

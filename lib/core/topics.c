@@ -53,20 +53,12 @@ static struct fr_topic *new_topic(struct freshet_span name)
     return topic;
 }
 
-/* Under the lock. */
-static bool take_token(struct fr_topics *topics, int64_t now_us)
+bool fr_topics_is_known(struct fr_topics *topics, struct freshet_span name)
 {
-    int64_t most = (int64_t)topics->new_per_s * FR_US_PER_S;
-    int64_t idle_us = now_us - topics->new_since_us;
-    bool full = idle_us >= FR_US_PER_S; /* also the first time */
-    topics->new_budget = full ? most : topics->new_budget + idle_us * topics->new_per_s;
-    topics->new_since_us = now_us;
-    if (topics->new_budget > most)
-        topics->new_budget = most;
-    if (topics->new_budget < FR_US_PER_S)
-        return false;
-    topics->new_budget -= FR_US_PER_S;
-    return true;
+    pthread_mutex_lock(&topics->lock);
+    bool known = find(topics, name) != NULL;
+    pthread_mutex_unlock(&topics->lock);
+    return known;
 }
 
 bool fr_topics_permit(struct fr_topics *topics, struct freshet_span name, int64_t now_us)
@@ -74,7 +66,8 @@ bool fr_topics_permit(struct fr_topics *topics, struct freshet_span name, int64_
     if (topics->new_per_s == 0)
         return true;
     pthread_mutex_lock(&topics->lock);
-    bool permitted = find(topics, name) != NULL || take_token(topics, now_us);
+    bool permitted =
+        find(topics, name) != NULL || fr_bucket_take(&topics->new_topics, topics->new_per_s, now_us);
     pthread_mutex_unlock(&topics->lock);
     return permitted;
 }

@@ -3,6 +3,7 @@
 #ifndef FR_TOPICS_H
 #define FR_TOPICS_H
 
+#include "base/bucket.h"
 #include "base/bytes.h"
 #include "base/list.h"
 #include "base/mailbox.h"
@@ -38,10 +39,9 @@ struct fr_topics {
     uint64_t subscriptions; /* numbers given out */
     uint64_t changes;       /* the same, to fr_topic.change */
     unsigned limit;
-    atomic_bool collected; /* some seat has collected messages: else they need not be looked at */
-    /* A token bucket for new ones; under `lock`. A millionth of a token each. */
-    uint32_t new_per_s; /* 0: no limit */
-    int64_t new_budget, new_since_us;
+    atomic_bool collected;       /* some seat has collected messages: else they need not be looked at */
+    uint32_t new_per_s;          /* of new ones; 0: no limit */
+    struct fr_bucket new_topics; /* under `lock` */
 };
 
 struct fr_topic {
@@ -84,6 +84,8 @@ struct fr_seat {
 enum freshet_status fr_topics_init(struct fr_topics *topics, struct fr_homes *homes);
 void fr_topics_deinit(struct fr_topics *topics);
 
+/* Any thread. */
+bool fr_topics_is_known(struct fr_topics *topics, struct freshet_span name);
 /* Whether a stream may ask for this topic: it is known, or the limit of new ones leaves room, which is then
  * taken. Any thread. */
 bool fr_topics_permit(struct fr_topics *topics, struct freshet_span name, int64_t now_us);

@@ -146,6 +146,19 @@ static enum freshet_status find_address(const struct fr_view_request *request, s
     return *out != NULL ? FRESHET_OK : refuse(refusal, FRESHET_NO_MEMORY, "no-memory");
 }
 
+/* Of new topics: which is reached, or NULL, and this one counts. A client's own comes first: over it, it
+ * takes nothing away from the others. */
+static const char *reach_limit(struct fr_worker *worker, struct fr_peer *from, struct freshet_span topic)
+{
+    struct freshet *freshet = worker->freshet;
+    int64_t now_us = fr_worker_now_us(worker);
+    uint32_t of_peer = freshet->options.max_new_topics_per_s_per_peer;
+    if (of_peer != 0 && from != NULL && !fr_topics_is_known(&freshet->topics, topic) &&
+        !fr_peers_permit(&freshet->peers, from, of_peer, now_us))
+        return "max-new-topics-per-peer";
+    return fr_topics_permit(&freshet->topics, topic, now_us) ? NULL : "max-new-topics";
+}
+
 static enum freshet_status open_view(struct fr_worker *worker, struct fr_view *view,
                                      const struct fr_view_request *request, struct freshet_refusal *refusal)
 {
@@ -154,12 +167,12 @@ static enum freshet_status open_view(struct fr_worker *worker, struct fr_view *v
     enum freshet_status status = find_address(request, &address, refusal);
     if (status != FRESHET_OK)
         return status;
-    bool permitted = fr_topics_permit(&worker->freshet->topics, address->topic, fr_worker_now_us(worker));
-    if (permitted)
+    const char *limit = reach_limit(worker, request->from, address->topic);
+    if (limit == NULL)
         status = fr_fan_get(worker, address, &fan);
     fr_address_release(address);
-    if (!permitted)
-        return refuse(refusal, FRESHET_FULL, "max-new-topics");
+    if (limit != NULL)
+        return refuse(refusal, FRESHET_FULL, limit);
     if (status == FRESHET_FULL)
         return refuse(refusal, status, "max-topics");
     if (status != FRESHET_OK)
@@ -261,25 +274,27 @@ struct freshet_span fr_view_topic(const struct fr_view *view)
 
 static void give_back(struct fr_worker *worker, struct fr_ticket *ticket)
 {
-    atomic_fetch_sub_explicit(&worker->freshet->streams, 1, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&worker->freshet->views, ticket->views, memory_order_relaxed);
     fr_count_down(&worker->counters.streams);
     if (ticket->peer != NULL)
-        fr_peers_leave(&worker->freshet->peers, ticket->peer);
+        fr_peers_leave(&worker->freshet->peers, ticket->peer, ticket->views, fr_worker_now_us(worker));
     ticket->peer = NULL;
 }
 
-enum freshet_status fr_stream_begin(struct fr_worker *worker, struct freshet_span peer,
+enum freshet_status fr_stream_begin(struct fr_worker *worker, struct freshet_span peer, uint32_t views,
                                     struct fr_ticket *ticket, const char **code)
 {
     struct freshet *freshet = worker->freshet;
-    size_t limit = freshet->options.max_streams, of_peer = freshet->options.max_streams_per_peer;
-    size_t before = atomic_fetch_add_explicit(&freshet->streams, 1, memory_order_relaxed);
-    enum freshet_status status = limit != 0 && before >= limit ? FRESHET_FULL : FRESHET_OK;
-    *ticket = (struct fr_ticket){0};
+    const struct freshet_options *options = &freshet->options;
+    size_t before = atomic_fetch_add_explicit(&freshet->views, views, memory_order_relaxed);
+    bool full = options->max_streams != 0 && before >= options->max_streams;
+    bool counts_peers = options->max_streams_per_peer != 0 || options->max_new_topics_per_s_per_peer != 0;
+    enum freshet_status status = full ? FRESHET_FULL : FRESHET_OK;
+    *ticket = (struct fr_ticket){.views = views};
     fr_count(&worker->counters.streams, 1);
     *code = "max-streams";
-    if (status == FRESHET_OK && of_peer != 0 && peer.len > 0) {
-        status = fr_peers_enter(&freshet->peers, peer, of_peer, &ticket->peer);
+    if (status == FRESHET_OK && counts_peers && peer.len > 0) {
+        status = fr_peers_enter(&freshet->peers, peer, views, options->max_streams_per_peer, &ticket->peer);
         *code = status == FRESHET_FULL ? "max-streams-per-peer" : "no-memory";
     }
     if (status != FRESHET_OK)

@@ -38,6 +38,7 @@ struct fr_view_request {
     struct fr_asked *asked;         /* NULL: the loader does not look at requests */
     struct fr_admission *admission; /* admitted; NULL: no guards */
     struct freshet_span peer;
+    struct fr_peer *from;          /* whose new topics are counted; NULL: nobody's */
     const struct fr_version *held; /* Last-Event-ID; NULL: none */
 };
 
@@ -70,12 +71,14 @@ struct freshet_span fr_view_topic(const struct fr_view *view);
 
 /* What an open stream holds of the limits; zeroed: nothing. */
 struct fr_ticket {
-    struct fr_peer *peer;
+    struct fr_peer *peer; /* NULL: clients are not counted, or this one has no address */
+    uint32_t views;
 };
 
-/* Room for one more stream under max_streams and, with `peer` not empty, max_streams_per_peer. FRESHET_OK,
+/* Room for one more stream, of so many views, under max_streams and, with `peer` not empty,
+ * max_streams_per_peer: each view counts, since each costs a topic, a feed and its loads. FRESHET_OK,
  * FRESHET_FULL, FRESHET_NO_MEMORY; then *code says why. The worker's thread, as the rest. */
-enum freshet_status fr_stream_begin(struct fr_worker *worker, struct freshet_span peer,
+enum freshet_status fr_stream_begin(struct fr_worker *worker, struct freshet_span peer, uint32_t views,
                                     struct fr_ticket *ticket, const char **code);
 /* Takes that back: the stream was refused after all, and was never open. */
 void fr_stream_cancel(struct fr_worker *worker, struct fr_ticket *ticket);

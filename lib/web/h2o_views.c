@@ -118,7 +118,7 @@ static void add_view(struct fr_h2o_visit *visit, struct fr_views *views, struct 
     char peer[FR_H2O_PEER_TEXT_BYTES];
     struct fr_version version;
     struct fr_target target;
-    struct fr_ask ask = {.peer = fr_h2o_peer_print(&visit->peer, peer)};
+    struct fr_ask ask = {.peer = fr_h2o_peer_print(&visit->peer, peer), .from = visit->ticket.peer};
     struct fr_view_wish wish = {.name = name, .ask = &ask, .guards = &guards};
     if (fr_version_parse(version_text, &version))
         wish.held = &version;
@@ -170,7 +170,8 @@ void fr_h2o_views_begin(struct fr_h2o_site *site, h2o_req_t *req, const struct f
         return;
     fr_h2o_worker_tick(site->worker);
     fr_h2o_peer_read(&visit.peer, h2o_socket_get_fd(req->conn->callbacks->get_socket(req->conn)));
-    if (fr_stream_begin(site->worker->core, fr_h2o_peer_key(&visit.peer), &visit.ticket, &code) == FRESHET_OK)
+    if (fr_stream_begin(site->worker->core, fr_h2o_peer_key(&visit.peer), (uint32_t)count, &visit.ticket,
+                        &code) == FRESHET_OK)
         open_stream(&visit, target, count);
     else
         fr_h2o_refuse_for_now(site->mount, req, code);

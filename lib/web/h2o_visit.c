@@ -142,7 +142,7 @@ static void go(struct fr_h2o_visit *visit, struct freshet_loader *loader, struct
     const struct fr_h2o_mount *mount = visit->site->mount;
     struct fr_guards guards = {mount->guards, mount->options.use_count};
     char peer[FR_H2O_PEER_TEXT_BYTES];
-    struct fr_ask ask = {.path = target->path, .query = target->query};
+    struct fr_ask ask = {.path = target->path, .query = target->query, .from = visit->ticket.peer};
     struct freshet_refusal refusal;
     ask.peer = fr_h2o_peer_print(&visit->peer, peer);
     fr_h2o_borrow_headers(mount, loader, visit->req, &ask);
@@ -163,7 +163,7 @@ void fr_h2o_visit_begin(struct fr_h2o_site *site, h2o_req_t *req, struct freshet
     const char *code;
     fr_h2o_worker_tick(site->worker);
     fr_h2o_peer_read(&visit.peer, h2o_socket_get_fd(req->conn->callbacks->get_socket(req->conn)));
-    if (fr_stream_begin(site->worker->core, fr_h2o_peer_key(&visit.peer), &visit.ticket, &code) ==
+    if (fr_stream_begin(site->worker->core, fr_h2o_peer_key(&visit.peer), 1, &visit.ticket, &code) ==
         FRESHET_OK) {
         go(&visit, loader, params, target);
     } else {

@@ -327,8 +327,29 @@ Test(h2o_views, other_requests_are_what_they_were)
     rig_down();
 }
 
-/* contract 6.5: a stream counts once, however many views it has */
-Test(h2o_views, limits_count_streams)
+/* contract 6.5: a stream counts as many as it has views, and the one that reaches the limit is let in */
+Test(h2o_views, limits_count_views)
+{
+    struct freshet_options limits = {.max_streams = 3, .max_streams_per_peer = 3};
+    up(&limits);
+    struct rig_client *one = rig_get("/live/counter");
+    rig_expect(one, "data: 0\n");
+    struct rig_client *three = rig_get("/live?v=%2Fcounter~&v=%2Fboard%2Fb1~&v=%2Fboard%2Fb2~");
+    rig_expect(three, "event: /board/b2\n");
+    rig_check("GET /live/counter HTTP/1.1\r\nHost: x\r\n\r\n", "HTTP/1.1 200 ",
+              "event: end\ndata: {\"code\":\"max-streams\"");
+    cr_assert_eq(rig_stats().streams, 2, "connections");
+    rig_hang_up(three);
+    RIG_WAIT(rig_stats().streams == 1);
+    struct rig_client *two = rig_get("/live?v=%2Fcounter~&v=%2Fboard%2Fb1~");
+    rig_expect(two, "event: /board/b1\n");
+    rig_hang_up(one);
+    rig_hang_up(two);
+    rig_down();
+}
+
+/* contract 6.5 */
+Test(h2o_views, limit_of_one_lets_a_stream_of_several_in)
 {
     struct freshet_options limits = {.max_streams = 1, .max_streams_per_peer = 1};
     up(&limits);
@@ -340,6 +361,27 @@ Test(h2o_views, limits_count_streams)
     RIG_WAIT(rig_stats().streams == 0);
     client = rig_get("/live?v=%2Fcounter~");
     rig_expect(client, "event: /counter\n");
+    rig_hang_up(client);
+    rig_down();
+}
+
+/* contract 6.5: views of new topics count for their client, one by one */
+Test(h2o_views, new_topics_of_one_client_are_limited)
+{
+    struct freshet_options limits = {.max_new_topics_per_s_per_peer = 2};
+    up(&limits);
+    int64_t begin_ms = rig_now_ms();
+    struct rig_client *client = rig_get("/live?v=%2Fboard%2Fb1~&v=%2Fboard%2Fb2~&v=%2Fboard%2Fb3~");
+    rig_expect(client, "event: /board/b2\n");
+    rig_expect(client, "/board/b3");
+    /* On a machine that stands still for half a second there is room again. */
+    cr_assert(strstr(client->in, "\"code\":\"max-new-topics-per-peer\"") != NULL ||
+                  rig_now_ms() - begin_ms >= 500,
+              "%s", client->in);
+    rig_hang_up(client);
+    client = rig_get("/live?v=%2Fboard%2Fb1~&v=%2Fboard%2Fb2~");
+    rig_expect(client, "event: /board/b1\n");
+    rig_expect(client, "event: /board/b2\n");
     rig_hang_up(client);
     rig_down();
 }

@@ -56,6 +56,29 @@ Test(bridge_options, has_the_stated_defaults)
     cr_assert_str_empty(complained);
 }
 
+/* contract 6.5: nothing that clients may cost is without a limit, and each can be set, to none too */
+Test(bridge_options, limits_what_clients_may_cost)
+{
+    cr_assert_eq(READ_NONE(), OPTIONS_RUN);
+    cr_assert_eq(options.max_streams, 100000);
+    cr_assert_eq(options.max_streams_per_client, 20000);
+    cr_assert_eq(options.max_topics, 50000);
+    cr_assert_eq(options.max_new_topics, 10000);
+    cr_assert_eq(options.max_new_topics_per_client, 5000);
+    free_texts();
+    cr_assert_eq(READ("--max-streams=1", "--max-streams-per-client=2", "--max-topics=3", "--max-new-topics=4",
+                      "--max-new-topics-per-client=0"),
+                 OPTIONS_RUN);
+    cr_assert_eq(options.max_streams, 1);
+    cr_assert_eq(options.max_streams_per_client, 2);
+    cr_assert_eq(options.max_topics, 3);
+    cr_assert_eq(options.max_new_topics, 4);
+    cr_assert_eq(options.max_new_topics_per_client, 0);
+    free_texts();
+    cr_assert_eq(READ("--max-topics=-1"), OPTIONS_WRONG);
+    cr_assert_not_null(strstr(complained, "--max-topics has a wrong value; right is a number"));
+}
+
 Test(bridge_options, takes_every_option_from_the_command_line)
 {
     cr_assert_eq(READ("--listen", "0.0.0.0:0", "--redis=redis://r:1", "--prefix", "shop:", "--threads", "3",

@@ -128,7 +128,7 @@ static void visit_once(unsigned i)
     clients[i] = (struct client){.blocked = false};
     ask.headers[ask.header_count++] =
         (struct fr_field){freshet_span_text("cookie"), freshet_span_text("a=b")};
-    if (fr_stream_begin(rig.workers[0], freshet_span_text("peer"), &ticket, &code) != FRESHET_OK)
+    if (fr_stream_begin(rig.workers[0], freshet_span_text("peer"), 1, &ticket, &code) != FRESHET_OK)
         return;
     fr_stream_cancel(rig.workers[0], &ticket);
     if (fr_route_find(rig.freshet, ask.path, &loader, &params) != FRESHET_OK)

@@ -99,7 +99,8 @@ static inline bool page_begin(struct page *page, bool chunked)
     if (line == NULL)
         return false;
     const char *code;
-    if (fr_stream_begin(rig.workers[0], freshet_span(NULL, 0), &line->stream.ticket, &code) != FRESHET_OK) {
+    if (fr_stream_begin(rig.workers[0], freshet_span(NULL, 0), 1, &line->stream.ticket, &code) !=
+        FRESHET_OK) {
         free(line);
         return false;
     }

@@ -144,11 +144,11 @@ Test(workers, max_streams_is_counted)
     struct fr_ticket ticket;
     const char *code;
     rig_begin((struct freshet_options){.max_streams = 2}, 1);
-    cr_assert_eq(fr_stream_begin(rig.workers[0], freshet_span(NULL, 0), &ticket, &code), FRESHET_OK);
-    cr_assert_eq(fr_stream_begin(rig.workers[0], freshet_span(NULL, 0), &ticket, &code), FRESHET_OK);
-    cr_assert_eq(fr_stream_begin(rig.workers[0], freshet_span(NULL, 0), &ticket, &code), FRESHET_FULL);
+    cr_assert_eq(fr_stream_begin(rig.workers[0], freshet_span(NULL, 0), 1, &ticket, &code), FRESHET_OK);
+    cr_assert_eq(fr_stream_begin(rig.workers[0], freshet_span(NULL, 0), 1, &ticket, &code), FRESHET_OK);
+    cr_assert_eq(fr_stream_begin(rig.workers[0], freshet_span(NULL, 0), 1, &ticket, &code), FRESHET_FULL);
     fr_stream_end(rig.workers[0], &ticket, FRESHET_CLOSE_CLIENT);
-    cr_assert_eq(fr_stream_begin(rig.workers[0], freshet_span(NULL, 0), &ticket, &code), FRESHET_OK);
+    cr_assert_eq(fr_stream_begin(rig.workers[0], freshet_span(NULL, 0), 1, &ticket, &code), FRESHET_OK);
     cr_assert_eq(rig_stats().streams, 2);
     fr_stream_end(rig.workers[0], &ticket, FRESHET_CLOSE_CLIENT);
     fr_stream_end(rig.workers[0], &ticket, FRESHET_CLOSE_FLOOD);
