@@ -17,7 +17,13 @@ extern "C" {
 /* For fields that end in _ms: the time is switched off. */
 #define FRESHET_NEVER UINT32_MAX
 
-/* Workers, loaders and a bus. Any thread may use it, unless a call says otherwise. */
+/* Workers, loaders and a bus. Any thread may use it, unless a call says otherwise.
+ *
+ * It belongs to the process that made it. A child of fork() has none of its threads, and shares its
+ * connections: there freshet_publish(), freshet_redis_command() and whatever makes something answer
+ * FRESHET_CLOSED (a `published` is not called), answers to loads and guards are FRESHET_STALE, other calls
+ * find nothing, and freshet_destroy() does nothing, so that the parent goes on undisturbed. A child may make
+ * a freshet of its own; descriptors of its parent stay open in it until it calls exec() or ends. */
 struct freshet;
 
 /* A zeroed struct with `size` set means all defaults. Read only during freshet_new(). */
@@ -54,7 +60,7 @@ enum freshet_status freshet_new(struct freshet **out, const struct freshet_optio
 
 /* Every worker must have left before (asserted). Sends what the bus has queued, waits for loads on the pool,
  * both within `deadline_ms` together; loads that are still out then stay safe, their answers return
- * FRESHET_STALE. NULL is fine. Not from a callback.
+ * FRESHET_STALE. NULL is fine, and in a child of fork() nothing happens. Not from a callback.
  *
  * On a Redis bus it also waits, mostly for milliseconds, until it is seen that the last publishes reach those
  * who connect to Redis now. Accepted publishes of which that can't be seen, since the deadline is too short

@@ -60,7 +60,8 @@ enum freshet_status freshet_redis_bus_new(struct freshet_bus **out,
                                           const struct freshet_redis_options *options,
                                           struct freshet_error *error);
 
-/* A link for the program's own commands, with its own connection and thread-safe.
+/* A link for the program's own commands, with its own connection and thread-safe. It belongs to the process
+ * that made it, as a freshet does: see freshet/instance.h.
  *
  * It stays with the master only: a replica refuses every write and shows what was before. So the link asks
  * ROLE when it connects and every probe_interval_ms, and leaves a server that says it is not the master, or

@@ -1,14 +1,24 @@
 #include "random.h"
 
+#include "forks.h"
+
 #include <stdlib.h>
 #include <sys/random.h>
 #include <time.h>
 
-/* xorshift64*: Vigna, "An experimental exploration of Marsaglia's xorshift generators, scrambled", 2016. */
+/* A child of fork() begins anew: else it would draw what its parent and its brothers draw, and call itself as
+ * they do.
+ *
+ * xorshift64*: Vigna, "An experimental exploration of Marsaglia's xorshift generators, scrambled", 2016. */
 uint64_t fr_random(void)
 {
     static _Thread_local uint64_t state;
+    static _Thread_local unsigned forks;
+    if (forks != fr_forks())
+        state = 0;
     while (state == 0) {
+        fr_forks_watch();
+        forks = fr_forks();
         if (getrandom(&state, sizeof(state), GRND_NONBLOCK) != (ssize_t)sizeof(state)) {
             struct timespec now;
             clock_gettime(CLOCK_MONOTONIC, &now);

@@ -2,6 +2,7 @@
 #include "bus/redis_data.h"
 
 #include "base/clock.h"
+#include "base/forks.h"
 #include "base/log.h"
 #include "bus/redis_wire.h"
 #include <event2/event.h>
@@ -154,8 +155,11 @@ enum freshet_status freshet_redis_data_new(struct freshet_redis_data **out,
         return fr_fail(error, FRESHET_INVALID, "redis: `out` is NULL");
     *out = NULL;
     struct freshet_redis_data *data = calloc(1, sizeof(*data));
-    if (data == NULL)
+    if (data == NULL || !fr_forks_watch()) {
+        free(data);
         return fr_fail(error, FRESHET_NO_MEMORY, "out of memory");
+    }
+    data->forks = fr_forks();
     enum freshet_status status = read_options(data, options, error);
     if (status != FRESHET_OK) {
         free(data);
@@ -175,7 +179,7 @@ enum freshet_status freshet_redis_data_new(struct freshet_redis_data **out,
 
 void freshet_redis_data_destroy(struct freshet_redis_data *data)
 {
-    if (data == NULL)
+    if (data == NULL || data->forks != fr_forks())
         return;
     struct request last = {.mail.deliver = deliver_stop, .data = data};
     fr_redis_loop_close(&data->loop, &last.mail);
@@ -236,6 +240,8 @@ static enum freshet_status send_command(struct freshet_redis_data *data, const s
                                         size_t argument_count, uint32_t deadline_ms,
                                         const struct fr_redis_asker *asker)
 {
+    if (data != NULL && data->forks != fr_forks())
+        return FRESHET_CLOSED;
     if (!is_valid(data, arguments, argument_count))
         return FRESHET_INVALID;
     struct fr_redis_command *command = new_command(data, arguments, argument_count, deadline_ms);

@@ -15,6 +15,7 @@
 struct event;
 
 struct freshet_redis_data {
+    unsigned forks; /* fr_forks() of the process that made it: whose thread and connection it has */
     struct fr_redis_config config;
     struct freshet_redis_data_options options;
     struct fr_redis_loop loop;

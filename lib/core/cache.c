@@ -1,6 +1,7 @@
 #include "core/cache.h"
 
 #include "base/clock.h"
+#include "base/forks.h"
 #include "core/context.h"
 #include <stdlib.h>
 #include <string.h>
@@ -274,9 +275,15 @@ enum freshet_status fr_cache_keep(struct freshet_cache *cache, struct freshet_sp
 
 /* ---- the public calls ---- */
 
+/* A child of fork() must not even take its lock. */
+static bool is_usable(const struct freshet_cache *cache)
+{
+    return cache != NULL && cache->forks == fr_forks();
+}
+
 static bool is_valid(const struct freshet_cache *cache, struct freshet_span topic, struct freshet_span key)
 {
-    return cache != NULL && is_topic(topic) && (key.len == 0 || (key.data != NULL && key.data[0] != '\0'));
+    return is_usable(cache) && is_topic(topic) && (key.len == 0 || (key.data != NULL && key.data[0] != '\0'));
 }
 
 enum freshet_status freshet_cache_look_up(struct freshet_cache *cache, struct freshet_span topic,
@@ -359,7 +366,7 @@ static void take_out_all(struct freshet_cache *cache, const struct freshet_span 
 void freshet_cache_invalidate_topic(struct freshet_cache *cache, struct freshet_span topic)
 {
     struct fr_list gone;
-    if (cache == NULL || !is_topic(topic))
+    if (!is_usable(cache) || !is_topic(topic))
         return;
     fr_list_init(&gone);
     pthread_mutex_lock(&cache->lock);

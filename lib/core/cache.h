@@ -14,6 +14,7 @@
 #include <stdatomic.h>
 
 struct freshet_cache {
+    unsigned forks; /* fr_forks() of the process that made it */
     struct fr_refcount references;
     struct freshet_cache_options options; /* defaults filled in */
     struct fr_list link;                  /* in the freshet, under its lock */

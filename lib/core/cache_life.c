@@ -59,6 +59,7 @@ enum freshet_status freshet_cache_new(struct freshet_cache **out, struct freshet
         return status;
     }
     cache->freshet = freshet;
+    cache->forks = freshet->forks;
     pthread_mutex_lock(&freshet->lock);
     fr_list_append(&freshet->caches, &cache->link);
     pthread_mutex_unlock(&freshet->lock);
@@ -76,7 +77,7 @@ struct freshet_cache *fr_cache_acquire(struct freshet_cache *cache)
  * loaders live as long as the freshet. */
 void freshet_cache_release(struct freshet_cache *cache)
 {
-    if (cache == NULL || !fr_refcount_release(&cache->references))
+    if (cache == NULL || cache->forks != fr_forks() || !fr_refcount_release(&cache->references))
         return;
     if (cache->freshet != NULL) {
         pthread_mutex_lock(&cache->freshet->lock);

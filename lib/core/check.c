@@ -112,7 +112,14 @@ static void deliver(struct fr_mail *mail)
 /* Under the table's lock. */
 static struct fr_check *find(struct freshet_check check)
 {
-    return fr_handles_find(&table, (struct fr_handle){check.generation, check.slot});
+    struct fr_check *found = fr_handles_find(&table, (struct fr_handle){check.generation, check.slot});
+    /* In a child of fork() nobody waits for the checks of its parent. */
+    return found == NULL || fr_freshet_check(found->worker->freshet) != FRESHET_OK ? NULL : found;
+}
+
+void fr_check_keep_table(void)
+{
+    fr_forks_keep(&table.lock);
 }
 
 /* Takes `location` over. */

@@ -61,6 +61,8 @@ struct fr_check *fr_check_start(const struct fr_check_subject *subject, const st
 /* Nobody waits any more: what is answered goes nowhere. */
 void fr_check_drop(struct fr_check *check);
 
+/* See fr_forks_keep(): the table of handles belongs to the process. */
+void fr_check_keep_table(void);
 /* Makes every handle of the freshet stale. */
 void fr_check_revoke_all(const struct freshet *freshet);
 

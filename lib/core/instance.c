@@ -190,6 +190,8 @@ static bool init_parts(struct freshet *freshet)
 {
     bool topics = fr_topics_init(&freshet->topics, &freshet->homes) == FRESHET_OK;
     bool peers = fr_peers_init(&freshet->peers);
+    fr_load_keep_table();
+    fr_check_keep_table();
     return topics && peers && fr_forks_watch();
 }
 
@@ -232,17 +234,6 @@ void freshet_destroy(struct freshet *freshet, uint32_t deadline_ms)
     fr_check_revoke_all(freshet);
     fr_cache_detach_all(freshet);
     free_freshet(freshet);
-}
-
-enum freshet_status fr_freshet_check_for(const struct freshet *freshet, const char *what,
-                                         struct freshet_error *error)
-{
-    enum freshet_status status = fr_freshet_check(freshet);
-    if (status == FRESHET_INVALID)
-        fr_fail(error, status, "%s: freshet is NULL", what);
-    else if (status != FRESHET_OK)
-        fr_fail(error, status, "%s: this process is a fork of the one that made the freshet", what);
-    return status;
 }
 
 bool freshet_ready(struct freshet *freshet)

@@ -32,7 +32,14 @@ static void acquire(struct fr_load *load)
 /* Under the table's lock. */
 static struct fr_load *look_up(struct freshet_load handle)
 {
-    return fr_handles_find(&table, (struct fr_handle){handle.generation, handle.slot});
+    struct fr_load *load = fr_handles_find(&table, (struct fr_handle){handle.generation, handle.slot});
+    /* In a child of fork() nobody waits for the loads of its parent. */
+    return load == NULL || fr_freshet_check(load->worker->freshet) != FRESHET_OK ? NULL : load;
+}
+
+void fr_load_keep_table(void)
+{
+    fr_forks_keep(&table.lock);
 }
 
 static struct freshet_load public_handle(const struct fr_load *load)

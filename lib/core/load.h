@@ -87,6 +87,8 @@ void fr_load_done(struct fr_load *load);
 /* What a loader's gate calls. */
 void fr_load_grant(struct fr_list *place);
 
+/* See fr_forks_keep(): the table of handles belongs to the process. */
+void fr_load_keep_table(void);
 /* Makes every handle of the freshet stale. */
 void fr_load_revoke_all(const struct freshet *freshet);
 
