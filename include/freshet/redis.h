@@ -69,7 +69,8 @@ enum freshet_status freshet_redis_bus_new(struct freshet_bus **out,
  * master. A user whose ACL does not permit ROLE loses this and nothing else; that is logged once.
  *
  * With a freshet, feeds whose load has failed are run again as soon as the link is back
- * (freshet_loader_retry()), and the link shows in the freshet's stats. */
+ * (freshet_loader_retry()); all of them, if it had been on a server that was the master no more. And the link
+ * shows in the freshet's stats. */
 struct freshet_redis_data;
 
 /* A zeroed struct with `size` and `link.size` set means all defaults. Texts are copied. */

@@ -88,7 +88,7 @@ struct freshet_stats {
     uint64_t messages;            /* from the bus */
     uint64_t messages_echo;       /* of these: own ones that no load was needed for */
     uint64_t messages_foreign;    /* of these: not in our format */
-    uint64_t gaps;                /* times the bus went down, or said "everything" */
+    uint64_t gaps;                /* times that deliveries or loads came in doubt, and all was loaded again */
     struct freshet_bus_stats bus; /* of the bus */
     struct freshet_histogram load_time; /* from the begin of a load to its answer */
     struct freshet_histogram

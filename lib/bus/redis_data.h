@@ -31,8 +31,7 @@ struct freshet_redis_data {
     struct event *probe_timer;
     bool probe_out;         /* sent and not answered */
     unsigned probes_missed; /* in a row */
-    bool may_ask_role;      /* on this connection, as far as is known */
-    bool role_refusal_told; /* ever */
+    bool read_old;          /* it was on a server that was not the master, until it was lost */
 
     /* Any thread. */
     atomic_bool up;              /* connected, and the server answers */

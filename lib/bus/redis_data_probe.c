@@ -5,24 +5,27 @@
 #include "base/random.h"
 #include "bus/redis_data.h"
 #include <event2/event.h>
-#include <freshet/loader.h>
 #include <stdio.h>
 
 #define PROBES_UNTIL_DOWN 2
 
-/* Who comes back can be asked again at once: feeds need not wait for the end of their delays. */
+/* Who comes back can be asked again at once: feeds need not wait for the end of their delays. And what they
+ * loaded from a server that was not the master any more has to be loaded again, though nobody publishes. */
 static void set_up(struct freshet_redis_data *data, bool up)
 {
     if (up)
         atomic_store_explicit(&data->good_us, fr_clock_monotonic_us(), memory_order_relaxed);
-    if (!atomic_exchange(&data->up, up) && up && data->options.freshet != NULL)
-        freshet_loader_retry(data->options.freshet, NULL, NULL);
+    if (atomic_exchange(&data->up, up) || !up)
+        return;
+    fr_data_link_back(data->options.freshet, data->read_old);
+    data->read_old = false;
 }
 
 static void leave(struct freshet_redis_data *data)
 {
     struct fr_redis_reason reason = {.fault = FR_REDIS_FAULT_ROLE};
     snprintf(reason.text, sizeof(reason.text), "%s", fr_redis_fault_text(FR_REDIS_FAULT_ROLE));
+    data->read_old = true;
     fr_redis_link_break(&data->link, &reason);
 }
 
@@ -38,32 +41,32 @@ void fr_redis_data_judge(struct freshet_redis_data *data, const redisReply *repl
         leave(data);
 }
 
-/* Then only READONLY tells. Not asked again on this connection: Redis keeps a log of what it refuses. */
-static void give_role_up(struct freshet_redis_data *data, const redisReply *error)
-{
-    data->may_ask_role = false;
-    if (!data->role_refusal_told)
-        fr_log(&data->options.log, FRESHET_LOG_WARN,
-               "redis data link: ROLE is refused, so a server that is no longer the master is noticed only "
-               "when it refuses a write: \"%s\"",
-               fr_escape(freshet_span(error->str, error->len)).text);
-    data->role_refusal_told = true;
-}
-
 static void take_role(struct freshet_redis_data *data, const redisReply *reply)
 {
-    enum fr_redis_fault fault = reply->type == REDIS_REPLY_ERROR ? fault_of(reply) : FR_REDIS_FAULT_NETWORK;
-    if (fault == FR_REDIS_FAULT_FORBIDDEN || fault == FR_REDIS_FAULT_UNKNOWN)
-        give_role_up(data, reply);
-    else if (!fr_redis_role_is_master(reply))
+    switch (fr_redis_role_of(reply)) {
+    case FR_REDIS_ROLE_MASTER:
+    case FR_REDIS_ROLE_LATER:
+        break;
+    case FR_REDIS_ROLE_OTHER:
         leave(data);
+        break;
+    case FR_REDIS_ROLE_UNKNOWN: /* then only READONLY tells */
+        fr_redis_link_blind(&data->link, reply);
+        break;
+    }
+}
+
+/* On this connection. Redis keeps a log of what it refuses, so a ROLE that was refused is not asked again. */
+static bool may_ask_role(const struct freshet_redis_data *data)
+{
+    return !data->options.replica_too && !fr_redis_link_is_blind(&data->link);
 }
 
 void fr_redis_data_take_probe(struct freshet_redis_data *data, const redisReply *reply)
 {
     data->probe_out = false;
     data->probes_missed = 0;
-    if (data->may_ask_role)
+    if (may_ask_role(data))
         take_role(data, reply);
     /* A busy one, with a script that does not end, answers everybody so. */
     bool busy = reply->type == REDIS_REPLY_ERROR && fault_of(reply) == FR_REDIS_FAULT_BUSY;
@@ -77,7 +80,7 @@ static void probe(struct freshet_redis_data *data)
         return;
     if (!data->probe_out)
         data->probe_out =
-            fr_redis_data_ask(data, data->may_ask_role ? "ROLE" : "PING", FR_REDIS_COMMAND_PROBE);
+            fr_redis_data_ask(data, may_ask_role(data) ? "ROLE" : "PING", FR_REDIS_COMMAND_PROBE);
     else if (++data->probes_missed >= PROBES_UNTIL_DOWN)
         set_up(data, false);
 }
@@ -109,7 +112,6 @@ void fr_redis_data_begin(struct freshet_redis_data *data)
 
 void fr_redis_data_note_up(struct freshet_redis_data *data)
 {
-    data->may_ask_role = !data->options.replica_too;
     data->probe_out = false;
     data->probes_missed = 0;
     set_up(data, true);

@@ -37,6 +37,18 @@ void fr_data_link_leave(struct freshet *freshet, struct fr_data_link *data_link)
     pthread_mutex_unlock(&freshet->homes.lock);
 }
 
+void fr_data_link_back(struct freshet *freshet, bool doubtful)
+{
+    if (freshet == NULL)
+        return;
+    if (doubtful) {
+        fr_count(&freshet->counters.gaps, 1);
+        fr_topics_all_marked(&freshet->topics);
+    } else {
+        fr_topics_retry(&freshet->topics, freshet_span(NULL, 0), NULL);
+    }
+}
+
 void fr_data_links_read(const struct freshet *freshet, struct freshet_data_stats *stats)
 {
     *stats = freshet->left.data;

@@ -5,6 +5,7 @@
 
 #include "base/list.h"
 #include <freshet/stats.h>
+#include <stdbool.h>
 
 struct fr_data_link {
     struct fr_list link; /* in the freshet; under the lock of its homes */
@@ -15,6 +16,9 @@ struct fr_data_link {
 void fr_data_link_join(struct freshet *freshet, struct fr_data_link *data_link);
 /* Its counters stay. */
 void fr_data_link_leave(struct freshet *freshet, struct fr_data_link *data_link);
+/* One that was away is up again: loads that have failed are to be tried again. `doubtful`: what was loaded
+ * over it may have been old, so everything is to be loaded again. NULL is fine. */
+void fr_data_link_back(struct freshet *freshet, bool doubtful);
 /* Those of all, also of those that have left. Under the lock of the homes. */
 void fr_data_links_read(const struct freshet *freshet, struct freshet_data_stats *stats);
 

@@ -72,10 +72,10 @@ static void fail_for_long(void)
     cr_assert(client_has_error(&client, "store-down"));
 }
 
-static void end(void)
+static void end(uint64_t failed)
 {
     UNTIL(client_has(&client, "two"));
-    cr_assert_eq(rig_stats().loads_failed, 6);
+    cr_assert_eq(rig_stats().loads_failed, failed);
     client_close(&client);
     rig_leave(0);
     freshet_redis_data_destroy(data);
@@ -91,7 +91,7 @@ Test(redis_data_retry, feeds_load_as_soon_as_a_store_that_was_down_is_back, .tim
     fail_for_long();
     redis_server_run(&store, NULL);
     set("two");
-    end();
+    end(6);
 }
 
 /* contract 4.5: its connections stand, or seem to */
@@ -102,5 +102,31 @@ Test(redis_data_retry, feeds_load_as_soon_as_a_store_that_was_silent_answers, .t
     redis_server_signal(&store, SIGSTOP);
     fail_for_long();
     redis_server_signal(&store, SIGCONT);
-    end();
+    end(6);
+}
+
+/* contract 7.5: nobody publishes, and no load has failed, but what it read was a replica's */
+Test(redis_data_retry, feeds_load_again_when_the_link_had_been_on_a_server_that_was_no_master, .timeout = 120)
+{
+    begin();
+    cr_assert(redis_server_ask(&store, NULL, 0, "REPLICAOF", "127.0.0.1", "1", NULL));
+    UNTIL(rig_stats().data.links_up == 0);
+    cr_assert(redis_server_ask(&store, NULL, 0, "REPLICAOF", "NO", "ONE", NULL));
+    set("two");
+    end(0);
+}
+
+/* contract 4.5: a short absence is no reason to load what is fine */
+Test(redis_data_retry, feeds_that_are_fine_do_nothing_when_the_store_is_back, .timeout = 120)
+{
+    begin();
+    redis_server_kill(&store);
+    UNTIL(rig_stats().data.links_up == 0);
+    redis_server_run(&store, NULL);
+    UNTIL(rig_stats().data.links_up == 1);
+    set("two");
+    rig_pass_ms(60000);
+    cr_assert_eq(rig_stats().loads, 1);
+    rig_publish("board/b1");
+    end(0);
 }
