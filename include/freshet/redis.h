@@ -11,8 +11,8 @@
  * where new connections go; by one that only listens when its link ends. For these two there is one warning
  * for each link. Without ping or client|setname nothing is missing but the names in CLIENT LIST.
  *
- * The program's own commands need their own rights, and keys, beside role, ping, client|setname and, for a URL
- * with a database, select. */
+ * The program's own commands need their own rights, and keys, beside role, ping, client|setname and, for a
+ * URL with a database, select. */
 #ifndef FRESHET_REDIS_H
 #define FRESHET_REDIS_H
 

@@ -237,7 +237,7 @@ Test(instance, null_is_refused_or_means_none)
     cr_assert_eq(freshet_memory_bus_new(&bus, NULL), FRESHET_OK);
     options.bus = bus;
     cr_assert_eq(freshet_new(NULL, &options, &error), FRESHET_INVALID); /* the bus is gone: no leak */
-    cr_assert_str_eq(error.text, "`out` is NULL");
+    cr_assert_str_eq(error.text, "out is NULL");
     cr_assert_eq(freshet_publish(NULL, &topic, freshet_span(NULL, 0), on_refused, NULL), FRESHET_INVALID);
     cr_assert_eq(freshet_topic_streams(NULL, &topic), 0);
     cr_assert_not(freshet_ready(NULL));
