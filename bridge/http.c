@@ -46,9 +46,6 @@ void http_send(h2o_req_t *req, const char *instance, int status, const char *typ
     add_header(req, "cache-control", "no-store");
     add_header(req, "x-content-type-options", "nosniff");
     add_header(req, "x-instance", instance);
-    /* h2o 2.2.5 takes contradicting lengths; what follows such a body must not be read as a request. */
-    if (req->entity.base != NULL)
-        req->http1_is_persistent = 0;
     h2o_send_inline(req, body.data == NULL ? "" : body.data, body.len);
 }
 

@@ -54,7 +54,5 @@ void http_answer_preflight(h2o_req_t *req)
     add_header(req, "access-control-allow-methods", "GET, POST");
     add_header(req, "access-control-allow-headers", "content-type");
     add_header(req, "access-control-max-age", "7200");
-    if (req->entity.base != NULL)
-        req->http1_is_persistent = 0;
     h2o_send_inline(req, H2O_STRLIT(""));
 }

@@ -93,6 +93,7 @@ static enum freshet_status configure(struct server *server, struct freshet_error
     freshet_h2o_serve_script(rest);
     server->app->router = http_router_new(rest, server->app->instance);
     http_allow_origins(server->app->router, server->app->options->origins);
+    freshet_h2o_harden_paths(&server->config);
     return FRESHET_OK;
 }
 

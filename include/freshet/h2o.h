@@ -121,8 +121,15 @@ size_t freshet_h2o_worker_streams(const struct freshet_h2o_worker *worker);
 void freshet_h2o_serve_script(struct st_h2o_pathconf_t *path);
 
 /* Limits that protect a server of streams: small request bodies, 5 s for a request head, no server header,
- * HTTP/2 off. Before h2o_context_init(). */
+ * HTTP/2 off; and freshet_h2o_harden_paths() for the paths that there are. Before h2o_context_init(). */
 void freshet_h2o_harden(struct st_h2o_globalconf_t *config);
+/* Refuses, before any handler of a path, HTTP/1 requests that two readers may end in different places
+ * (several lengths, a length and chunks, folded lines): behind a proxy that reads them otherwise than h2o
+ * does, a part of a body would be taken for a request. They get 400 and their connection ends. It also ends
+ * behind chunks and behind lines without a carriage return; behind a body of one plain length it goes on.
+ * Mounts and scripts do this on their own path; this, on every path of every host, registered by now: again
+ * when there are more. freshet_h2o_serve() calls it. Before h2o_context_init(). */
+void freshet_h2o_harden_paths(struct st_h2o_globalconf_t *config);
 /* h2o_config_init(), freshet_h2o_harden(), and one host that answers to every name, which is returned: paths
  * are registered there. It belongs to `config`. */
 struct st_h2o_hostconf_t *freshet_h2o_config_init(struct st_h2o_globalconf_t *config);

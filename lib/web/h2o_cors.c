@@ -120,8 +120,7 @@ bool fr_h2o_cors_is_preflight(const struct fr_h2o_mount *mount, const h2o_req_t 
 
 void fr_h2o_cors_answer(const struct fr_h2o_mount *mount, h2o_req_t *req)
 {
-    if (req->entity.base != NULL)
-        req->http1_is_persistent = 0;
+    fr_h2o_close_behind_body(req);
     req->res.status = 204;
     req->res.reason = "No Content";
     fr_h2o_mount_add_headers(mount, req);

@@ -18,6 +18,7 @@ void freshet_h2o_harden(struct st_h2o_globalconf_t *config)
     config->http1.req_timeout = REQUEST_TIMEOUT_MS;
     config->http1.upgrade_to_http2 = 0;
     config->server_name = h2o_iovec_init(NULL, 0);
+    freshet_h2o_harden_paths(config);
 }
 
 void freshet_h2o_harden_tls(struct ssl_ctx_st *context)

@@ -291,6 +291,7 @@ enum freshet_status freshet_h2o_mount(struct freshet *freshet, struct st_h2o_pat
         release(&made);
         return fr_fail(error, FRESHET_NO_MEMORY, "no memory");
     }
+    fr_h2o_entrance_add(path);
     struct fr_h2o_mount *mount = (struct fr_h2o_mount *)h2o_create_handler(path, sizeof(*mount));
     made.super = mount->super;
     made.super.on_req = on_req;

@@ -39,17 +39,22 @@ static const char *safe_code(const char *code)
     return *code == '\0' ? "refused" : code;
 }
 
+void fr_h2o_close_behind_body(h2o_req_t *req)
+{
+    if (req->entity.len > 0)
+        req->http1_is_persistent = 0;
+}
+
 static void send_body(const struct fr_h2o_mount *mount, h2o_req_t *req, const char *type, const char *body,
                       size_t len)
 {
-    /* What comes behind a body may have been smuggled in. */
-    if (req->entity.base != NULL)
-        req->http1_is_persistent = 0;
+    fr_h2o_close_behind_body(req);
     h2o_add_header(&req->pool, &req->res.headers, H2O_TOKEN_CONTENT_TYPE, NULL, type, strlen(type));
     h2o_add_header(&req->pool, &req->res.headers, H2O_TOKEN_CACHE_CONTROL, NULL, H2O_STRLIT("no-store"));
     h2o_add_header_by_str(&req->pool, &req->res.headers, H2O_STRLIT("x-content-type-options"), 0, NULL,
                           H2O_STRLIT("nosniff"));
-    fr_h2o_mount_add_headers(mount, req);
+    if (mount != NULL)
+        fr_h2o_mount_add_headers(mount, req);
     req->res.content_length = len;
     h2o_send_inline(req, body, len);
 }

@@ -1,7 +1,6 @@
 /* Serves freshet.js and its bindings. */
 #include "web/h2o_script.h"
-#include <freshet/h2o.h>
-#include <h2o.h>
+#include "web/h2o_web.h"
 #include <string.h>
 
 static bool has_method(const h2o_req_t *req, const char *method)
@@ -50,9 +49,6 @@ static void send_bytes(h2o_req_t *req, const char *bytes, size_t len)
 {
     static h2o_generator_t generator; /* nothing to go on with: all of it is sent at once */
     h2o_iovec_t body = h2o_iovec_init(bytes, len);
-    /* What comes behind a body may have been smuggled in. */
-    if (req->entity.base != NULL)
-        req->http1_is_persistent = 0;
     h2o_start_response(req, &generator);
     h2o_send(req, &body, len == 0 ? 0 : 1, H2O_SEND_STATE_FINAL);
 }
@@ -96,5 +92,6 @@ static int on_req(h2o_handler_t *self, h2o_req_t *req)
 
 void freshet_h2o_serve_script(struct st_h2o_pathconf_t *path)
 {
+    fr_h2o_entrance_add(path);
     h2o_create_handler(path, sizeof(h2o_handler_t))->on_req = on_req;
 }

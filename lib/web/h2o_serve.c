@@ -43,8 +43,9 @@ struct connection {
 struct st_h2o_hostconf_t *freshet_h2o_config_init(struct st_h2o_globalconf_t *config)
 {
     h2o_config_init(config);
+    h2o_hostconf_t *host = h2o_config_register_host(config, h2o_iovec_init(H2O_STRLIT("default")), 65535);
     freshet_h2o_harden(config);
-    return h2o_config_register_host(config, h2o_iovec_init(H2O_STRLIT("default")), 65535);
+    return host;
 }
 
 static void forget_connection(void *data)
@@ -215,6 +216,7 @@ static enum freshet_status serve(struct server *server, struct freshet *freshet,
 {
     fr_list_init(&server->connections);
     server->tick.cb = on_tick;
+    freshet_h2o_harden_paths(config);
     h2o_context_init(&server->context, h2o_evloop_create(), config);
     enum freshet_status status = freshet_h2o_worker_join(freshet, &server->context, &server->worker, error);
     if (status == FRESHET_OK) {

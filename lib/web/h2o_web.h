@@ -96,7 +96,13 @@ void fr_h2o_cors_answer(const struct fr_h2o_mount *mount, h2o_req_t *req);
 /* Whether the request's Accept headers leave room for an event stream. */
 bool fr_h2o_accepts_events(const h2o_req_t *req);
 
-/* Answers for good, with {"code":…}. */
+/* Has requests that two readers may end in different places refused before any handler of the path sees them;
+ * once is enough. Before h2o_context_init(). */
+void fr_h2o_entrance_add(h2o_pathconf_t *path);
+
+/* A body that nobody asked for: nothing behind it is read. */
+void fr_h2o_close_behind_body(h2o_req_t *req);
+/* Answers for good, with {"code":…}; `mount` NULL: without the headers of one. */
 void fr_h2o_refuse(const struct fr_h2o_mount *mount, h2o_req_t *req, int status, const char *code);
 /* Answers so that the client comes back. */
 void fr_h2o_refuse_for_now(const struct fr_h2o_mount *mount, h2o_req_t *req, const char *code);

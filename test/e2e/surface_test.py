@@ -173,6 +173,23 @@ def a_name_where_it_listens_is_a_right_host(case):
 
 
 @test
+def a_request_hidden_in_a_body_is_not_run_and_a_plain_body_keeps_the_connection(case):
+    # contract 5.1
+    bridge = case.bridge()
+    hidden = b"POST /counter/increment HTTP/1.1\r\nHost: x\r\n\r\n"
+    for path in (b"/live", b"/live/counter", b"/live/nothing", b"/counter/increment", b"/nothing", b"/freshet.js"):
+        got = exchange(bridge.port, b"POST %s HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nContent-Length: %d\r\n\r\n"
+                       % (path, len(hidden)) + hidden)
+        assert got.startswith(b"HTTP/1.1 400") and got.count(b"HTTP/1.1 ") == 1, (path, got)
+    Stream(bridge.port, "/live/counter").shows(0)
+    body = b'{"title": "kept"}'
+    add = (b"POST /board/b1/tasks HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+           % len(body) + body)
+    got = exchange(bridge.port, add + add + b"GET /health/live HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    assert got.count(b"HTTP/1.1 2") == 3, got
+
+
+@test
 def paths_are_matched_raw_and_decoded_once(case):
     # contract 4.10
     bridge = case.bridge()

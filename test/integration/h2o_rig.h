@@ -64,7 +64,9 @@ static struct {
     struct rig_worker workers[RIG_WORKERS];
     unsigned worker_count;
     bool join;                 /* workers join at all */
+    bool alone;                /* no handler comes after the mount */
     void (*add_loaders)(void); /* the test's own; may be NULL */
+    void (*add_paths)(h2o_hostconf_t *host);
     uint32_t drain_deadline_ms, drain_spread_ms;
 
     pthread_mutex_t lock; /* what follows */
@@ -308,7 +310,10 @@ static inline void rig_up(struct freshet_h2o_mount_options *mount, struct freshe
     }
     mounted.size = sizeof(mounted);
     cr_assert_eq(freshet_h2o_mount(rig.freshet, path, &mounted, &error), FRESHET_OK, "%s", error.text);
-    h2o_create_handler(path, sizeof(h2o_handler_t))->on_req = rig_next_handler;
+    if (!rig.alone)
+        h2o_create_handler(path, sizeof(h2o_handler_t))->on_req = rig_next_handler;
+    if (rig.add_paths != NULL)
+        rig.add_paths(host);
     freshet_h2o_harden(&rig.config);
     for (unsigned i = 0; i < rig.worker_count; i++) {
         cr_assert_eq(pthread_create(&rig.workers[i].thread, NULL, rig_run, &rig.workers[i]), 0);
