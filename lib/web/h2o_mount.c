@@ -86,6 +86,26 @@ static void serve_views(struct fr_h2o_mount *mount, h2o_req_t *req, const struct
         fr_h2o_views_begin(site, req, target);
 }
 
+/* No handler of the path comes after the mount. */
+static bool is_last(const struct fr_h2o_mount *mount, const h2o_req_t *req)
+{
+    const h2o_pathconf_t *path = req->pathconf;
+    return path->handlers.entries[path->handlers.size - 1] == &mount->super;
+}
+
+/* -1: the next handler has its turn. Without one the client must be able to tell who says that there is
+ * nothing: a proxy that is being set up, or freshet. */
+static int find_nothing(const struct fr_h2o_mount *mount, h2o_req_t *req)
+{
+    if (!is_last(mount, req))
+        return -1;
+    if (fr_h2o_cors_is_preflight(mount, req))
+        fr_h2o_cors_answer(mount, req); /* so that the page may see the answer that it will get */
+    else
+        fr_h2o_refuse(mount, req, 404, "not-found");
+    return 0;
+}
+
 /* -1: no route; the next handler has its turn. */
 static int route(struct fr_h2o_mount *mount, h2o_req_t *req, const struct fr_target *target)
 {
@@ -101,7 +121,7 @@ static int route(struct fr_h2o_mount *mount, h2o_req_t *req, const struct fr_tar
         serve(mount, req, loader, params, target);
         return 0;
     case FRESHET_NOT_FOUND:
-        return -1;
+        return find_nothing(mount, req);
     case FRESHET_INVALID:
         fr_h2o_refuse(mount, req, 400, "bad-path");
         return 0;

@@ -199,6 +199,9 @@ def paths_are_matched_raw_and_decoded_once(case):
     for path, status in expected.items():
         got = exchange(bridge.port, b"GET " + path.encode() + b" HTTP/1.0\r\n\r\n")
         assert int(got.split(b" ")[1]) == status, (path, status, got)
+    for path in ("/live", "/live/", "/live/nothing"):
+        answer = bridge.get(path)
+        assert answer.status == 404 and json.loads(answer.body) == {"code": "not-found"}, answer
     odd = Stream(bridge.port, "/live/board/a%2Fb%20%3f?x=1").until(lambda s: s.newest)
     assert json.loads(odd.newest)["boardId"] == "a/b ?"
 

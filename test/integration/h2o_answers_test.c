@@ -189,6 +189,37 @@ Test(h2o_answers, without_a_route_the_next_handler_has_its_turn)
     rig_down();
 }
 
+/* contract 4.10, 5.1: a browser's side tells freshet's own word from a proxy's by it */
+Test(h2o_answers, without_a_route_and_a_next_handler_the_answer_is_json)
+{
+    static const char *const methods[] = {"GET", "POST", "PUT", "OPTIONS", "FOO"};
+    static const char *const targets[] = {"/live",          "/live/",        "/live?v=2",
+                                          "/live?",         "/live/nothing", "/live/counter/1",
+                                          "/live/counter/", "/live//counter"};
+    rig.alone = true;
+    rig_up(NULL, NULL);
+    for (size_t i = 0; i < sizeof(targets) / sizeof(targets[0]); i++) {
+        char request[128];
+        for (size_t j = 0; j < sizeof(methods) / sizeof(methods[0]); j++) {
+            snprintf(request, sizeof(request), REQUEST("%s %s", ""), methods[j], targets[i]);
+            struct rig_client *client = rig_ask(request);
+            rig_expect(client, "\r\n\r\n{\"code\":\"not-found\"}");
+            cr_assert_eq(strncmp(client->in, "HTTP/1.1 404 ", 13), 0, "%s: %s", request, client->in);
+            cr_assert_not_null(strstr(client->in, "\r\ncontent-type: application/json\r\n"), "%s",
+                               client->in);
+            rig_hang_up(client);
+        }
+        snprintf(request, sizeof(request), REQUEST("HEAD %s", "Connection: close\r\n"), targets[i]);
+        struct rig_client *client = rig_ask(request);
+        rig_expect_end(client);
+        cr_assert_eq(strncmp(client->in, "HTTP/1.1 404 ", 13), 0, "%s: %s", request, client->in);
+        cr_assert_eq(strcmp(client->in + client->len - 4, "\r\n\r\n"), 0, "%s", client->in);
+        rig_hang_up(client);
+    }
+    cr_assert_eq(rig_stats().streams_opened, 0);
+    rig_down();
+}
+
 /* contract 5.1 */
 Test(h2o_answers, application_refuses_for_good_with_its_code)
 {

@@ -207,7 +207,19 @@ Test(h2o_cors, a_preflight_without_a_route_is_the_next_handlers)
     rig_down();
 }
 
-/* What comes behind a body may have been smuggled in. */
+/* contract 5.9: else the page could not see that what it asked for is not there */
+Test(h2o_cors, a_preflight_without_a_route_and_a_next_handler_is_allowed)
+{
+    rig.alone = true;
+    up(false, NULL);
+    struct rig_client *client = ask(ASK("OPTIONS /live/nowhere", LISTED), "HTTP/1.1 204 ", "\r\n\r\n");
+    cr_assert_not_null(strstr(client->in, ALLOWED), "%s", client->in);
+    rig_hang_up(client);
+    expect_allowed(ASK("GET /live/nowhere", LISTED), "HTTP/1.1 404 ", "{\"code\":\"not-found\"}");
+    expect_allowed(ASK("GET /live", LISTED), "HTTP/1.1 404 ", "{\"code\":\"not-found\"}");
+    rig_down();
+}
+
 Test(h2o_cors, a_preflight_with_a_body_closes)
 {
     up(false, NULL);
