@@ -4,9 +4,9 @@
  * as a worker:
  *
  *     h2o_pathconf_t *path = h2o_config_register_path(host, "/live", 0);
- *     freshet_h2o_mount(freshet, path, &(struct freshet_h2o_mount_options){.size = ...}, &mount, &error);
+ *     freshet_h2o_mount(freshet, path, &(struct freshet_h2o_mount_options){.size = ...}, &error);
  *     ... in each loop's thread, after h2o_context_init():
- *     freshet_h2o_worker_join(freshet, &context, NULL, &worker, &error);
+ *     freshet_h2o_worker_join(freshet, &context, &worker, &error);
  *
  * A stream takes its socket out of h2o: access logs and filters of the application see the request end at
  * once. HTTP/2 is not offered (see the mount). */
@@ -171,24 +171,37 @@ enum freshet_status freshet_h2o_listen(struct freshet_h2o_listener **out, struct
 /* Accepts no more; connections go on. The loop's thread, before h2o_context_dispose(). NULL is fine. */
 void freshet_h2o_listener_close(struct freshet_h2o_listener *listener);
 
+/* Asked on a loop that has no stream and no connection left, until it says true, at least 10 times a second:
+ * whether nothing of the application's is still to come there, such as the answer to a request whose client
+ * has left. `context` is disposed then. Must not block. */
+typedef bool (*freshet_h2o_ended_cb)(struct st_h2o_context_t *context, void *user);
+
 /* A zeroed struct with `size` set means all defaults. */
 struct freshet_h2o_serve_options {
     size_t size; /* sizeof(struct freshet_h2o_serve_options) */
     int stop_fd; /* the end begins when it is readable: a signalfd, an eventfd, a pipe. Made non-blocking, not
                     read, not closed; must outlive the call. 0: serves as long as the process lives */
+    int listen_fd;              /* a socket that listens already (freshet_h2o_bind()): taken over, also on
+                                   failure; `host` and `port` are not looked at. 0: none */
+    unsigned threads;           /* loops, each with a thread: the calling one and others; default 1 */
     uint32_t drain_deadline_ms; /* for streams and connections to end; default 5000 */
     uint32_t drain_spread_ms;   /* clients come back spread over this; default 2000 */
     struct ssl_ctx_st *tls;     /* must outlive the call; NULL: plain */
+    freshet_h2o_ended_cb ended; /* on each loop, before it ends; NULL: nothing is to come */
+    void *user;                 /* for ended */
     struct freshet_log log;     /* must outlive the call */
 };
 
-/* A whole server on one loop, in the calling thread: listens on `host` and `port` (as freshet_h2o_bind() has
- * them), makes the loop and the h2o context, joins the freshet as a worker, serves, and takes all of it down
- * again in the order that h2o needs. Returns when `stop_fd` was readable and no connection is left: at the
- * deadline those that are not done are cut, but a request that a handler keeps unanswered is waited for.
- * Blocks SIGPIPE in that thread. For several loops put the parts above together yourself. `config` must be
- * complete; the caller disposes it. `options` NULL: defaults. FRESHET_OK: stopped. FRESHET_INVALID: the
- * address or an option. FRESHET_CLOSED, FRESHET_NO_MEMORY, FRESHET_SYSTEM. */
+/* A whole server: listens on `host` and `port` (as freshet_h2o_bind() has them), makes loops and h2o
+ * contexts, joins them to the freshet as workers, serves, and takes all of it down again in the order that
+ * h2o needs, whatever handlers the configuration has. Returns when `stop_fd` was readable and no connection
+ * is left: at the deadline those that are not done are cut, but a request that a handler keeps unanswered is
+ * waited for. One loop runs in the calling thread, which has SIGPIPE blocked from then on; a thread that
+ * can't be started ends all. `config` must be complete, and in use by one call at a time; it may be served
+ * again afterwards. The caller disposes it, before or after the freshet. `options` NULL: defaults.
+ * FRESHET_OK: stopped. FRESHET_INVALID: an argument, the address or an option. FRESHET_CLOSED,
+ * FRESHET_NO_MEMORY, FRESHET_SYSTEM.
+ */
 enum freshet_status freshet_h2o_serve(struct freshet *freshet, struct st_h2o_globalconf_t *config,
                                       const char *host, const char *port,
                                       const struct freshet_h2o_serve_options *options,
