@@ -14,7 +14,7 @@ extern "C" {
 enum freshet_close_reason {
     FRESHET_CLOSE_CLIENT = 0,    /* the client closed, half-closed or reset */
     FRESHET_CLOSE_WRITE_ERROR,   /* a write failed */
-    FRESHET_CLOSE_WRITE_TIMEOUT, /* a frame was not taken in time */
+    FRESHET_CLOSE_WRITE_TIMEOUT, /* the client's side did not acknowledge a frame in time */
     FRESHET_CLOSE_FLOOD,         /* the client sent more than a stream's client may */
     FRESHET_CLOSE_DRAIN,         /* `end` `going-away` was delivered */
     FRESHET_CLOSE_DRAIN_CUT,     /* the drain's deadline passed first */
@@ -77,7 +77,8 @@ struct freshet_stats {
     uint64_t cache_refused; /* puts, of loaders too: outdated by a publish meanwhile, too large, no memory */
     uint64_t cache_evicted; /* entries given up for a bound */
     uint64_t snapshots_pushed;    /* to streams */
-    uint64_t snapshots_skipped;   /* a newer one replaced it before this stream could take it */
+    uint64_t snapshots_skipped;   /* a newer one replaced it before this stream could take it, or the stream
+                                     ended first */
     uint64_t messages_pushed;     /* to streams of message loaders */
     uint64_t messages_lost;       /* that a stream of these did not get, mostly because it was too slow */
     uint64_t messages_repeated;   /* that came a second time, counted for each worker that dropped it */

@@ -93,7 +93,8 @@ static void print_loads(struct fr_buffer *out, const struct freshet_stats *stats
     print_value(out, "snapshots_pushed_total", "counter", "Snapshots sent to streams.",
                 (int64_t)stats->snapshots_pushed);
     print_value(out, "snapshots_skipped_total", "counter",
-                "Snapshots that a newer one replaced for a slow stream.", (int64_t)stats->snapshots_skipped);
+                "Snapshots that a stream was too slow for, or ended before.",
+                (int64_t)stats->snapshots_skipped);
     print_value(out, "messages_pushed_total", "counter", "Messages sent to streams of message loaders.",
                 (int64_t)stats->messages_pushed);
     print_value(out, "messages_lost_total", "counter",

@@ -195,8 +195,18 @@ enum freshet_status fr_view_open(struct fr_worker *worker, struct fr_view *view,
     return status;
 }
 
+/* What it will never take. */
+static void count_skipped(const struct fr_view *view)
+{
+    const struct fr_show *show = &view->fan->show;
+    if (view->snapshot_seen != 0)
+        fr_count(&view->fan->worker->counters.snapshots_skipped, show->snapshot_number - view->snapshot_seen);
+}
+
 void fr_view_close(struct fr_view *view)
 {
+    if (view->fan != NULL)
+        count_skipped(view);
     forget_held(view);
     fr_admission_destroy(view->admission);
     view->admission = NULL;

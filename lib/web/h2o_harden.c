@@ -10,6 +10,7 @@
 #define KEEPALIVE_IDLE_S       30
 #define KEEPALIVE_INTERVAL_S   10
 #define KEEPALIVE_PROBES       3
+#define UNACKNOWLEDGED_MS      30000 /* for what is not a stream: those have limits of their own */
 
 void freshet_h2o_harden(struct st_h2o_globalconf_t *config)
 {
@@ -43,5 +44,5 @@ void freshet_h2o_harden_socket(struct st_h2o_socket_t *socket)
     set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE_S);
     set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_INTERVAL_S);
     set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_PROBES);
-    set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, FR_H2O_UNACKNOWLEDGED_MS);
+    set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, UNACKNOWLEDGED_MS);
 }

@@ -51,6 +51,7 @@ void fr_h2o_stream_upgrade(struct fr_h2o_stream *self, const struct fr_h2o_visit
     fr_stream_count_open(fr_h2o_stream_worker(self)->core);
     self->upgrading = true;
     fr_h2o_stream_worker(self)->upgrading++;
+    fr_h2o_stream_keep_slow(self);
     write_head(self, req);
     h2o_iovec_t first = make_first(self, req);
     h2o_http1_upgrade(req, &first, 1, fr_h2o_stream_upgraded, self);

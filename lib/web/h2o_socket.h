@@ -11,11 +11,10 @@ struct fr_h2o_stream {
     h2o_socket_t *sock; /* while it is being upgraded: h2o's, only its descriptor may be used; NULL: gone */
     int64_t opened_us;
     struct fr_h2o_peer peer;
-    uint32_t in_flight;  /* bytes given to h2o's TLS that it has not written */
-    uint32_t allowed_ms; /* what TCP_USER_TIMEOUT was raised to; 0: as it was accepted */
-    uint16_t first_len;  /* of the body, sent with the head */
-    bool upgrading;      /* fr_h2o_stream_upgraded() will come */
-    bool finished;       /* nothing more to send: close without haste */
+    uint32_t in_flight; /* bytes given to h2o's TLS that it has not written */
+    uint16_t first_len; /* of the body, sent with the head */
+    bool upgrading;     /* fr_h2o_stream_upgraded() will come */
+    bool finished;      /* nothing more to send: close without haste */
 };
 
 static inline const struct fr_h2o_site *fr_h2o_stream_site(const struct fr_stream *stream)
@@ -40,6 +39,10 @@ struct fr_h2o_stream *fr_h2o_stream_new(const struct fr_h2o_visit *visit);
 void fr_h2o_stream_drop(struct fr_h2o_stream *self);
 /* Answers the request and takes the socket; what the visit has of the limits is the stream's. */
 void fr_h2o_stream_upgrade(struct fr_h2o_stream *self, const struct fr_h2o_visit *visit);
+
+/* From now on the stream's own deadlines alone end a connection that takes little or nothing. The kernel's
+ * TCP_USER_TIMEOUT counts from when a client was last ready for all that waits, however much it reads. */
+void fr_h2o_stream_keep_slow(const struct fr_h2o_stream *self);
 
 /* For h2o_http1_upgrade(). `sock` is NULL when the connection broke before the head was written. */
 void fr_h2o_stream_upgraded(void *user, h2o_socket_t *sock, size_t request_len);

@@ -2,8 +2,8 @@
  * read loop has no bound; TLS goes through h2o. */
 #include "base/clock.h"
 #include "web/h2o_socket.h"
+#include "web/h2o_tcp.h"
 #include <errno.h>
-#include <limits.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <openssl/ssl.h>
@@ -34,6 +34,12 @@ static void set_options(const struct fr_h2o_stream *self, int fd)
     set_option(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof(unsent));
 }
 
+void fr_h2o_stream_keep_slow(const struct fr_h2o_stream *self)
+{
+    unsigned none = 0;
+    set_option(h2o_socket_get_fd(self->sock), IPPROTO_TCP, TCP_USER_TIMEOUT, &none, sizeof(none));
+}
+
 static bool is_writable(int fd)
 {
     struct pollfd poll_fd = {.fd = fd, .events = POLLOUT};
@@ -62,23 +68,6 @@ static void on_writable(h2o_socket_t *sock, const char *error)
     fr_h2o_worker_rearm(worker);
 }
 
-static void allow(struct fr_h2o_stream *self, uint32_t time_ms)
-{
-    if (self->allowed_ms == time_ms)
-        return;
-    self->allowed_ms = time_ms;
-    unsigned limit_ms = time_ms == 0 ? FR_H2O_UNACKNOWLEDGED_MS : time_ms;
-    set_option(h2o_socket_get_fd(self->sock), IPPROTO_TCP, TCP_USER_TIMEOUT, &limit_ms, sizeof(limit_ms));
-}
-
-/* With a frame on its way the stream's own deadline counts. The kernel's, which ends a connection whose peer
- * takes nothing, must come later: it is for peers that vanished. */
-static void allow_frame(struct fr_h2o_stream *self)
-{
-    uint64_t time_ms = fr_stream_write_timeout_ms(&self->stream) + FR_H2O_UNACKNOWLEDGED_MS;
-    allow(self, time_ms < INT_MAX ? (uint32_t)time_ms : INT_MAX);
-}
-
 static ssize_t send_plain(struct fr_h2o_stream *self, struct freshet_span bytes)
 {
     ssize_t taken;
@@ -89,12 +78,8 @@ static ssize_t send_plain(struct fr_h2o_stream *self, struct freshet_span bytes)
         return -1;
     if (taken < 0)
         taken = 0;
-    if ((size_t)taken == bytes.len) {
-        allow(self, 0);
-    } else {
-        allow_frame(self);
+    if ((size_t)taken < bytes.len)
         h2o_socket_notify_write(self->sock, on_writable);
-    }
     return taken;
 }
 
@@ -116,11 +101,6 @@ static void on_tls_written(h2o_socket_t *sock, const char *error)
 static ssize_t send_tls(struct fr_h2o_stream *self, struct freshet_span bytes)
 {
     self->in_flight = (uint32_t)(bytes.len < TLS_WRITE_BYTES ? bytes.len : TLS_WRITE_BYTES);
-    /* h2o does not tell whether the kernel took all. */
-    if (fr_stream_write_timeout_ms(&self->stream) > FR_H2O_UNACKNOWLEDGED_MS)
-        allow_frame(self);
-    else
-        allow(self, 0);
     h2o_iovec_t buffer = h2o_iovec_init(bytes.data, self->in_flight);
     h2o_socket_write(self->sock, &buffer, 1, on_tls_written);
     return 0;
@@ -130,6 +110,19 @@ static ssize_t send_bytes(struct fr_stream *stream, struct freshet_span bytes)
 {
     struct fr_h2o_stream *self = cast(stream);
     return self->sock->ssl == NULL ? send_plain(self, bytes) : send_tls(self, bytes);
+}
+
+/* Over TLS both are of encrypted bytes. */
+static uint32_t queued(const struct fr_stream *stream)
+{
+    const struct fr_h2o_stream *self = FR_CONTAINER(stream, struct fr_h2o_stream, stream);
+    return fr_tcp_queued(h2o_socket_get_fd(self->sock));
+}
+
+static uint32_t written(const struct fr_stream *stream)
+{
+    const struct fr_h2o_stream *self = FR_CONTAINER(stream, struct fr_h2o_stream, stream);
+    return self->sock->ssl == NULL ? (uint32_t)stream->bytes : fr_tcp_written(h2o_socket_get_fd(self->sock));
 }
 
 static void on_tls_finished(h2o_socket_t *sock, const char *error)
@@ -208,8 +201,12 @@ static void close_stream(struct fr_stream *stream)
     free(self);
 }
 
-const struct fr_stream_ops fr_h2o_stream_ops = {
-    .send = send_bytes, .finish = finish, .ended = ended, .close = close_stream};
+const struct fr_stream_ops fr_h2o_stream_ops = {.send = send_bytes,
+                                                .written = written,
+                                                .queued = queued,
+                                                .finish = finish,
+                                                .ended = ended,
+                                                .close = close_stream};
 
 /* False: the stream is closed. */
 static bool read_plain(struct fr_h2o_stream *self)
@@ -219,6 +216,10 @@ static bool read_plain(struct fr_h2o_stream *self)
         ssize_t len = recv(h2o_socket_get_fd(self->sock), bytes, sizeof(bytes), MSG_DONTWAIT);
         if (len < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
             return true;
+        if (len < 0 && errno == ETIMEDOUT) {
+            fr_stream_unanswered(&self->stream);
+            return false;
+        }
         if (len <= 0) {
             fr_stream_client_gone(&self->stream);
             return false;

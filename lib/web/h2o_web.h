@@ -2,9 +2,6 @@
 #ifndef FR_H2O_WEB_H
 #define FR_H2O_WEB_H
 
-/* What an accepted socket gets as TCP_USER_TIMEOUT. */
-#define FR_H2O_UNACKNOWLEDGED_MS 30000
-
 #include "core/entry.h"
 #include "core/view.h"
 #include "core/worker.h"

@@ -29,18 +29,35 @@ static uint32_t after(uint32_t from_ms, uint64_t wait_ms)
     return from_ms + (uint32_t)(wait_ms < INT32_MAX ? wait_ms : INT32_MAX);
 }
 
-uint64_t fr_stream_write_timeout_ms(const struct fr_stream *stream)
+static bool is_before(uint32_t one_ms, uint32_t other_ms)
+{
+    return (int32_t)(one_ms - other_ms) < 0;
+}
+
+/* Until when the frame that starts now may take. */
+static uint32_t write_deadline(const struct fr_stream *stream)
 {
     uint64_t timeout_ms = stream->kind->write_timeout_ms;
     size_t size = stream->frame == NULL ? 0 : payload(stream, stream->frame).len;
-    return timeout_ms == FRESHET_NEVER ? FRESHET_NEVER : timeout_ms * (1 + size / WRITE_TIMEOUT_STEP_BYTES);
+    if (timeout_ms == FRESHET_NEVER)
+        return after(stream->since_ms, INT32_MAX);
+    return after(stream->since_ms, timeout_ms * (1 + size / WRITE_TIMEOUT_STEP_BYTES));
 }
 
-static uint32_t write_deadline(const struct fr_stream *stream)
+/* What waits before it in the kernel may have more time; it can't be done earlier then. */
+static void allow(struct fr_stream *stream)
 {
-    uint64_t timeout_ms = fr_stream_write_timeout_ms(stream);
-    return timeout_ms == FRESHET_NEVER ? after(group_of(stream)->now_ms, INT32_MAX)
-                                       : after(stream->since_ms, timeout_ms);
+    uint32_t until_ms = write_deadline(stream);
+    if (!stream->watches || is_before(stream->allowed_ms, until_ms))
+        stream->allowed_ms = until_ms;
+}
+
+/* All that has been written so far. */
+static void watch(struct fr_stream *stream)
+{
+    stream->watches = true;
+    stream->watched = stream->kind->ops->written(stream);
+    stream->confirm_ms = stream->allowed_ms;
 }
 
 static bool ages(const struct fr_stream *stream)
@@ -54,7 +71,7 @@ static bool wants_end(const struct fr_stream *stream)
     const struct fr_stream_group *group = group_of(stream);
     if (group->draining && stream->end == NULL && stream->state < FR_STREAM_ENDING)
         return true;
-    return ages(stream) && (int32_t)(stream->expires_ms - group->now_ms) <= 0;
+    return ages(stream) && !is_before(group->now_ms, stream->expires_ms);
 }
 
 /* When its state has a deadline. */
@@ -64,10 +81,15 @@ static uint32_t state_due(const struct fr_stream *stream)
     if (stream->state == FR_STREAM_LINGERING)
         return after(stream->since_ms, FR_STREAM_LINGER_MS);
     if (stream->state != FR_STREAM_IDLE)
-        return write_deadline(stream);
+        return stream->allowed_ms;
     if (stream->kind->heartbeat_ms == FRESHET_NEVER)
         return after(now_ms, INT32_MAX);
-    return after(stream->sent_ms, stream->kind->heartbeat_ms);
+    return after(stream->since_ms, stream->kind->heartbeat_ms);
+}
+
+static bool has_watch(const struct fr_stream *stream)
+{
+    return stream->watches && stream->state < FR_STREAM_ENDING;
 }
 
 /* When fr_stream_check() has something to do. */
@@ -76,8 +98,10 @@ static uint32_t due(const struct fr_stream *stream)
     if (wants_end(stream))
         return group_of(stream)->now_ms;
     uint32_t at_ms = state_due(stream);
-    if (ages(stream) && (int32_t)(stream->expires_ms - at_ms) < 0)
-        return stream->expires_ms;
+    if (ages(stream) && is_before(stream->expires_ms, at_ms))
+        at_ms = stream->expires_ms;
+    if (has_watch(stream) && is_before(stream->confirm_ms, at_ms))
+        at_ms = stream->confirm_ms;
     return at_ms;
 }
 
@@ -141,13 +165,16 @@ static bool enter_idle(struct fr_stream *stream)
     enum fr_stream_state before = stream->state;
     fr_bytes_release(stream->frame);
     stream->frame = NULL;
-    stream->sent_ms = group_of(stream)->now_ms;
+    stream->since_ms = group_of(stream)->now_ms;
     if (before == FR_STREAM_ENDING) {
         enter_lingering(stream);
         return false;
     }
+    bool watched = stream->watches;
     stream->state = FR_STREAM_IDLE;
-    if (before != FR_STREAM_IDLE)
+    if (!watched)
+        watch(stream);
+    if (before != FR_STREAM_IDLE || !watched)
         file(stream);
     return true;
 }
@@ -182,6 +209,7 @@ static bool start(struct fr_stream *stream, struct fr_bytes *frame)
     stream->frame = frame;
     stream->offset = 0;
     stream->since_ms = group_of(stream)->now_ms;
+    allow(stream);
     return push(stream);
 }
 
@@ -290,7 +318,8 @@ void fr_stream_init(struct fr_stream *stream, const struct fr_stream_kind *kind,
     stream->kind = kind;
     stream->chunked = chunked;
     stream->state = FR_STREAM_OPENING;
-    stream->since_ms = stream->sent_ms = kind->group->now_ms;
+    stream->since_ms = kind->group->now_ms;
+    allow(stream);
     fr_list_init(&stream->link);
     if (kind->max_age_ms != FRESHET_NEVER)
         stream->expires_ms = after(kind->group->now_ms, fr_random_jitter(kind->max_age_ms));
@@ -367,26 +396,48 @@ void fr_stream_broken(struct fr_stream *stream)
     enter_closed(stream, FRESHET_CLOSE_WRITE_ERROR);
 }
 
-static bool is_due(const struct fr_stream *stream)
+void fr_stream_unanswered(struct fr_stream *stream)
 {
-    return (int32_t)(due(stream) - group_of(stream)->now_ms) <= 0;
+    enter_closed(stream, FRESHET_CLOSE_WRITE_TIMEOUT);
+}
+
+static bool is_past(const struct fr_stream *stream, uint32_t at_ms)
+{
+    return !is_before(group_of(stream)->now_ms, at_ms);
 }
 
 /* An idle stream that is due has been silent for too long. */
 static void send_heartbeat(struct fr_stream *stream)
 {
-    stream->sent_ms = group_of(stream)->now_ms;
+    stream->since_ms = group_of(stream)->now_ms;
     file(stream);
     if (start(stream, fr_bytes_acquire(stream->kind->heartbeat)))
         pump(stream);
 }
 
+/* The time of what is watched is over. */
+static void check_watched(struct fr_stream *stream)
+{
+    uint32_t since = stream->kind->ops->written(stream) - stream->watched;
+    uint32_t queued = stream->kind->ops->queued(stream);
+    if (queued > since) {
+        enter_closed(stream, FRESHET_CLOSE_WRITE_TIMEOUT);
+        return;
+    }
+    stream->watches = queued > 0;
+    if (stream->watches)
+        watch(stream);
+    file(stream);
+}
+
 void fr_stream_check(struct fr_stream *stream)
 {
-    if (!is_due(stream))
+    if (!is_past(stream, due(stream)))
         file(stream);
     else if (wants_end(stream))
         begin_end(stream, group_of(stream)->draining ? FRESHET_CLOSE_DRAIN : FRESHET_CLOSE_MAX_AGE);
+    else if (has_watch(stream) && is_past(stream, stream->confirm_ms))
+        check_watched(stream);
     else if (stream->state == FR_STREAM_IDLE)
         send_heartbeat(stream);
     else

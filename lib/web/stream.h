@@ -1,6 +1,10 @@
 /* One SSE stream without its socket: decides what is sent next and when a client is stuck. At most one frame
  * is on its way; what waits is pulled from the view when there is room. On the worker's thread.
  *
+ * A frame is done when the client's side has acknowledged it: what the kernel has taken may still wait there
+ * for a client that reads slowly or not at all. Nobody tells when that happens, so one point in the bytes is
+ * watched at a time, and looked at when its time is over.
+ *
  * Order: the running frame is completed, then a pending `end`, then what the view has. */
 #ifndef FR_STREAM_H
 #define FR_STREAM_H
@@ -25,6 +29,10 @@ struct fr_stream_ops {
     /* Takes bytes now. Fewer than all: fr_stream_writable() comes once, later. Negative: the connection is
      * broken. The bytes stay valid until they are taken. */
     ssize_t (*send)(struct fr_stream *stream, struct freshet_span bytes);
+    /* How many bytes the kernel has been given so far, in a count of the transport's own and modulo 2^32; and
+     * how many of these the client's side has not acknowledged. */
+    uint32_t (*written)(const struct fr_stream *stream);
+    uint32_t (*queued)(const struct fr_stream *stream);
     /* Nothing more will be sent: let the client see the end. fr_stream_client_gone() may come. */
     void (*finish)(struct fr_stream *stream);
     /* The stream is over and counted; its view is still open if it was. */
@@ -72,13 +80,16 @@ struct fr_stream {
     struct fr_bytes *end;   /* to be sent next; then the stream is over for `reason` */
     uint64_t bytes;         /* taken by the transport */
     uint32_t offset;        /* of what `frame` holds for this stream */
-    uint32_t since_ms;      /* when the frame started; OPENING, LINGERING: the state */
-    uint32_t sent_ms;       /* when a frame was last completed */
+    uint32_t since_ms;      /* when the frame started; IDLE: when one was last completed; else the state */
     uint32_t client_bytes;
     uint32_t expires_ms; /* with kind->max_age_ms */
+    uint32_t allowed_ms; /* until then the frame on its way, and all before it, may take */
+    uint32_t watched;    /* with `watches`: what the client has to acknowledge, as ops->written() ... */
     struct fr_ticket ticket;
+    uint32_t confirm_ms; /* ... until then */
     uint8_t state, reason;
     bool chunked; /* HTTP/1.1; else the body ends with the connection */
+    bool watches; /* false: all that the kernel has been given was acknowledged */
 };
 
 /* In zeroed memory, as OPENING. */
@@ -89,9 +100,6 @@ void fr_stream_deinit(struct fr_stream *stream);
 /* What `end` says of a stream, or of one of its views: `view` tells why. */
 struct fr_end fr_stream_describe_end(const struct fr_stream *stream, const struct fr_view *view,
                                      enum freshet_close_reason reason);
-
-/* How long the frame on its way may take. FRESHET_NEVER: without a limit. */
-uint64_t fr_stream_write_timeout_ms(const struct fr_stream *stream);
 
 /* Any of the following may close the stream: it must not be touched afterwards. */
 
@@ -107,6 +115,8 @@ void fr_stream_writable(struct fr_stream *stream, size_t taken);
 bool fr_stream_received(struct fr_stream *stream, size_t bytes);
 void fr_stream_client_gone(struct fr_stream *stream);
 void fr_stream_broken(struct fr_stream *stream);
+/* The kernel has given the client up, which acknowledges nothing any more. */
+void fr_stream_unanswered(struct fr_stream *stream);
 /* The wheel gave it out. */
 void fr_stream_check(struct fr_stream *stream);
 

@@ -68,6 +68,7 @@ static struct {
     void (*add_loaders)(void); /* the test's own; may be NULL */
     void (*add_paths)(h2o_hostconf_t *host);
     uint32_t drain_deadline_ms, drain_spread_ms;
+    unsigned user_timeout_ms; /* TCP_USER_TIMEOUT of accepted sockets; 0: as they are hardened */
 
     pthread_mutex_t lock; /* what follows */
     int count;
@@ -177,6 +178,9 @@ static inline void rig_on_accept(h2o_socket_t *listener, const char *error)
     sock->on_close.data = worker;
     atomic_fetch_add(&worker->accepted, 1);
     freshet_h2o_harden_socket(sock);
+    if (rig.user_timeout_ms != 0)
+        setsockopt(h2o_socket_get_fd(sock), IPPROTO_TCP, TCP_USER_TIMEOUT, &rig.user_timeout_ms,
+                   sizeof(rig.user_timeout_ms));
     h2o_accept(&worker->accept, sock);
 }
 

@@ -221,6 +221,102 @@ Test(h2o_stream, reader_that_stops_costs_no_memory_and_is_closed)
     rig_down();
 }
 
+/* Opens a stream with a receive buffer of 4 KiB and has one frame of `bytes` sent. */
+static struct rig_client *show_to_narrow(size_t bytes)
+{
+    struct rig_client *client = rig_connect_to(0, 4096);
+    rig_send(client, "GET /live/counter HTTP/1.1\r\nHost: x\r\n\r\n");
+    rig_expect(client, "data: 0\n\n");
+    set_padding(bytes);
+    rig_publish(1);
+    return client;
+}
+
+/* Reads a KiB at a time, evenly over `ms`. */
+static bool read_slowly(struct rig_client *client, size_t bytes, int64_t ms)
+{
+    char in[1024];
+    int64_t from_ms = rig_now_ms();
+    for (size_t got = 0; got < bytes;) {
+        int64_t wait_ms = from_ms + ms * (int64_t)got / (int64_t)bytes - rig_now_ms();
+        if (wait_ms > 0)
+            poll(NULL, 0, (int)wait_ms);
+        ssize_t len = recv(client->fd, in, sizeof(in), 0);
+        if (len <= 0)
+            return false;
+        got += (size_t)len;
+    }
+    return true;
+}
+
+/* contract 6.2: the kernel's own timeout counts from when the client was last ready for all that waits, even
+ * if it reads */
+Test(h2o_stream, slow_reader_has_the_time_that_its_frame_is_allowed)
+{
+    rig.user_timeout_ms = 1000;
+    rig_up(&(struct freshet_h2o_mount_options){.write_timeout_ms = 4000}, NULL);
+    struct rig_client *client = show_to_narrow(70000); /* twice the time */
+    cr_assert(read_slowly(client, 50000, 1000) && read_slowly(client, 18000, 4500), "closed: %s",
+              freshet_close_reason_text(rig.reason));
+    set_padding(0);
+    rig_publish(2);
+    rig_expect(client, "data: 2\n\n");
+    RIG_WAIT(rig_stats().snapshots_pushed == 3);
+    cr_assert_eq(rig_stream_ends(), 0);
+    rig_hang_up(client);
+    expect_reason(FRESHET_CLOSE_CLIENT);
+    rig_down();
+}
+
+/* contract 6.2 */
+Test(h2o_stream, reader_that_takes_longer_is_closed_and_counted_for_it)
+{
+    rig_up(&(struct freshet_h2o_mount_options){.write_timeout_ms = 300}, NULL);
+    struct rig_client *client = show_to_narrow(93000);
+    int64_t from_ms = rig_now_ms();
+    cr_assert_not(read_slowly(client, 93000, 20000));
+    cr_assert_geq(rig_now_ms() - from_ms, 590);
+    expect_reason(FRESHET_CLOSE_WRITE_TIMEOUT);
+    rig_hang_up(client);
+    rig_down();
+}
+
+/* contract 6.2: all of the frame is in the kernel, and stays there */
+Test(h2o_stream, reader_that_stops_in_a_frame_that_the_kernel_has_taken_is_closed_and_counted_for_it)
+{
+    rig_up(&(struct freshet_h2o_mount_options){.write_timeout_ms = 300}, NULL);
+    struct rig_client *client = show_to_narrow(10000);
+    RIG_WAIT(rig_stats().bytes_sent > 10000);
+    for (int i = 2; i <= 4; i++) {
+        uint64_t loads = rig_stats().loads;
+        rig_publish(i);
+        RIG_WAIT(rig_stats().loads == loads + 1);
+    }
+    expect_reason(FRESHET_CLOSE_WRITE_TIMEOUT);
+    /* Of the five snapshots each was either sent or skipped. */
+    cr_assert_eq(rig_stats().snapshots_pushed + rig_stats().snapshots_skipped, 5);
+    rig_hang_up(client);
+    rig_down();
+}
+
+/* contract 6.2, 8.1 */
+Test(h2o_stream, snapshots_that_a_stuck_reader_never_gets_are_counted)
+{
+    rig_up(&(struct freshet_h2o_mount_options){.write_timeout_ms = 300}, NULL);
+    struct rig_client *client = show_to_narrow(300000);
+    RIG_WAIT(rig_stats().snapshots_pushed == 2);
+    for (int i = 2; i <= 11; i++) {
+        uint64_t loads = rig_stats().loads;
+        rig_publish(i);
+        RIG_WAIT(rig_stats().loads == loads + 1);
+    }
+    expect_reason(FRESHET_CLOSE_WRITE_TIMEOUT);
+    cr_assert_eq(rig_stats().snapshots_pushed, 2);
+    cr_assert_eq(rig_stats().snapshots_skipped, 10);
+    rig_hang_up(client);
+    rig_down();
+}
+
 /* contract 6.2 */
 Test(h2o_stream, little_waits_unsent_in_the_kernel)
 {

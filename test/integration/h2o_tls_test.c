@@ -235,6 +235,38 @@ Test(h2o_tls, reader_that_stops_is_closed)
     tls_down();
 }
 
+/* contract 6.2: all of the frame is in the kernel, and stays there */
+Test(h2o_tls, reader_that_stops_in_a_frame_that_the_kernel_has_taken_is_closed)
+{
+    tls_up(&(struct freshet_h2o_mount_options){.write_timeout_ms = 300}, true);
+    struct tls_client *client = open_counter("1.1", 4096);
+    rig.padding = 10000;
+    rig_publish(1);
+    RIG_WAIT(rig_stream_ends() == 1);
+    cr_assert_eq(rig.reason, FRESHET_CLOSE_WRITE_TIMEOUT);
+    cr_assert_gt(rig.end_bytes, 10000);
+    tls_hang_up(client);
+    tls_down();
+}
+
+/* contract 6.2: encrypted bytes are more than those of the frames */
+Test(h2o_tls, reader_that_takes_everything_is_never_too_slow)
+{
+    tls_up(&(struct freshet_h2o_mount_options){.write_timeout_ms = 50, .heartbeat_ms = 10}, true);
+    struct tls_client *client = open_counter("1.1", 0);
+    for (int i = 1; i <= 200; i++) {
+        char expected[32];
+        snprintf(expected, sizeof(expected), "data: %d\n", i);
+        tls_forget(client);
+        rig_publish(i);
+        tls_expect(client, expected);
+        poll(NULL, 0, 5);
+    }
+    cr_assert_eq(rig_stream_ends(), 0);
+    tls_hang_up(client);
+    tls_down();
+}
+
 /* contract 6.4 */
 Test(h2o_tls, reader_that_stops_is_cut_by_the_drain)
 {

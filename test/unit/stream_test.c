@@ -103,6 +103,8 @@ static struct {
     struct fr_buffer out;
     size_t room;
     bool broken, waits, finished, closed;
+    uint32_t written, queued; /* queued: not acknowledged, as the test says */
+    unsigned asked;           /* how often it was asked for that */
     unsigned ended;
     enum freshet_close_reason reason;
 } wire;
@@ -115,9 +117,23 @@ static ssize_t wire_send(struct fr_stream *stream, struct freshet_span bytes)
         return -1;
     size_t taken = bytes.len < wire.room ? bytes.len : wire.room;
     wire.room -= taken;
+    wire.written += (uint32_t)taken;
     wire.waits = taken < bytes.len;
     fr_buffer_append(&wire.out, freshet_span(bytes.data, taken));
     return (ssize_t)taken;
+}
+
+static uint32_t wire_written(const struct fr_stream *stream)
+{
+    (void)stream;
+    return wire.written;
+}
+
+static uint32_t wire_queued(const struct fr_stream *stream)
+{
+    (void)stream;
+    wire.asked++;
+    return wire.queued;
 }
 
 static void wire_finish(struct fr_stream *stream)
@@ -139,8 +155,12 @@ static void wire_close(struct fr_stream *stream)
     wire.closed = true;
 }
 
-static const struct fr_stream_ops ops = {
-    .send = wire_send, .finish = wire_finish, .ended = wire_ended, .close = wire_close};
+static const struct fr_stream_ops ops = {.send = wire_send,
+                                         .written = wire_written,
+                                         .queued = wire_queued,
+                                         .finish = wire_finish,
+                                         .ended = wire_ended,
+                                         .close = wire_close};
 
 #define HEARTBEAT     "3\r\n:\n\n\r\n"
 #define EVENT(letter) "3\r\n" letter "\n\n\r\n"
@@ -163,6 +183,7 @@ static void open_stream(bool chunked)
                                    .retry_min_ms = 10,
                                    .retry_max_ms = 20};
     wire.room = SIZE_MAX;
+    wire.written = UINT32_MAX - 3; /* begins anew, too */
     stream = calloc(1, sizeof(*stream));
     fr_stream_init(stream, &kind, chunked);
     stream->view.fan = &fan;
@@ -443,17 +464,110 @@ Test(stream, closes_when_a_frame_trickles_past_its_deadline)
     expect_out("3\r\na\n\n");
 }
 
+static void show_large(size_t bytes)
+{
+    char *event = malloc(bytes + 3);
+    memset(event, 'x', bytes);
+    memcpy(event + bytes, "\n\n", 3);
+    fan.newest = fr_bytes_copy(freshet_span_text(event));
+    free(event);
+    fr_stream_ready(stream);
+}
+
+/* contract 6.2: taken by the kernel is not yet done */
+Test(stream, closes_when_a_frame_is_not_acknowledged_in_time)
+{
+    open_stream(true);
+    pass(500);
+    show("a\n\n");
+    wire.queued = 1;
+    pass(290);
+    cr_assert(!wire.closed);
+    pass(20);
+    expect_closed(FRESHET_CLOSE_WRITE_TIMEOUT);
+}
+
+/* contract 6.2 */
+Test(stream, closes_when_nothing_is_acknowledged_behind_a_frame_that_was)
+{
+    open_stream(true);
+    show("a\n\n");
+    wire.queued = 8;
+    pass(200);
+    show("b\n\n"); /* while another is watched */
+    pass(110);
+    cr_assert(!wire.closed, "only what came behind the watched one is queued");
+    pass(180);
+    cr_assert(!wire.closed);
+    pass(20);
+    expect_closed(FRESHET_CLOSE_WRITE_TIMEOUT);
+}
+
+/* contract 6.2: what comes behind a large frame can't be done before it */
+Test(stream, a_slow_reader_has_the_time_of_the_largest_frame_for_all_that_waits)
+{
+    open_stream(true);
+    kind.heartbeat_ms = 100;
+    show_large(70000);
+    wire.queued = 60000;
+    pass(560);
+    cr_assert(!wire.closed);
+    wire.queued = 0;
+    pass(5000);
+    cr_assert(!wire.closed);
+    show_large(70000);
+    wire.queued = 60000;
+    pass(150);
+    wire.room = 0;
+    show("b\n\n"); /* full now: this one has the time of the large one before it */
+    pass(400);
+    cr_assert(!wire.closed);
+    pass(200);
+    expect_closed(FRESHET_CLOSE_WRITE_TIMEOUT);
+}
+
+/* contract 6.2: a client that vanished is found with the next heartbeat */
+Test(stream, closes_when_a_heartbeat_is_not_acknowledged)
+{
+    open_stream(true);
+    pass(900);
+    wire.queued = strlen(HEARTBEAT);
+    pass(390);
+    cr_assert(!wire.closed);
+    pass(30);
+    expect_closed(FRESHET_CLOSE_WRITE_TIMEOUT);
+}
+
+/* contract 6.2: the kernel is asked once for each write timeout, however much is sent */
+Test(stream, goes_on_while_everything_is_acknowledged_and_seldom_asks)
+{
+    open_stream(true);
+    for (int i = 0; i < 600; i++) {
+        show("a\n\n");
+        pass(1);
+    }
+    wire.queued = strlen(EVENT("a")); /* the newest is always on its way */
+    for (int i = 0; i < 600; i++) {
+        show("a\n\n");
+        pass(1);
+    }
+    cr_assert(!wire.closed);
+    cr_assert_leq(wire.asked, 4, "%u", wire.asked);
+}
+
+Test(stream, is_told_that_the_kernel_has_given_up)
+{
+    open_stream(true);
+    fr_stream_unanswered(stream);
+    expect_closed(FRESHET_CLOSE_WRITE_TIMEOUT);
+}
+
 /* contract 6.2 */
 Test(stream, gives_large_frames_more_time)
 {
     open_stream(true);
-    char *event = malloc(3 * 65536 + 3);
-    memset(event, 'x', 3 * 65536);
-    memcpy(event + 3 * 65536, "\n\n", 3);
     wire.room = 1;
-    fan.newest = fr_bytes_copy(freshet_span_text(event));
-    free(event);
-    fr_stream_ready(stream);
+    show_large(3 * 65536);
     pass(4 * 300 - 10);
     cr_assert(!wire.closed);
     pass(20);

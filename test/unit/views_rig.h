@@ -69,8 +69,19 @@ static void page_close(struct fr_stream *stream)
     free(line);
 }
 
-static const struct fr_stream_ops page_ops = {
-    .send = page_send, .finish = page_finish, .ended = page_ended, .close = page_close};
+/* All that is sent is acknowledged. */
+static uint32_t page_nothing(const struct fr_stream *stream)
+{
+    (void)stream;
+    return 0;
+}
+
+static const struct fr_stream_ops page_ops = {.send = page_send,
+                                              .written = page_nothing,
+                                              .queued = page_nothing,
+                                              .finish = page_finish,
+                                              .ended = page_ended,
+                                              .close = page_close};
 
 static const struct fr_worker_host page_host = {
     .wake = rig_wake, .view_ready = fr_views_ready, .view_lost = fr_views_lost};
