@@ -8,10 +8,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#if H2O_USE_LIBUV
-#error "libh2o-evloop: compile with -DH2O_USE_LIBUV=0 (pkg-config does not say so; the layout differs)"
-#endif
-
 #define HTTP_MAX_BODY_BYTES 16384
 #define HTTP_MAX_PARAMS     2
 

@@ -9,9 +9,19 @@
  *     freshet_h2o_worker_join(freshet, &context, &worker, &error);
  *
  * A stream takes its socket out of h2o: access logs and filters of the application see the request end at
- * once. HTTP/2 is not offered (see the mount). */
+ * once. HTTP/2 is not offered (see the mount).
+ *
+ * NULL where something is needed is refused with FRESHET_INVALID and a text; what has no status to return
+ * does nothing then. */
 #ifndef FRESHET_H2O_H
 #define FRESHET_H2O_H
+
+/* Unless told otherwise h2o's headers lay out their structs for libuv. */
+#ifndef H2O_USE_LIBUV
+#define H2O_USE_LIBUV 0
+#elif H2O_USE_LIBUV
+#error "libh2o-evloop is not made for libuv: compile with -DH2O_USE_LIBUV=0"
+#endif
 
 #include <freshet/guard.h>
 #include <freshet/instance.h>
@@ -81,7 +91,8 @@ struct freshet_h2o_mount_options {
  * h2o_context_init() of any loop. `options` NULL: defaults. Sets http1.upgrade_to_http2 = 0 in the path's
  * global configuration, because HTTP/2 in Debian's h2o 2.2.5 can be made to abort the process by any client;
  * a stream asked for over HTTP/2 all the same gets a 505. The mount lives as long as the configuration; the
- * freshet must live until every context is disposed. FRESHET_INVALID: an option. FRESHET_NO_MEMORY. */
+ * freshet must live until every context is disposed. FRESHET_INVALID: an argument or an option.
+ * FRESHET_NO_MEMORY. */
 enum freshet_status freshet_h2o_mount(struct freshet *freshet, struct st_h2o_pathconf_t *path,
                                       const struct freshet_h2o_mount_options *options,
                                       struct freshet_error *error);
@@ -90,8 +101,8 @@ enum freshet_status freshet_h2o_mount(struct freshet *freshet, struct st_h2o_pat
 struct freshet_h2o_worker;
 
 /* Makes the loop of `context` a worker of the freshet. In the loop's thread, after h2o_context_init(); blocks
- * SIGPIPE in that thread. FRESHET_CONFLICT: that context has joined this freshet before. FRESHET_CLOSED,
- * FRESHET_NO_MEMORY, FRESHET_SYSTEM. */
+ * SIGPIPE in that thread. FRESHET_CONFLICT: that context has joined this freshet before. FRESHET_INVALID,
+ * FRESHET_CLOSED, FRESHET_NO_MEMORY, FRESHET_SYSTEM. */
 enum freshet_status freshet_h2o_worker_join(struct freshet *freshet, struct st_h2o_context_t *context,
                                             struct freshet_h2o_worker **out, struct freshet_error *error);
 
@@ -106,7 +117,7 @@ typedef void (*freshet_h2o_drained_cb)(struct freshet_h2o_worker *worker, void *
 void freshet_h2o_worker_drain(struct freshet_h2o_worker *worker, uint32_t deadline_ms, uint32_t spread_ms,
                               freshet_h2o_drained_cb drained, void *user);
 
-/* Leaves; asserts that it is drained. The owner's loop, before h2o_context_dispose(). */
+/* Leaves; asserts that it is drained. NULL is fine. The owner's loop, before h2o_context_dispose(). */
 void freshet_h2o_worker_leave(struct freshet_h2o_worker *worker);
 
 /* Streams of this worker whose connection is not closed; the owner's loop. */
@@ -183,7 +194,7 @@ struct freshet_h2o_serve_options {
                     read, not closed; must outlive the call. 0: serves as long as the process lives */
     int listen_fd;              /* a socket that listens already (freshet_h2o_bind()): taken over, also on
                                    failure; `host` and `port` are not looked at. 0: none */
-    unsigned threads;           /* loops, each with a thread: the calling one and others; default 1 */
+    uint32_t threads;           /* loops, each with a thread: the calling one and others; default 1 */
     uint32_t drain_deadline_ms; /* for streams and connections to end; default 5000 */
     uint32_t drain_spread_ms;   /* clients come back spread over this; default 2000 */
     struct ssl_ctx_st *tls;     /* must outlive the call; NULL: plain */
@@ -197,7 +208,8 @@ struct freshet_h2o_serve_options {
  * h2o needs, whatever handlers the configuration has. Returns when `stop_fd` was readable and no connection
  * is left: at the deadline those that are not done are cut, but a request that a handler keeps unanswered is
  * waited for. One loop runs in the calling thread, which has SIGPIPE blocked from then on; a thread that
- * can't be started ends all. `config` must be complete, and in use by one call at a time; it may be served
+ * can't be started ends all. The others have the process's usual stack, on which h2o puts whole request
+ * heads: 8 MiB are plenty. `config` must be complete, and in use by one call at a time; it may be served
  * again afterwards. The caller disposes it, before or after the freshet. `options` NULL: defaults.
  * FRESHET_OK: stopped. FRESHET_INVALID: an argument, the address or an option. FRESHET_CLOSED,
  * FRESHET_NO_MEMORY, FRESHET_SYSTEM.

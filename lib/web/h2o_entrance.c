@@ -98,6 +98,8 @@ void fr_h2o_entrance_add(h2o_pathconf_t *path)
 
 void freshet_h2o_harden_paths(struct st_h2o_globalconf_t *config)
 {
+    if (config == NULL)
+        return;
     for (h2o_hostconf_t **host = config->hosts; *host != NULL; host++) {
         for (size_t i = 0; i < (*host)->paths.size; i++)
             fr_h2o_entrance_add(&(*host)->paths.entries[i]);

@@ -14,6 +14,8 @@
 
 void freshet_h2o_harden(struct st_h2o_globalconf_t *config)
 {
+    if (config == NULL)
+        return;
     config->max_request_entity_size = MAX_REQUEST_BODY_BYTES;
     config->handshake_timeout = HANDSHAKE_TIMEOUT_MS;
     config->http1.req_timeout = REQUEST_TIMEOUT_MS;
@@ -25,6 +27,8 @@ void freshet_h2o_harden(struct st_h2o_globalconf_t *config)
 void freshet_h2o_harden_tls(struct ssl_ctx_st *context)
 {
     static const h2o_iovec_t protocols[] = {{H2O_STRLIT("http/1.1")}, {NULL, 0}};
+    if (context == NULL)
+        return;
     SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
     SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS);
     SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION);
@@ -39,6 +43,8 @@ static void set_option(int fd, int level, int name, int value)
 
 void freshet_h2o_harden_socket(struct st_h2o_socket_t *socket)
 {
+    if (socket == NULL)
+        return;
     int fd = h2o_socket_get_fd(socket);
     set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
     set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE_S);

@@ -165,7 +165,13 @@ static const char *failure_text(enum freshet_status status)
 enum freshet_status freshet_h2o_worker_join(struct freshet *freshet, struct st_h2o_context_t *context,
                                             struct freshet_h2o_worker **out, struct freshet_error *error)
 {
-    *out = NULL;
+    if (out != NULL)
+        *out = NULL;
+    if (freshet == NULL || context == NULL || out == NULL)
+        return fr_fail(error, FRESHET_INVALID, "`%s` is NULL",
+                       freshet == NULL   ? "freshet"
+                       : context == NULL ? "context"
+                                         : "out");
     struct freshet_h2o_worker *worker = calloc(1, sizeof(*worker));
     if (worker == NULL)
         return fr_fail(error, FRESHET_NO_MEMORY, "%s", failure_text(FRESHET_NO_MEMORY));
@@ -183,6 +189,8 @@ enum freshet_status freshet_h2o_worker_join(struct freshet *freshet, struct st_h
 
 void freshet_h2o_worker_leave(struct freshet_h2o_worker *worker)
 {
+    if (worker == NULL)
+        return;
     assert(worker->state == FR_H2O_DRAINED && "drain comes first");
     bind_sites(worker, false);
     fr_worker_leave(worker->core);

@@ -37,6 +37,8 @@ static int open_socket(const struct addrinfo *address)
 enum freshet_status freshet_h2o_bind(int *fd, const char *host, const char *port, struct freshet_error *error)
 {
     struct addrinfo *addresses = NULL;
+    if (fd == NULL || port == NULL)
+        return fr_fail(error, FRESHET_INVALID, "`%s` is NULL", fd == NULL ? "fd" : "port");
     const struct addrinfo hints = {.ai_flags = AI_PASSIVE | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM};
     *fd = -1;
     int failed = getaddrinfo(host, port, &hints, &addresses);
@@ -98,20 +100,40 @@ static void on_rested(h2o_timeout_entry_t *entry)
     h2o_socket_read_start(listener->socket, on_readable);
 }
 
+/* Of another descriptor h2o aborts, or never hears. */
+static bool is_listening(int fd)
+{
+    int listening = 0;
+    socklen_t len = sizeof(listening);
+    return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &len) == 0 && listening != 0;
+}
+
+static enum freshet_status check_listen(const h2o_context_t *context, int fd,
+                                        const struct freshet_h2o_listen_options *options,
+                                        struct freshet_error *error)
+{
+    if (context == NULL)
+        return fr_fail(error, FRESHET_INVALID, "`context` is NULL");
+    if (!is_listening(fd))
+        return fr_fail(error, FRESHET_INVALID, "`fd` %d is not a socket that listens", fd);
+    if (options != NULL && options->size != sizeof(*options))
+        return fr_fail(error, FRESHET_INVALID, "size: must be sizeof(struct freshet_h2o_listen_options)");
+    return FRESHET_OK;
+}
+
 enum freshet_status freshet_h2o_listen(struct freshet_h2o_listener **out, struct st_h2o_context_t *context,
                                        int fd, const struct freshet_h2o_listen_options *options,
                                        struct freshet_error *error)
 {
     if (out != NULL)
         *out = NULL;
-    if (options != NULL && options->size != sizeof(*options)) {
+    enum freshet_status status = check_listen(context, fd, options, error);
+    struct freshet_h2o_listener *listener = status == FRESHET_OK ? calloc(1, sizeof(*listener)) : NULL;
+    if (status == FRESHET_OK && listener == NULL)
+        status = fr_fail(error, FRESHET_NO_MEMORY, "no memory");
+    if (status != FRESHET_OK) {
         close(fd);
-        return fr_fail(error, FRESHET_INVALID, "size: must be sizeof(struct freshet_h2o_listen_options)");
-    }
-    struct freshet_h2o_listener *listener = calloc(1, sizeof(*listener));
-    if (listener == NULL) {
-        close(fd);
-        return fr_fail(error, FRESHET_NO_MEMORY, "no memory");
+        return status;
     }
     if (options != NULL)
         listener->options = *options;

@@ -211,6 +211,9 @@ static enum freshet_status fill_options(struct freshet_h2o_mount_options *into,
     fr_option_default(&into->max_age_ms, FRESHET_NEVER);
     if (into->retry_max_ms < into->retry_min_ms)
         return fr_fail(error, FRESHET_INVALID, "retry_max_ms: must not be below retry_min_ms");
+    if (into->header_count > 0 && into->headers == NULL)
+        return fr_fail(error, FRESHET_INVALID, "header_count is %zu, but headers is NULL",
+                       into->header_count);
     for (size_t i = 0; i < into->header_count; i++) {
         const struct freshet_h2o_header *header = &into->headers[i];
         if (!is_header_name(header->name) || is_own_header(header->name) || !is_header_value(header->value))
@@ -304,6 +307,8 @@ enum freshet_status freshet_h2o_mount(struct freshet *freshet, struct st_h2o_pat
                                       struct freshet_error *error)
 {
     struct fr_h2o_mount made = {.freshet = freshet};
+    if (freshet == NULL || path == NULL)
+        return fr_fail(error, FRESHET_INVALID, "`%s` is NULL", freshet == NULL ? "freshet" : "path");
     enum freshet_status status = fill_options(&made.options, options, error);
     if (status != FRESHET_OK)
         return status;

@@ -92,6 +92,8 @@ static int on_req(h2o_handler_t *self, h2o_req_t *req)
 
 void freshet_h2o_serve_script(struct st_h2o_pathconf_t *path)
 {
+    if (path == NULL)
+        return;
     fr_h2o_entrance_add(path);
     h2o_create_handler(path, sizeof(h2o_handler_t))->on_req = on_req;
 }

@@ -1,6 +1,8 @@
 /* A whole server, for applications that need nothing of their own around it. */
 #include "web/h2o_serve.h"
 #include "base/log.h"
+#include "base/options.h"
+#include "base/thread.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -11,10 +13,11 @@
 #define DEFAULT_DRAIN_DEADLINE_MS 5000
 #define DEFAULT_DRAIN_SPREAD_MS   2000
 #define MOST_THREADS              1024
-#define STACK_BYTES               (8 * 1024 * 1024) /* h2o puts whole request heads on the stack */
 
 struct st_h2o_hostconf_t *freshet_h2o_config_init(struct st_h2o_globalconf_t *config)
 {
+    if (config == NULL)
+        return NULL;
     h2o_config_init(config);
     h2o_hostconf_t *host = h2o_config_register_host(config, h2o_iovec_init(H2O_STRLIT("default")), 65535);
     freshet_h2o_harden(config);
@@ -29,30 +32,16 @@ static void *run(void *serving)
     return NULL;
 }
 
-static int start_thread(struct fr_h2o_serving *serving)
-{
-    pthread_attr_t attributes;
-    int failed = pthread_attr_init(&attributes);
-    if (failed != 0)
-        return failed;
-    pthread_attr_setstacksize(&attributes, STACK_BYTES);
-    failed = pthread_create(&serving->thread, &attributes, run, serving);
-    pthread_attr_destroy(&attributes);
-    return failed;
-}
-
 /* The first loop runs in this thread; the others' have ended when it returns. */
 static void run_all(struct fr_h2o_server *server, struct fr_h2o_serving *servings)
 {
     unsigned started = 1, threads = server->options.threads;
-    for (int failed = 0; started < threads && failed == 0; started += failed == 0) {
-        failed = start_thread(&servings[started]);
-        if (failed != 0) {
-            servings[started].status =
-                fr_fail(&servings[started].error, FRESHET_SYSTEM, "thread %u of %u could not be started: %s",
-                        started + 1, threads, strerror(failed));
-            eventfd_write(server->stop_fd, 1);
-        }
+    while (started < threads && fr_thread_start(&servings[started].thread, run, &servings[started]))
+        started++;
+    if (started < threads) {
+        servings[started].status = fr_fail(&servings[started].error, FRESHET_SYSTEM,
+                                           "thread %u of %u could not be started", started + 1, threads);
+        eventfd_write(server->stop_fd, 1);
     }
     fr_h2o_serving_run(&servings[0]);
     for (unsigned i = 1; i < started; i++)
@@ -106,12 +95,9 @@ static enum freshet_status fill_options(struct freshet_h2o_serve_options *into,
         *into = *from;
     if (into->threads > MOST_THREADS)
         return fr_fail(error, FRESHET_INVALID, "threads: must be at most %d", MOST_THREADS);
-    if (into->threads == 0)
-        into->threads = 1;
-    if (into->drain_deadline_ms == 0)
-        into->drain_deadline_ms = DEFAULT_DRAIN_DEADLINE_MS;
-    if (into->drain_spread_ms == 0)
-        into->drain_spread_ms = DEFAULT_DRAIN_SPREAD_MS;
+    fr_option_default(&into->threads, 1);
+    fr_option_default(&into->drain_deadline_ms, DEFAULT_DRAIN_DEADLINE_MS);
+    fr_option_default(&into->drain_spread_ms, DEFAULT_DRAIN_SPREAD_MS);
     return FRESHET_OK;
 }
 
@@ -119,11 +105,11 @@ static enum freshet_status check(const struct freshet *freshet, const h2o_global
                                  struct freshet_error *error)
 {
     if (freshet == NULL)
-        return fr_fail(error, FRESHET_INVALID, "freshet: must not be NULL");
+        return fr_fail(error, FRESHET_INVALID, "`freshet` is NULL");
     if (config == NULL)
-        return fr_fail(error, FRESHET_INVALID, "config: must not be NULL");
+        return fr_fail(error, FRESHET_INVALID, "`config` is NULL");
     if (config->hosts == NULL || config->hosts[0] == NULL)
-        return fr_fail(error, FRESHET_INVALID, "config: has no host");
+        return fr_fail(error, FRESHET_INVALID, "`config` has no host");
     return FRESHET_OK;
 }
 

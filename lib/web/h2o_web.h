@@ -14,10 +14,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#if H2O_USE_LIBUV
-#error "libh2o-evloop needs H2O_USE_LIBUV=0; its pkg-config file does not say so"
-#endif
-
 /* The handler of one path. h2o owns it. */
 struct fr_h2o_mount {
     h2o_handler_t super;

@@ -197,6 +197,8 @@ static void begin_drain(struct freshet_h2o_worker *worker, uint32_t spread_ms, f
 void freshet_h2o_worker_drain(struct freshet_h2o_worker *worker, uint32_t deadline_ms, uint32_t spread_ms,
                               freshet_h2o_drained_cb drained, void *user)
 {
+    if (worker == NULL)
+        return;
     fr_h2o_worker_tick(worker);
     if (worker->state == FR_H2O_SERVING)
         begin_drain(worker, spread_ms, drained, user);
@@ -209,5 +211,5 @@ void freshet_h2o_worker_drain(struct freshet_h2o_worker *worker, uint32_t deadli
 
 size_t freshet_h2o_worker_streams(const struct freshet_h2o_worker *worker)
 {
-    return worker->group.count;
+    return worker == NULL ? 0 : worker->group.count;
 }
