@@ -12,7 +12,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-enum { DRAIN_DEADLINE_MS = 5000, DRAIN_SPREAD_MS = 2000, DESTROY_DEADLINE_MS = 1000 };
+enum { DRAIN_DEADLINE_MS = 5000, DESTROY_DEADLINE_MS = 1000 };
 
 struct program {
     struct options options;
@@ -119,7 +119,8 @@ static enum freshet_status make_server(struct program *program, struct freshet_e
     if (fd < 0)
         return FRESHET_SYSTEM;
     name_instance(program);
-    return server_new(&program->server, &program->app, fd, program->options.threads, error);
+    return server_new(&program->server, &program->app, fd, program->options.threads, DRAIN_DEADLINE_MS,
+                      error);
 }
 
 static enum freshet_status start_features(struct program *program, struct freshet_error *error)
@@ -150,7 +151,7 @@ static enum freshet_status start(struct program *program, struct freshet_error *
     return status;
 }
 
-/* Workers have ended before: nothing asks the store or publishes any more. */
+/* The loops have ended before: nothing asks the store or publishes any more. */
 static void stop(struct program *program)
 {
     server_destroy(program->server);
@@ -172,21 +173,36 @@ static int take_signal(const struct program *program)
     return len == sizeof(info) ? (int)info.ssi_signo : SIGTERM;
 }
 
-/* Until a signal asks for the end and the workers have ended; a second signal ends the process at once. */
-static void serve(struct program *program)
+static bool is_readable(const struct pollfd *fd)
+{
+    return (fd->revents & POLLIN) != 0;
+}
+
+/* Until a signal asks for the end and all has ended, or until the server could not go on; a second signal
+ * ends the process at once. */
+static enum freshet_status serve(struct program *program, struct freshet_error *error)
 {
     struct pollfd fds[] = {
         {.fd = program->signal_fd, .events = POLLIN},
         {.fd = server_ended_fd(program->server), .events = POLLIN},
     };
-    take_signal(program);
-    atomic_store(&program->app.draining, true);
-    log_line(&program->app.log, FRESHET_LOG_INFO, "draining, %d ms at most", DRAIN_DEADLINE_MS);
-    server_drain(program->server, DRAIN_DEADLINE_MS, DRAIN_SPREAD_MS);
-    while ((fds[1].revents & POLLIN) == 0) {
-        if (poll(fds, 2, -1) > 0 && (fds[0].revents & POLLIN) != 0)
-            _exit(128 + take_signal(program));
+    while (!is_readable(&fds[1])) {
+        if (poll(fds, 2, -1) <= 0 || !is_readable(&fds[0]))
+            continue;
+        int number = take_signal(program);
+        if (atomic_exchange(&program->app.draining, true))
+            _exit(128 + number);
+        log_line(&program->app.log, FRESHET_LOG_INFO, "draining, %d ms at most", DRAIN_DEADLINE_MS);
+        server_stop(program->server);
     }
+    return server_join(program->server, error);
+}
+
+static int fail(enum freshet_status status, const struct freshet_error *error)
+{
+    fprintf(stderr, "freshet-bridge: %s\n",
+            error->text[0] == '\0' ? freshet_status_text(status) : error->text);
+    return status == FRESHET_INVALID ? 2 : 1;
 }
 
 int main(int argc, char **argv)
@@ -202,16 +218,14 @@ int main(int argc, char **argv)
     raise_descriptor_limit();
     program.signal_fd = catch_signals();
     enum freshet_status status = start(&program, &error);
-    if (status != FRESHET_OK) {
-        fprintf(stderr, "freshet-bridge: %s\n",
-                error.text[0] == '\0' ? freshet_status_text(status) : error.text);
-        /* Threads may run that nobody drained: leave without taking anything from under them. */
-        _exit(status == FRESHET_INVALID ? 2 : 1);
-    }
+    if (status != FRESHET_OK)
+        _exit(fail(status, &error)); /* threads run: leave without taking anything from under them */
     printf("listening on http://%s%s%s:%u\n", strchr(program.options.host, ':') ? "[" : "",
            program.options.host, strchr(program.options.host, ':') ? "]" : "", (unsigned)program.port);
     fflush(stdout);
-    serve(&program);
+    status = serve(&program, &error);
+    if (status != FRESHET_OK)
+        _exit(fail(status, &error));
     log_line(&program.app.log, FRESHET_LOG_INFO, "ended");
     stop(&program);
     return 0;
