@@ -40,7 +40,8 @@ struct freshet_bus_sink {
     void (*refused)(void *context, struct freshet_span topic, uint64_t subscription,
                     struct freshet_span reason);
 
-    /* Somebody lost the names of what it published: whatever this instance shows may be old. */
+    /* Somebody lost the names of what it published, or published it where nobody heard it: whatever this
+     * instance shows may be old. */
     void (*everything)(void *context);
 
     /* Down: no subscription is in force from here on, each gets its own subscribed() later. */

@@ -214,7 +214,7 @@ static void stop(struct freshet_bus *bus, uint64_t deadline_ms)
     fr_redis_loop_join(&redis->loop);
     if (atomic_load(&redis->overflowed) || fr_redis_outbox_owes_mark(&redis->outbox))
         fr_log(&redis->sink.log, FRESHET_LOG_ERROR,
-               "redis bus: stopped before others could be told that signals were given up");
+               "redis bus: stopped before the others could be told to load again");
     fr_redis_outbox_close(&redis->outbox);
     atomic_store(&redis->state, FRESHET_BUS_DOWN);
     redis->started = false;

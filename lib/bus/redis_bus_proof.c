@@ -90,7 +90,7 @@ void fr_redis_bus_take_probe(struct fr_redis_bus *bus, struct freshet_span body)
     int64_t now_us = fr_clock_monotonic_us();
     if (!fr_redis_probe_read(body, &number) || !fr_redis_probe_take(&bus->probe, number, now_us))
         return;
-    if (bus->probe.seen_us == now_us)
+    if (bus->probe.seen_us == now_us) /* it was in time */
         atomic_store_explicit(&bus->probe_seen_us, now_us, memory_order_relaxed);
     fr_redis_bus_update_state(bus, "deliveries are proved");
     if (bus->probe.wanted)

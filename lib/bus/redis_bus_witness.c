@@ -158,6 +158,8 @@ void fr_redis_bus_witness_settle(struct fr_redis_bus *bus)
     if (bus->witness.state != FR_REDIS_WITNESS_ABSENT) {
         if (is_idle(bus))
             end(bus);
+        else if (fr_redis_witness_has_doubts(&bus->witness))
+            fr_redis_bus_probe(bus);
     } else if (fr_redis_bus_can_probe(bus) &&
                fr_redis_witness_is_due(&bus->witness, fr_clock_monotonic_us())) {
         begin(bus);

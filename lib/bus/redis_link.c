@@ -42,12 +42,24 @@ static uint32_t look_every_ms(const struct fr_redis_link *link)
     return timeout == FRESHET_NEVER ? timeout : timeout / SIXTEENTHS + 1;
 }
 
-/* Whether nothing was heard for so many sixteenths of the time-out. */
-static bool is_silent_for(const struct fr_redis_link *link, int64_t sixteenths)
+/* Whether so many sixteenths of the time-out have passed. */
+static bool has_passed(const struct fr_redis_link *link, int64_t since_us, int64_t sixteenths)
 {
     uint32_t timeout_ms = link->options.config->options.link_timeout_ms;
     return timeout_ms != FRESHET_NEVER &&
-           (fr_clock_monotonic_us() - link->heard_us) * SIXTEENTHS >= timeout_ms * FR_US_PER_MS * sixteenths;
+           (fr_clock_monotonic_us() - since_us) * SIXTEENTHS >= timeout_ms * FR_US_PER_MS * sixteenths;
+}
+
+static bool is_silent_for(const struct fr_redis_link *link, int64_t sixteenths)
+{
+    return has_passed(link, link->heard_us, sixteenths);
+}
+
+/* Nothing was heard though it was asked in time. Without that the silence may be this thread's own. */
+static bool is_over(const struct fr_redis_link *link)
+{
+    return is_silent_for(link, GIVE_UP_AFTER) && link->pinged_us > link->heard_us &&
+           has_passed(link, link->pinged_us, DOUBT_AFTER);
 }
 
 static void close_connection(struct fr_redis_link *link)
@@ -390,7 +402,7 @@ static void enter(struct fr_redis_link *link, enum fr_redis_link_state state)
 static void look(struct fr_redis_link *link)
 {
     const struct fr_redis_link_owner *owner = &link->options.owner;
-    bool over = is_silent_for(link, GIVE_UP_AFTER);
+    bool over = is_over(link);
     bool kept = is_silent_for(link, DOUBT_AFTER) && owner->silent != NULL && owner->silent(owner->user, over);
     if (over && !kept) {
         fail(link, FR_REDIS_FAULT_NETWORK, "silent for too long");

@@ -95,6 +95,11 @@ bool fr_redis_witness_ponged(struct fr_redis_witness *witness)
     return ++witness->missed == MISSES_TO_LEAVE;
 }
 
+bool fr_redis_witness_has_doubts(const struct fr_redis_witness *witness)
+{
+    return witness->state == FR_REDIS_WITNESS_LISTENING && witness->missed > 0 && witness->asked == 0;
+}
+
 void fr_redis_witness_lost(struct fr_redis_witness *witness, int64_t now_us)
 {
     if (witness->state == FR_REDIS_WITNESS_SPEAKING)

@@ -79,6 +79,8 @@ bool fr_redis_witness_heard(struct fr_redis_witness *witness, uint64_t probe);
 void fr_redis_witness_pinged(struct fr_redis_witness *witness);
 /* One was answered. True: two probes have not come before, so the command link is on another server. */
 bool fr_redis_witness_ponged(struct fr_redis_witness *witness);
+/* One probe has not come before, so another one is to be sent soon. */
+bool fr_redis_witness_has_doubts(const struct fr_redis_witness *witness);
 /* The connection was lost, and is made again. */
 void fr_redis_witness_lost(struct fr_redis_witness *witness, int64_t now_us);
 void fr_redis_witness_end(struct fr_redis_witness *witness);

@@ -127,7 +127,7 @@ Test(redis_failover, finds_in_a_split_brain_that_its_publishes_reach_nobody, .ti
 {
     struct scene scene;
     char answer[256];
-    start(&scene, 0);
+    start(&scene, 60000); /* the doubt sends probes of its own */
     promote(&scene.second);
     move_addresses(&scene);
     redis_relay_cut(&scene.to_a, NULL);
@@ -199,6 +199,24 @@ Test(redis_failover, restart_without_a_publish_in_the_window_marks_nothing, .tim
     cr_assert_eq(rig_stats(&scene.a).doubts, 0);
     cr_assert_eq(count_witnesses(&scene.a), 0, "one that only listens needs none");
     cr_assert_eq(redis_relay_count(&scene.to_a, "freshet-witness"), 0);
+    stop(&scene);
+}
+
+/* contract 7.5: what goes out on one server does not come in on the other */
+Test(redis_failover, brings_links_on_two_servers_together, .timeout = 120)
+{
+    struct scene scene;
+    start(&scene, 200);
+    rig_subscribe(&scene.b, "x", 1);
+    rig_expect_subscribed(&scene.b, "x", 1);
+    promote(&scene.second);
+    redis_relay_move(&scene.to_b, scene.second.port);
+    redis_relay_cut(&scene.to_b, "freshet-subscribe");
+    rig_wait_proved(&scene.b, 2);
+    cr_assert(recorder_log_has(&scene.b.heard, "probes do not come back"), "%s", scene.b.heard.log);
+    cr_assert_geq(rig_stats(&scene.b).probes_lost, 2);
+    cr_assert_eq(redis_relay_count(&scene.to_b, "freshet-command"), 2);
+    cr_assert_eq(redis_relay_count(&scene.to_b, "freshet-subscribe"), 3);
     stop(&scene);
 }
 

@@ -93,6 +93,36 @@ Test(redis_pause, keeps_its_links_while_each_answer_takes_seconds, .timeout = 12
     stop(&scene);
 }
 
+static void stall(void *context, struct freshet_span topic, struct freshet_span body, bool oversized)
+{
+    (void)context, (void)topic, (void)body, (void)oversized;
+    nanosleep(&(struct timespec){.tv_sec = 2 * TIMEOUT_MS / 1000}, NULL);
+}
+
+/* contract 7.3: silent is who was asked; here nobody could ask, since the process stood still */
+Test(redis_pause, keeps_its_links_over_a_stall_of_its_own, .timeout = 120)
+{
+    struct scene scene;
+    redis_server_start(&scene.server, NULL);
+    redis_relay_start(&scene.relay, scene.server.port);
+    struct freshet_redis_options options = rig_options(scene.relay.url);
+    options.link_timeout_ms = TIMEOUT_MS;
+    cr_assert_eq(freshet_redis_bus_new(&scene.rig.bus, &options, NULL), FRESHET_OK);
+    recorder_init(&scene.rig.heard);
+    struct freshet_bus_sink sink = recorder_sink(&scene.rig.heard);
+    sink.message = stall;
+    cr_assert_eq(scene.rig.bus->ops->start(scene.rig.bus, &sink, NULL), FRESHET_OK);
+    rig_subscribe(&scene.rig, "x", 1);
+    rig_expect_subscribed(&scene.rig, "x", 1);
+    rig_wait_proved(&scene.rig, 1);
+    for (size_t i = 1; i <= 3; i++) {
+        cr_assert_eq(rig_publish(&scene.rig, "x", "", true, NULL), FRESHET_OK);
+        cr_assert(recorder_wait(&scene.rig.heard, RECORD_PUBLISHED, NULL, i, WAIT_MS));
+    }
+    expect_links(&scene, 1, 1);
+    stop(&scene);
+}
+
 /* contract 7.3: the command link alone; the subscriptions stay in force, so nothing is loaded */
 Test(redis_pause, finds_a_half_open_command_link_and_rebuilds_it_alone, .timeout = 120)
 {

@@ -82,8 +82,11 @@ Test(redis_witness, finds_the_link_elsewhere_after_two_probes_that_do_not_come)
 {
     come(0);
     cr_assert(probe(1, 0));
+    cr_assert_not(fr_redis_witness_has_doubts(&witness));
     cr_assert_not(fr_redis_witness_ponged(&witness));
+    cr_assert(fr_redis_witness_has_doubts(&witness), "the next probe does not wait for its time");
     cr_assert(probe(2, 0));
+    cr_assert_not(fr_redis_witness_has_doubts(&witness));
     cr_assert(fr_redis_witness_ponged(&witness));
 }
 
