@@ -48,7 +48,8 @@ struct freshet_options {
                                                the one above; default no limit */
     uint32_t max_snapshot_bytes;            /* what a load may answer; default 1 MiB */
     uint32_t subscribe_grace_ms; /* a feed loads without its subscription after this; default 250 */
-    uint32_t poll_while_down_ms; /* how often feeds are loaded again while the bus is down; default 5000 */
+    uint32_t poll_while_down_ms; /* how often feeds are loaded again while the bus is down, or while somebody
+                                    says without end that everything has changed; default 5000 */
     uint32_t guard_interval_ms;  /* guards of an open stream run again after this; default 30000 */
     uint32_t linger_ms;          /* a topic stays subscribed this long after its last stream; default 5000 */
 };

@@ -4,7 +4,8 @@
  *
  * version    unsigned, 1
  * publisher  str, 1 to 64 bytes, unique for each running publisher
- * sequence   unsigned, grows with each publish of that publisher
+ * sequence   unsigned, grows with each publish of that publisher; a body that is equal to an earlier one is a
+ *            repeat
  * time       unsigned, microseconds since 1970 (UTC) at the publish
  * payload    any msgpack value, nested at most 31 deep, or nil for a signal
  *

@@ -1,49 +1,11 @@
 #include "map.h"
 
+#include "hash.h"
 #include "random.h"
 #include <stdlib.h>
 #include <string.h>
 
 #define FIRST_BUCKETS 16
-
-static uint64_t rotate(uint64_t x, int by)
-{
-    return x << by | x >> (64 - by);
-}
-
-static void mix(uint64_t v[4])
-{
-    v[0] += v[1], v[1] = rotate(v[1], 13), v[1] ^= v[0], v[0] = rotate(v[0], 32);
-    v[2] += v[3], v[3] = rotate(v[3], 16), v[3] ^= v[2];
-    v[0] += v[3], v[3] = rotate(v[3], 21), v[3] ^= v[0];
-    v[2] += v[1], v[1] = rotate(v[1], 17), v[1] ^= v[2], v[2] = rotate(v[2], 32);
-}
-
-/* Aumasson and Bernstein, "SipHash: a fast short-input PRF", 2012; one round a word and three at the end. */
-static uint64_t hash(const uint64_t seed[2], struct freshet_span key)
-{
-    uint64_t v[4] = {seed[0] ^ UINT64_C(0x736f6d6570736575), seed[1] ^ UINT64_C(0x646f72616e646f6d),
-                     seed[0] ^ UINT64_C(0x6c7967656e657261), seed[1] ^ UINT64_C(0x7465646279746573)};
-    uint64_t last = (uint64_t)key.len << 56;
-    size_t whole = key.len & ~(size_t)7;
-    for (size_t i = 0; i < whole; i += 8) {
-        uint64_t word;
-        memcpy(&word, key.data + i, 8);
-        v[3] ^= word;
-        mix(v);
-        v[0] ^= word;
-    }
-    for (size_t i = whole; i < key.len; i++)
-        last |= (uint64_t)(unsigned char)key.data[i] << (8 * (i - whole));
-    v[3] ^= last;
-    mix(v);
-    v[0] ^= last;
-    v[2] ^= 0xff;
-    mix(v);
-    mix(v);
-    mix(v);
-    return v[0] ^ v[1] ^ v[2] ^ v[3];
-}
 
 static struct fr_map_node **bucket(const struct fr_map *map, uint64_t hash)
 {
@@ -65,7 +27,7 @@ void fr_map_deinit(struct fr_map *map)
 
 struct fr_map_node *fr_map_get(const struct fr_map *map, struct freshet_span key)
 {
-    uint64_t wanted = hash(map->seed, key);
+    uint64_t wanted = fr_hash(map->seed, key);
     struct fr_map_node *node = *bucket(map, wanted);
     while (node != NULL && (node->hash != wanted || !freshet_span_equal(node->key, key)))
         node = node->next;
@@ -96,7 +58,7 @@ void fr_map_put(struct fr_map *map, struct freshet_span key, struct fr_map_node 
     if (map->count >= map->bucket_count)
         grow(map);
     node->key = key;
-    node->hash = hash(map->seed, key);
+    node->hash = fr_hash(map->seed, key);
     struct fr_map_node **head = bucket(map, node->hash);
     node->next = *head;
     *head = node;

@@ -5,6 +5,7 @@
 #include "base/forks.h"
 #include "base/list.h"
 #include "core/counters.h"
+#include "core/doubt.h"
 #include "core/homes.h"
 #include "core/peers.h"
 #include "core/pool.h"
@@ -22,6 +23,7 @@ struct freshet {
     struct fr_pool *pool;
     struct fr_topics topics;
     struct fr_homes homes;
+    struct fr_doubt doubt;
     pthread_mutex_t lock; /* loaders, uses, caches */
     struct fr_list loaders, caches;
     struct fr_list data_links; /* under the lock of the homes */

@@ -1,6 +1,9 @@
 #include "core/counters.h"
 
+#include "base/clock.h"
+
 #define FIRST_BUCKET_US 64
+#define DAY_US          (INT64_C(24) * 3600 * FR_US_PER_S)
 
 /* The smallest i with us <= 2^i * 64, or the last. */
 static unsigned bucket_of(uint64_t us)
@@ -16,6 +19,14 @@ void fr_histogram_add(struct fr_histogram *histogram, int64_t us)
     uint64_t time_us = us < 0 ? 0 : (uint64_t)us;
     fr_count(&histogram->buckets[bucket_of(time_us)], 1);
     fr_count(&histogram->sum_us, time_us);
+}
+
+void fr_histogram_add_since(struct fr_histogram *histogram, uint64_t published_us)
+{
+    int64_t now_us = fr_clock_wall_us();
+    if (published_us > (uint64_t)(now_us + DAY_US) || published_us < (uint64_t)(now_us - DAY_US))
+        return;
+    fr_histogram_add(histogram, now_us - (int64_t)published_us);
 }
 
 static uint64_t read_count(const atomic_uint_fast64_t *counter)

@@ -64,6 +64,9 @@ static inline void fr_count_down(atomic_uint_fast64_t *gauge)
 }
 
 void fr_histogram_add(struct fr_histogram *histogram, int64_t us);
+/* The time from a publish, by its publisher's clock (wall, since 1970; 0: unknown), to now. Anybody can write
+ * any time into a body: one that is more than a day away from now is not measured. */
+void fr_histogram_add_since(struct fr_histogram *histogram, uint64_t published_us);
 /* Adds `from` to `stats`. */
 void fr_counters_add(const struct fr_counters *from, struct freshet_stats *stats);
 

@@ -84,9 +84,7 @@ void fr_feed_fail(struct fr_feed *feed, const char *code, const char *text)
 static void note_push(struct fr_feed *feed)
 {
     feed->snapshot_number++;
-    if (feed->running_published_us != 0)
-        fr_histogram_add(&feed->worker->counters.publish_to_push,
-                         fr_clock_wall_us() - feed->running_published_us);
+    fr_histogram_add_since(&feed->worker->counters.publish_to_push, (uint64_t)feed->running_published_us);
 }
 
 void fr_feed_succeed(struct fr_feed *feed, struct fr_bytes *bytes)

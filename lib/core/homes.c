@@ -75,3 +75,16 @@ void fr_homes_release(struct fr_homes *homes, struct fr_home *home)
         move_out(home);
     pthread_mutex_unlock(&homes->lock);
 }
+
+void fr_homes_nudge(struct fr_homes *homes)
+{
+    pthread_mutex_lock(&homes->lock);
+    struct fr_worker *chosen = choose(homes);
+    if (chosen != NULL)
+        fr_worker_acquire(chosen);
+    pthread_mutex_unlock(&homes->lock);
+    if (chosen == NULL)
+        return;
+    fr_worker_nudge(chosen);
+    fr_worker_release(chosen);
+}

@@ -32,6 +32,8 @@ void fr_homes_leave(struct fr_homes *homes, struct fr_worker *worker);
 /* The home's worker, with a reference: the one that is home to the fewest where none is chosen yet. NULL: no
  * worker is left. */
 struct fr_worker *fr_homes_find(struct fr_homes *homes, struct fr_home *home);
+/* One of the workers, if there is any, has a turn soon and looks again when the next is due. */
+void fr_homes_nudge(struct fr_homes *homes);
 /* Nothing will live there any more. */
 void fr_homes_release(struct fr_homes *homes, struct fr_home *home);
 

@@ -58,6 +58,9 @@ static enum freshet_status read_options(struct freshet *freshet, const struct fr
     fr_option_default(&freshet->options.poll_while_down_ms, DEFAULT_POLL_WHILE_DOWN_MS);
     fr_option_default(&freshet->options.guard_interval_ms, DEFAULT_GUARD_INTERVAL_MS);
     fr_option_default(&freshet->options.linger_ms, DEFAULT_LINGER_MS);
+    uint32_t pause_ms = freshet->options.poll_while_down_ms;
+    freshet->doubt.most_us =
+        (int64_t)(pause_ms == FRESHET_NEVER ? DEFAULT_POLL_WHILE_DOWN_MS : pause_ms) * FR_US_PER_MS;
     freshet->topics.limit = freshet->options.max_topics;
     freshet->topics.new_per_s = freshet->options.max_new_topics_per_s;
     return FRESHET_OK;
@@ -103,7 +106,12 @@ static void on_everything(void *context)
 {
     struct freshet *freshet = context;
     fr_count(&freshet->counters.gaps, 1);
-    fr_topics_all_marked(&freshet->topics);
+    fr_topics_doubt(&freshet->topics);
+    enum fr_doubt_answer answer = fr_doubt_raise(&freshet->doubt, fr_freshet_now_us(freshet));
+    if (answer == FR_DOUBT_TELL)
+        fr_topics_all_marked(&freshet->topics);
+    else if (answer == FR_DOUBT_LATER)
+        fr_homes_nudge(&freshet->homes);
 }
 
 static void on_state(void *context, enum freshet_bus_state state, struct freshet_span reason)
@@ -147,6 +155,7 @@ static void free_freshet(struct freshet *freshet)
     freshet_bus_destroy(freshet->bus);
     fr_topics_deinit(&freshet->topics);
     fr_homes_deinit(&freshet->homes);
+    fr_doubt_deinit(&freshet->doubt);
     fr_peers_deinit(&freshet->peers);
     pthread_mutex_destroy(&freshet->lock);
     free(freshet);
@@ -189,6 +198,7 @@ static enum freshet_status start(struct freshet *freshet, struct freshet_error *
 static bool init_parts(struct freshet *freshet)
 {
     bool topics = fr_topics_init(&freshet->topics, &freshet->homes) == FRESHET_OK;
+    fr_doubt_init(&freshet->doubt);
     bool peers = fr_peers_init(&freshet->peers);
     fr_load_keep_table();
     fr_check_keep_table();

@@ -167,8 +167,7 @@ static void push(struct fr_message_feed *feed, const struct freshet_message *mes
         return;
     feed->unswept_bytes += cost;
     fr_bytes_release(frame);
-    if (message->time_us != 0 && message->time_us <= INT64_MAX)
-        fr_histogram_add(&counters_of(feed)->publish_to_push, fr_clock_wall_us() - (int64_t)message->time_us);
+    fr_histogram_add_since(&counters_of(feed)->publish_to_push, message->time_us);
 }
 
 static void on_message(struct fr_listener *listener, const struct fr_bytes *body, uint64_t lost)
@@ -179,7 +178,7 @@ static void on_message(struct fr_listener *listener, const struct fr_bytes *body
     fr_message_ring_skip(&feed->ring, lost);
     /* A foreign body names no publisher: whether it is a repeat cannot be told. */
     bool is_ours = body != NULL && freshet_message_decode(body->span, &message) == FRESHET_OK;
-    if (is_ours && fr_repeats_note(&feed->repeats, message.publisher, message.sequence))
+    if (is_ours && fr_repeats_note(&feed->repeats, body->span))
         fr_count(&counters_of(feed)->messages_repeated, 1);
     else if (body != NULL)
         push(feed, &message, body->span.len);

@@ -315,12 +315,18 @@ void fr_topics_all_lost(struct fr_topics *topics)
     pthread_mutex_unlock(&topics->lock);
 }
 
+void fr_topics_doubt(struct fr_topics *topics)
+{
+    pthread_mutex_lock(&topics->lock);
+    topics->doubted = ++topics->changes;
+    pthread_mutex_unlock(&topics->lock);
+}
+
 void fr_topics_all_marked(struct fr_topics *topics)
 {
     pthread_mutex_lock(&topics->lock);
     for (struct fr_map_node *node = NULL; (node = fr_map_next(&topics->map, node)) != NULL;) {
         struct fr_topic *topic = FR_CONTAINER(node, struct fr_topic, node);
-        change(topics, topic);
         tell_all(topic, note_gap);
     }
     pthread_mutex_unlock(&topics->lock);
@@ -354,7 +360,9 @@ uint64_t fr_topics_current(struct fr_topics *topics, struct freshet_span name)
 {
     pthread_mutex_lock(&topics->lock);
     struct fr_topic *topic = find(topics, name);
-    uint64_t current = topic != NULL && topic->state == FR_TOPIC_CONFIRMED ? topic->change : 0;
+    uint64_t current = 0;
+    if (topic != NULL && topic->state == FR_TOPIC_CONFIRMED)
+        current = topic->change > topics->doubted ? topic->change : topics->doubted;
     pthread_mutex_unlock(&topics->lock);
     return current;
 }

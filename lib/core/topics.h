@@ -38,6 +38,7 @@ struct fr_topics {
     struct fr_homes *homes; /* the freshet's */
     uint64_t subscriptions; /* numbers given out */
     uint64_t changes;       /* the same, to fr_topic.change */
+    uint64_t doubted; /* the number of the newest doubt, which stands for those of all topics before it */
     unsigned limit;
     atomic_bool collected;       /* some seat has collected messages: else they need not be looked at */
     uint32_t new_per_s;          /* of new ones; 0: no limit */
@@ -121,8 +122,11 @@ void fr_topics_mark(struct fr_topics *topics, struct freshet_span name, struct f
                     int64_t published_us);
 void fr_topics_confirm(struct fr_topics *topics, struct freshet_span name, uint64_t subscription);
 void fr_topics_refuse(struct fr_topics *topics, struct freshet_span name, uint64_t subscription);
-void fr_topics_all_lost(struct fr_topics *topics);   /* no subscription is in force */
-void fr_topics_all_marked(struct fr_topics *topics); /* any of them may have missed publishes */
+void fr_topics_all_lost(struct fr_topics *topics); /* no subscription is in force */
+/* Any of them may have missed publishes: from now on nothing is known to be current ... */
+void fr_topics_doubt(struct fr_topics *topics);
+/* ... and this tells those who show something, which costs each a load. */
+void fr_topics_all_marked(struct fr_topics *topics);
 /* Loads of these feeds that have failed are to be tried again. `name` empty: of all topics; `loader` NULL: of
  * all loaders. */
 void fr_topics_retry(struct fr_topics *topics, struct freshet_span name, const struct freshet_loader *loader);

@@ -46,6 +46,18 @@ static void wake_host(void *user)
     worker->host.wake(worker->host.user);
 }
 
+static void take_nudge(struct fr_mail *mail)
+{
+    struct fr_worker *worker = FR_CONTAINER(mail, struct fr_worker, nudge);
+    atomic_store(&worker->nudged, false);
+}
+
+void fr_worker_nudge(struct fr_worker *worker)
+{
+    if (!atomic_exchange(&worker->nudged, true))
+        fr_mailbox_post(&worker->mailbox, &worker->nudge); /* refused: it has left */
+}
+
 enum freshet_status fr_worker_new(struct fr_worker **out, struct freshet *freshet,
                                   const struct fr_worker_host *host)
 {
@@ -59,6 +71,8 @@ enum freshet_status fr_worker_new(struct fr_worker **out, struct freshet *freshe
     worker->host = *host;
     fr_refcount_init(&worker->references);
     fr_mailbox_init(&worker->mailbox, wake_host, worker);
+    atomic_init(&worker->nudged, false);
+    worker->nudge.deliver = take_nudge;
     fr_list_init(&worker->homes);
     fr_list_init(&worker->tasks);
     fr_list_init(&worker->residents);
@@ -117,8 +131,16 @@ static void run_tasks(struct fr_worker *worker)
     }
 }
 
+/* Whichever worker comes by first tells the feeds of all. */
+static void tell_doubt(struct fr_worker *worker, bool early)
+{
+    if (fr_doubt_take(&worker->freshet->doubt, fr_worker_now_us(worker), early))
+        fr_topics_all_marked(&worker->freshet->topics);
+}
+
 int64_t fr_worker_turn(struct fr_worker *worker)
 {
+    tell_doubt(worker, false);
     bool more = run_slices(worker, deliver_mail);
     more |= run_slices(worker, expire_timers);
     run_tasks(worker);
@@ -129,7 +151,9 @@ int64_t fr_worker_next(const struct fr_worker *worker)
 {
     if (worker->mailbox.taken != NULL || !fr_list_is_empty(&worker->tasks))
         return INT64_MIN;
-    return fr_timers_next(&worker->timers);
+    int64_t timer_us = fr_timers_next(&worker->timers),
+            doubt_us = atomic_load(&worker->freshet->doubt.due_us);
+    return timer_us < doubt_us ? timer_us : doubt_us;
 }
 
 static void leave_thread(struct fr_worker *worker)
@@ -163,6 +187,7 @@ void fr_worker_leave(struct fr_worker *worker)
     if (worker == NULL)
         return;
     assert(worker->views == 0 && "drain comes first");
+    tell_doubt(worker, true); /* this may be the one that was to see to it */
     fr_homes_leave(&worker->freshet->homes, worker);
     end_residents(worker);
     fr_mailbox_close(&worker->mailbox);

@@ -33,6 +33,8 @@ struct fr_worker {
     struct fr_worker *here;        /* the next one of the same thread */
 
     struct fr_mailbox mailbox; /* any thread */
+    struct fr_mail nudge;      /* says nothing, but gives it a turn */
+    atomic_bool nudged;        /* and it is on its way */
     struct fr_list link;       /* in the freshet's homes; under their lock, as the next two */
     struct fr_list homes;      /* fr_home.link: what it is home to */
     size_t home_count;
@@ -51,6 +53,9 @@ struct fr_worker {
 
 struct fr_worker *fr_worker_acquire(struct fr_worker *worker);
 void fr_worker_release(struct fr_worker *worker);
+
+/* Has it take a turn soon. Any thread. */
+void fr_worker_nudge(struct fr_worker *worker);
 
 /* Gives the task a turn behind all that wait, unless it waits already. */
 void fr_worker_queue(struct fr_worker *worker, struct fr_task *task);

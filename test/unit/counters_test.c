@@ -1,5 +1,6 @@
 #include <criterion/criterion.h>
 
+#include "base/clock.h"
 #include "core/counters.h"
 #include <pthread.h>
 
@@ -36,6 +37,28 @@ Test(counters, histogram_buckets_count_up_to_64_us_times_a_power_of_two)
         cr_expect_eq(stats.load_time.sum_us, (uint64_t)(cases[i].us < 0 ? 0 : cases[i].us));
         cr_expect_eq(stats.write_time.count, 0);
     }
+}
+
+/* contract 2.4: anybody may write any time into a body */
+Test(counters, times_that_cannot_be_are_not_measured)
+{
+    static const int64_t away_s[] = {-86500, 86500};
+    struct fr_counters counters = {0};
+    struct freshet_stats stats = {0};
+    uint64_t now_us = (uint64_t)fr_clock_wall_us();
+    for (size_t i = 0; i < COUNT(away_s); i++)
+        fr_histogram_add_since(&counters.publish_to_push, now_us + (uint64_t)(away_s[i] * FR_US_PER_S));
+    fr_histogram_add_since(&counters.publish_to_push, 0);
+    fr_histogram_add_since(&counters.publish_to_push, 1);
+    fr_histogram_add_since(&counters.publish_to_push, UINT64_MAX);
+    fr_histogram_add_since(&counters.publish_to_push, INT64_MAX);
+    fr_counters_add(&counters, &stats);
+    cr_assert_eq(stats.publish_to_push.count, 0);
+    fr_histogram_add_since(&counters.publish_to_push, now_us - 1000);
+    fr_histogram_add_since(&counters.publish_to_push, now_us + FR_US_PER_S);
+    fr_counters_add(&counters, &stats);
+    cr_assert_eq(stats.publish_to_push.count, 2);
+    cr_assert_lt(stats.publish_to_push.sum_us, 100 * FR_US_PER_S);
 }
 
 Test(counters, sets_add_up)

@@ -902,7 +902,7 @@ static void end_gap_feeds(void)
     rig_end();
 }
 
-static void everything(void)
+static void raise_everything(void)
 {
     rig.bus->sink.everything(rig.bus->sink.context);
     rig_run();
@@ -949,13 +949,86 @@ static void expect_one_load_for_gaps(void (*gap)(void))
 /* contract 7.4: a gap adds no load to a feed that still waits for its turn after the last one */
 Test(feed, gaps_that_come_again_are_one_load_for_each_feed_that_waits)
 {
-    expect_one_load_for_gaps(everything);
+    expect_one_load_for_gaps(raise_everything);
 }
 
 /* contract 7.4 */
 Test(feed, links_that_break_again_are_one_load_for_each_feed_that_waits)
 {
     expect_one_load_for_gaps(lose_and_subscribe_again);
+}
+
+/* contract 2.4: who may publish on the control channel costs no more than a bus that is down does */
+Test(feed, flood_of_everything_is_paced_and_the_last_one_counts)
+{
+    begin_with_snapshot((struct freshet_options){.poll_while_down_ms = 4000}, &shared);
+    for (int i = 0; i < 500; i++) {
+        raise_everything();
+        if (i == 0)
+            rig_answer("one");
+    }
+    cr_assert_eq(rig.load_count, 2, "at once, and nothing more for those that follow");
+    rig_pass_ms(999);
+    cr_assert_eq(rig.load_count, 2);
+    rig_pass_ms(1);
+    cr_assert_eq(rig.load_count, 3, "and once for all of these");
+    rig_answer("two");
+    cr_assert(client_has(&client, "two"));
+    unsigned before = rig.load_count;
+    for (int i = 0; i < 40000; i++) {
+        raise_everything();
+        rig_pass_ms(1);
+        if (rig.load_count != before) {
+            before = rig.load_count;
+            rig_answer("two");
+        }
+    }
+    cr_assert_leq(rig.load_count, 3 + 12, "%u in 40 s", rig.load_count);
+    rig_pass_ms(4000);
+    rig_answer("three");
+    cr_assert(client_has(&client, "three"));
+    end_with_client();
+}
+
+/* contract 2.4, 4.9: until they are told, feeds show new streams nothing that is in doubt */
+Test(feed, stream_that_comes_in_doubt_is_loaded_for_at_once)
+{
+    static struct client late;
+    begin_with_snapshot((struct freshet_options){0}, &shared);
+    raise_everything();
+    rig_answer("two");
+    raise_everything();
+    cr_assert_eq(rig.load_count, 2);
+    client_open(&late, 0, "board/b1");
+    cr_assert_eq(rig.load_count, 3);
+    rig_answer("three");
+    cr_assert(client_has(&late, "three"));
+    cr_assert(client_has(&client, "three"));
+    client_close(&late);
+    end_with_client();
+}
+
+/* contract 2.4: the worker that was to tell them has left */
+Test(feed, doubt_is_told_though_a_worker_leaves)
+{
+    rig_begin((struct freshet_options){0}, 2);
+    rig_add_loader(&shared);
+    client_open(&client, 0, "board/b1"); /* whose home is the first worker, so the second sees to it */
+    rig_acknowledge();
+    rig_run();
+    rig_answer("one");
+    raise_everything();
+    rig_answer("two");
+    raise_everything();
+    cr_assert_eq(rig.load_count, 2);
+    rig_leave(1);
+    rig_run();
+    cr_assert_eq(rig.load_count, 3);
+    rig_answer("three");
+    cr_assert(client_has(&client, "three"));
+    rig_pass_ms(2000);
+    cr_assert_eq(rig.load_count, 3);
+    end_with_client();
 }
 
 /* contract 6.1 */

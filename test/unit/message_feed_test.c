@@ -149,6 +149,45 @@ Test(message_feed, drops_what_is_repeated)
     end();
 }
 
+/* contract 2.4: somebody writes bodies with another's name and the sequences that it has not used yet */
+Test(message_feed, forged_names_take_nothing_away_from_a_publisher)
+{
+    begin(&messages, 1);
+    send_from("honest", 1, 1);
+    for (unsigned i = 2; i <= 1000; i++)
+        send_from("honest", i, 99); /* not by that publisher */
+    rig_run();
+    client.messages[0] = '\0';
+    for (unsigned i = 2; i <= 40; i++)
+        send_from("honest", i, (unsigned char)i);
+    rig_run();
+    expect_range(&client, "", 2, 40);
+    /* Nor do those that are repeated show twice. */
+    send_from("honest", 40, 40);
+    rig_run();
+    expect_range(&client, "", 2, 40);
+    cr_assert_eq(rig_stats().messages_repeated, 1);
+    end();
+}
+
+/* contract 2.4: many names cost no more than one */
+Test(message_feed, flood_of_new_publishers_is_bounded)
+{
+    char name[32];
+    begin(&messages, 1);
+    for (unsigned i = 0; i < 20000; i++) {
+        snprintf(name, sizeof(name), "publisher-%u", i);
+        send_from(name, 1, 1);
+        if (i % 500 == 0)
+            rig_run();
+    }
+    rig_run();
+    const struct fr_repeats *repeats = &client.view.fan->messages->repeats;
+    cr_assert_eq(repeats->capacity, FR_REPEATS_MOST);
+    cr_assert_eq(rig_stats().messages_lost, 0);
+    end();
+}
+
 /* contract 5.5, 6.1 */
 Test(message_feed, slow_stream_is_told_how_many_it_lost_and_goes_on_with_the_oldest_kept)
 {
