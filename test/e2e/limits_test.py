@@ -3,6 +3,7 @@ import socket
 import time
 
 from support import deadline, main, test, until
+from streams import Stream
 
 
 def ask(port, path, source="127.0.0.1"):
@@ -81,6 +82,73 @@ def topics_are_bounded_for_all_together(case):
         with ask(bridge.port, many_new_boards(1)) as second:
             assert b'"code":"max-topics"' in read_until(second, b"/board/1-63")
             assert bridge.metric("freshet_topics") == 70
+
+
+
+def pipeline(redis, channel, bodies):
+    """Publishes without waiting for the answers one by one."""
+    with socket.create_connection(("127.0.0.1", redis.port), timeout=deadline(3)) as connection:
+        for body in bodies:
+            connection.sendall(b"*3\r\n$7\r\nPUBLISH\r\n$%d\r\n%s\r\n$%d\r\n%s\r\n" %
+                               (len(channel), channel, len(body), body))
+        got = 0
+        while got < len(bodies):
+            piece = connection.recv(65536)
+            assert piece
+            got += piece.count(b"\r\n")
+
+
+@test
+def who_says_without_end_that_everything_has_changed_is_slowed_down(case):
+    # contract 2.4
+    redis = case.redis()
+    bridge = case.bridge(redis=redis)
+    until(bridge.ready)
+    boards = 20
+    streams = [Stream(bridge.port, "/live/board/b%d" % i) for i in range(boards)]
+    counter = Stream(bridge.port, "/live/counter").shows(0)
+    for stream in streams:
+        stream.until(lambda s: s.events)
+    before, gaps = bridge.metric("freshet_loads_total"), bridge.metric("freshet_gaps_total")
+    begin = time.monotonic()
+    for _ in range(10):
+        pipeline(redis, b"freshet:/everything", [b""] * 1000)
+    until(lambda: bridge.metric("freshet_gaps_total") == gaps + 10000)
+    rounds = 2 + (time.monotonic() - begin)  # at once, and then once a second at most
+    assert bridge.metric("freshet_loads_total") - before <= rounds * (boards + 1)
+    # The last of them still counts, and what it stands for is shown.
+    redis.command("INCR", "freshet:counter")
+    pipeline(redis, b"freshet:/everything", [b""])
+    counter.shows(1)
+    assert bridge.metric("freshet_bus_reconnects_total") == 0
+    for stream in streams + [counter]:
+        stream.close()
+
+
+@test
+def floods_of_publishes_cost_what_they_may(case):
+    # contract 2.4, 2.2, 4.2: to topics without streams nothing, else one load and one after it at a time
+    redis = case.redis()
+    bridge = case.bridge(redis=redis)
+    until(bridge.ready)
+    counter = Stream(bridge.port, "/live/counter").shows(0)
+    messages, loads = bridge.metric("freshet_messages_total"), bridge.metric("freshet_loads_total")
+    pipeline(redis, b"freshet:board/nobody", [b""] * 5000)
+    assert bridge.metric("freshet_messages_total") == messages
+    assert bridge.metric("freshet_loads_total") == loads
+    memory = bridge.memory_kib()
+    bodies = [b"", b"x" * 100, b"\x95\x01\xa1", b"\xdd\xff\xff\xff\xff", b"\x91" * 60000, b"y" * 200000] * 200
+    pipeline(redis, b"freshet:counter", bodies)
+    until(lambda: bridge.metric("freshet_messages_total") == messages + len(bodies))
+    assert bridge.metric("freshet_messages_foreign_total") == len(bodies)
+    assert bridge.memory_kib() < memory + 16 * 1024
+    redis.command("INCR", "freshet:counter")
+    pipeline(redis, b"freshet:counter", [b""])
+    counter.shows(1)
+    grown = bridge.metric("freshet_loads_total") - loads
+    assert 1 <= grown and grown + bridge.metric("freshet_loads_collapsed_total") == len(bodies) + 1
+    assert bridge.metric("freshet_bus_reconnects_total") == 0
+    counter.close()
 
 
 if __name__ == "__main__":

@@ -871,6 +871,38 @@ Test(feed, everything_reloads_all_feeds)
     end_with_client();
 }
 
+/* contract 2.4, 4.2: each feed of the topic one running load and one after it, however many publishes */
+Test(feed, flood_on_a_topic_with_many_feeds_costs_each_two_loads)
+{
+    static struct client many[20];
+    rig_begin((struct freshet_options){0}, 1);
+    rig_add_loader(&(struct freshet_loader_options){.shared = true, .topic = one_topic});
+    for (int i = 0; i < 20; i++) {
+        char path[16];
+        snprintf(path, sizeof(path), "board/b%d", i);
+        client_open(&many[i], 0, path);
+        if (i == 0)
+            rig_acknowledge();
+        rig_run();
+        rig_answer("old");
+    }
+    for (int i = 0; i < 10000; i++) {
+        rig_message("all");
+        if (i % 100 == 0)
+            rig_run();
+    }
+    rig_run();
+    cr_assert_eq(rig.load_count, 40, "one each");
+    for (unsigned i = 20; i < rig.load_count; i++) {
+        freshet_load_answer(rig.loads[i % RIG_MAX].handle, freshet_span_text("new"));
+        rig_run();
+    }
+    cr_assert_eq(rig.load_count, 60, "and one after it");
+    for (int i = 0; i < 20; i++)
+        client_close(&many[i]);
+    rig_end();
+}
+
 enum { GAP_FEEDS = 6 };
 
 static struct client gap_clients[GAP_FEEDS];
