@@ -1,10 +1,16 @@
 # cmake -DDIR=<this folder> -DVERSION=<a.b.c> -DOUT=<file.c> -P embed.cmake: the scripts as fr_scripts[], each under
-# its name and under the name with the version, where it imports by that name, too.
+# its name and under the name with the version, where it imports by that name, too. Readers of the source want what
+# browsers don't: lines that are only a comment, indentation, empty lines. (So no script may have a line that begins
+# with // or blanks inside a string.)
 set(arrays "")
 set(table "")
 foreach(name freshet freshet-view use-live)
   foreach(suffix "" "-${VERSION}")
     file(READ ${DIR}/${name}.js text)
+    string(REGEX REPLACE "\n[ \t]*//[^\n]*" "" text "\n${text}")
+    string(REGEX REPLACE "\n[ \t\n]*" "\n" text "${text}")
+    string(STRIP "${text}" text)
+    string(APPEND text "\n")
     string(REPLACE "'./freshet.js'" "'./freshet${suffix}.js'" text "${text}")
     string(SHA256 hash "${text}")
     string(SUBSTRING "${hash}" 0 16 hash)

@@ -1,12 +1,15 @@
 /** Why a view does not show the newest state, as the server said it or as the link showed it. */
 export interface LiveError {
   /** A short name such as `forbidden`, `going-away`, `load-failed`; `bad-data`: what came could not be read or
-   * folded; `refused`: the server gave none. Absent when a proxy answered with 5xx. */
+   * folded; `refused`: the answer was not freshet's, say a page of a proxy, of a login or of an offline worker. It is
+   * asked again. Absent when such an answer had a status of 5xx. */
   code?: string;
   /** For people; never internal text of the server. */
   message?: string;
-  /** The HTTP status, when the view or the whole request was refused. */
+  /** The HTTP status, when the view or the whole request was refused, or the answer was not freshet's. */
   status?: number;
+  /** Where the answer came from, or is, when somebody redirected: to a page to sign in, perhaps. */
+  location?: string;
   /** The server asked to come back after this time; null or absent: it did not. */
   retry_ms?: number | null;
   [more: string]: unknown;
@@ -14,13 +17,14 @@ export interface LiveError {
 
 /**
  * - `connecting`: nothing has come yet
- * - `open`: what is shown is the newest state
+ * - `open`: what is shown is the newest state; also in a tab that another one tells
  * - `reconnecting`: the link is lost and tried again; the data is kept
  * - `stale`: the newest state could not be read (`error` says why); the data is kept
  * - `closed`: close(), or the server ended the view and does not want it back (`error` says why)
- * - `error`: refused for good; `error` has the HTTP status and the code
+ * - `error`: refused for good, by freshet itself; `error` has the HTTP status and the code
  *
- * After `closed` and `error` only reload() tries again.
+ * After `closed` and `error` only reload() tries again. All else is tried again, slower and slower up to 45 s, and at
+ * once when the network or the tab comes back; `error` says what happened, if anybody knows.
  */
 export type LiveStatus = 'connecting' | 'open' | 'reconnecting' | 'stale' | 'closed' | 'error';
 
@@ -54,25 +58,30 @@ export interface LiveView<Data> {
 }
 
 export interface Live {
-  /** Opens a view. `path` is the URL that `curl` would be given, absolute or relative to the page. Views on the same
-   * mount share one connection; views opened or closed in one turn change it once. Throws a TypeError for a path
-   * that is not below the mount, a URIError for a bad `%`. */
+  /** Opens a view. `path` is the URL that `curl` would be given, absolute or relative to the page, or to the worker.
+   * `/live/counter` is of the page's own host also where `<base>` is of another; other relative ones follow `<base>`.
+   * Views on the same mount share one connection; views opened or closed in one turn change it once. Throws a
+   * TypeError for a path that is not below the mount, a URIError for a bad `%`. */
   <Data = unknown, Chunk = Data>(path: string, options?: LiveOptions<Data, Chunk>): LiveView<Data>;
   /** Shares streams with the other tabs of this origin that gave the same scope, which says who the user is: one
    * tab then holds the streams of all. Null or another scope ends that: every view of this tab begins anew, without
-   * the data it had. Where the browser has no Web Locks (it needs https or localhost), each tab has its own. */
+   * the data it had. Where the browser has no Web Locks (it needs https or localhost), or its user has it keep
+   * nothing of sites, each tab has its own. */
   share(scope: string | null | undefined): void;
 }
 
 export interface ConnectOptions {
   /** As if given to share(). */
   scope?: string | null;
-  /** Used in place of fetch(), to add credentials or headers. It must pass `init.signal` on. */
+  /** Of each request, as fetch() has it. `'include'` for cookies to a mount of another origin, which has to name this
+   * page's in its list of origins. */
+  credentials?: RequestCredentials;
+  /** Used in place of fetch(), say to add headers. It must pass `init` on, above all `init.signal`. */
   fetch?: (url: string, init: RequestInit) => Promise<Response>;
 }
 
-/** Views of another mount than `/live`, say `https://api.example/live`, without a slash at the end. Each call has a
- * connection of its own: call it once for a page. */
+/** Views of another mount than `/live`, say `https://api.example/live`. Each call has a connection of its own: call it
+ * once for a page. */
 export function connect(mount: string, options?: ConnectOptions): Live;
 
 /** Views below `/live` of the page's own host. */

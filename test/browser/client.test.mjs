@@ -1,16 +1,18 @@
 // freshet.js against a scripted server: transitions, folds, reconnects, several views on a stream.
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { connect } from '../../lib/browser/freshet.js';
 import { Script, record, until } from './support.mjs';
 
 const v1 = '1111111111111111', v2 = '2222222222222222', v3 = '3333333333333333';
 const a = '/a', b = '/b', c = '/c';
-let script, live, open;
+let script, connected, live, open;
 
 beforeEach(async () => {
   script = await Script.start();
-  const connected = connect(`${script.origin}/live`);
+  connected = connect(`${script.origin}/live`);
   open = [];
   live = (path, options) => {
     const view = connected(`${script.origin}/live${path}`, options);
@@ -176,19 +178,113 @@ test('refused after data was shown: the errorFallback, and without one the data'
   assert.equal(told.data, 'gone');
 });
 
-for (const [name, answer] of [
-  ['no JSON', (exchange) => exchange.refuse(400)],
-  ['no event stream', (exchange) => exchange.refuse(200, {})],
-  ['no content', (exchange) => { exchange.response.writeHead(204); exchange.response.end(); }],
+const answerWith = (status, type, body = '', headers = {}) => ({ response }) => {
+  response.writeHead(status, { ...(type && { 'content-type': type }), ...headers });
+  response.end(status === 204 ? undefined : body);
+};
+const html = 'text/html; charset=utf-8', json = 'application/json';
+
+// contract 5.1: only JSON with a code is freshet's own refusal.
+for (const [name, answer, status, code = 'refused'] of [
+  ['a 404 page of a deploy', answerWith(404, html, '<h1>Not Found</h1>'), 404],
+  ['a 403 page of a firewall', answerWith(403, html, '{"code":"forbidden"}'), 403],
+  ['an offline worker\'s page', answerWith(200, html, '<!doctype html>'), 200],
+  ['no content', answerWith(204), 204],
+  ['JSON of a gateway', answerWith(404, json, '{"message":"no Route matched"}'), 404],
+  ['JSON whose code is a number', answerWith(400, json, '{"code":404}'), 400],
+  ['JSON that is null', answerWith(400, json, 'null'), 400],
+  ['JSON that is none', answerWith(401, json, '{"code":'), 401],
+  ['no type at all', answerWith(400, undefined, '{"code":"x"}'), 400],
+  ['a URL too long for somebody', answerWith(414, json, '{"code":"x"}'), 414, 'x'],
+  ['a head too large', answerWith(431, html), 431],
+  ['too many requests', answerWith(429, json, '{"code":"slow"}'), 429, 'slow'],
+  ['a proxy without anybody behind', answerWith(502, html), 502, null],
 ]) {
-  test(`an answer that is final: ${name}`, async () => {
-    const view = live('/counter');
+  // contract 9.1
+  test(`an answer that is not freshet's is tried again: ${name}`, async () => {
+    const view = live('/counter', { errorFallback: ({ status: shown }) => `trouble ${shown}` });
     const seen = record(view);
+    (await script.exchange()).open({ retry: 60 }).end();
     answer(await script.exchange());
-    await seen.reached('error');
-    assert.equal(view.error.code, 'refused');
+    await until('the page is told', () => view.error);
+    assert.deepEqual(view.error, code === null ? { status } : { code, status });
+    assert.equal(view.status, 'connecting');
+    assert.equal(view.data, `trouble ${status}`);
+    (await script.exchange()).open().snapshot(v1, '1');
+    await seen.reached('open', 1);
+    assert.equal(view.error, undefined);
   });
 }
+
+// contract 9.1
+test('a redirect to a page to sign in is tried again, and the page is told where it led', async () => {
+  const view = live('/counter');
+  const seen = record(view);
+  answerWith(302, undefined, '', { location: '/login' })(await script.exchange());
+  const login = await script.exchange();
+  assert.equal(login.path, '/login');
+  answerWith(200, html, 'Who are you?')(login);
+  await until('the page is told', () => view.error);
+  assert.deepEqual(view.error, { code: 'refused', status: 200, location: `${script.origin}/login` });
+  (await script.exchange()).open().snapshot(v1, '1');
+  await seen.reached('open', 1);
+});
+
+// contract 9.1
+test('foreign answers are asked again slowly: delays double, and the page is told once', async () => {
+  const seen = record(live('/counter'));
+  (await script.exchange()).open({ retry: 100 }).snapshot(v1, '1').end();
+  await seen.reached('reconnecting');
+  const delays = [];
+  for (let at = Date.now(); delays.length < 4;) {
+    const exchange = await script.exchange();
+    delays.push(Date.now() - at);
+    at = Date.now();
+    answerWith(404, html, 'gone')(exchange);
+  }
+  delays.forEach((delay, nth) => assert.ok(delay >= 100 * 2 ** nth - 5, `${delays}`));
+  await until('the error', () => seen.notes.at(-1).error);
+  assert.deepEqual(seen.statuses(), ['connecting', 'open', 'reconnecting', 'reconnecting']);
+});
+
+// contract 9.1
+test('what is told about coming back and can\'t be true does not make it come back without a pause', async () => {
+  live('/counter');
+  const first = await script.exchange();
+  first.open({ retry: 20000 }).write('retry: -5\n\nretry: soon\n\n').snapshot(v1, '1').end();
+  await new Promise((done) => setTimeout(done, 300));
+  assert.equal(script.exchanges.length, 1, 'the time before stands');
+  for (const wait of ['-5', 'Wed, 21 Oct 2015 07:28:00 GMT', '0']) {
+    const view = connect(`${script.origin}/live`)(`${script.origin}/live/${encodeURIComponent(wait)}`);
+    open.push(view);
+    answerWith(503, html, '', { 'retry-after': wait })(await script.exchange());
+    await until('it is told', () => view.error?.status === 503);
+  }
+  const asked = script.exchanges.length;
+  await new Promise((done) => setTimeout(done, 500)); // less than the first delay, a second
+  assert.equal(script.exchanges.length, asked);
+});
+
+test('an event of a newer server, and one that can\'t be read, are passed over', async () => {
+  const view = live('/counter');
+  const seen = record(view);
+  const stream = (await script.exchange()).open().write('event: news\ndata: {\n\n').write('event: load-error\ndata: {\n\n')
+    .write('event: end\ndata: null\n\n').write('event: gap\n\n').snapshot(v1, '1');
+  await seen.reached('open', 1);
+  assert.equal(stream.closed, false);
+  assert.deepEqual(seen.statuses(), ['connecting', 'open']);
+  assert.equal(script.exchanges.length, 1);
+});
+
+test('a request without an answer is given up, also where there are no heartbeats', async () => {
+  live('/counter');
+  (await script.exchange()).open({ heartbeat: 200 }).end();
+  const silent = await script.exchange();
+  const asked = Date.now();
+  (await script.exchange()).open();
+  assert.ok(Date.now() - asked >= 495, 'not before 2.5 heartbeats');
+  assert.equal(silent.closed, true);
+});
 
 // contract 5.2
 test('503 with Retry-After is temporary; 5xx is tried again; so is a connection that breaks', async () => {
@@ -206,7 +302,7 @@ test('503 with Retry-After is temporary; 5xx is tried again; so is a connection 
   assert.equal(seen.notes.at(-1).error, undefined);
 });
 
-// contract 5.4
+// contract 5.4, 9.1
 test('delays grow, are jittered, and begin small again after a success', async () => {
   const seen = record(live('/counter'));
   (await script.exchange()).open({ retry: 100 }).snapshot(v1, '1').end();
@@ -281,6 +377,7 @@ test('what is no JSON and a fold that throws: stale until the next good snapshot
   await seen.reached('open', 3);
 });
 
+// contract 9.5
 test('a callback that throws hurts nobody else', async (t) => {
   const told = t.mock?.method(console, 'error', () => {});
   const view = live('/counter');
@@ -292,6 +389,88 @@ test('a callback that throws hurts nobody else', async (t) => {
   await seen.reached('open', 2);
   assert.equal(script.exchanges.length, 1);
   if (told) assert.equal(told.mock.callCount(), 2);
+});
+
+// contract 9.5
+test('errorFallback, gap and a first call that throw hurt nobody else', async (t) => {
+  const told = t.mock.method(console, 'error', () => {});
+  const fail = () => { throw new Error('mine'); };
+  const view = live('/counter', { errorFallback: fail, gap: fail });
+  view.subscribe(fail);
+  const seen = record(view);
+  const stream = (await script.exchange()).open().event('load-error', { code: 'x', message: '' });
+  await seen.reached('stale');
+  stream.event('gap', { lost: 1 }).snapshot(v1, '1');
+  await seen.reached('open', 1);
+  assert.equal(stream.closed, false);
+  assert.equal(told.mock.callCount(), 5, 'three calls of the callback, errorFallback, gap');
+});
+
+// contract 9.5
+test('closed, reloaded, opened and subscribed to within a callback', async () => {
+  const others = [];
+  const view = live('/counter', { initial: [], reduce: (acc, chunk) => [...acc, chunk] });
+  const late = [];
+  view.subscribe(({ status, data }) => {
+    if (status !== 'open' || others.length > 0) return;
+    others.push(live('/counter', { initial: [], reduce: (acc, chunk) => [...acc, chunk] }));
+    view.subscribe((now) => late.push(now.status));
+    view.close();
+    assert.deepEqual(data, [1]);
+  });
+  const seen = record(view);
+  const stream = (await script.exchange()).open().snapshot(v1, '1');
+  await until('the other has it', () => others[0]?.status === 'open');
+  stream.snapshot(v2, '2');
+  await until('the other goes on', () => others[0].data.length === 2);
+  assert.deepEqual(others[0].data, [1, 2], 'what led to it is folded once');
+  assert.equal(view.status, 'closed');
+  assert.deepEqual(view.data, [1]);
+  assert.equal(seen.statuses().at(-1), 'closed');
+  assert.deepEqual([...new Set(late)], ['open', 'closed']);
+  assert.equal(script.exchanges.length, 1);
+  others[0].reload();
+  (await script.exchange()).open().snapshot(v2, '2');
+  await until('reloaded', () => others[0].data.length === 1);
+});
+
+// contract 9.2
+test('a reload of one view is not folded a second time by another of the same path', async () => {
+  const options = { initial: 0, reduce: (acc, chunk) => acc + chunk };
+  const first = live('/counter', options), second = live('/counter', options);
+  const seen = record(second);
+  (await script.exchange()).open().snapshot(v1, '1').snapshot(v2, '2');
+  await seen.reached('open', 3);
+  first.reload();
+  (await script.exchange()).open().snapshot(v2, '2').snapshot(v3, '5');
+  await seen.reached('open', 8);
+  assert.equal(first.data, 7);
+});
+
+// contract 9.5
+test('thousands of views come and go: nothing of them stays, one request is out', async () => {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc');
+  const stays = record(live(a));
+  const stream = (await script.exchange()).open().snapshot(v1, '1');
+  await stays.reached('open', 1);
+  let gone;
+  for (let round = 0; round < 50; round++) {
+    const views = [];
+    for (let nth = 0; nth < 100; nth++) views.push(connected(`${script.origin}/live/n/${round}/${nth}`));
+    for (const view of views) view.subscribe(() => {});
+    gone ??= new WeakRef(views[0]);
+    for (const view of views) view.close();
+    await new Promise((done) => setImmediate(done));
+  }
+  await until('they are collected', () => {
+    collect();
+    return gone.deref() === undefined;
+  });
+  stream.snapshot(v2, '2');
+  await stays.reached('open', 2);
+  assert.equal(script.exchanges.length, 1);
+  assert.equal(stream.closed, false);
 });
 
 test('a callback that left is not called', async () => {
@@ -333,6 +512,19 @@ test('a fetch of the page\'s own', async () => {
   assert.equal((await script.exchange()).request.headers.authorization, 'x');
 });
 
+test('credentials go with each request, and only when they were given', async () => {
+  const asked = [];
+  const ask = (url, init) => {
+    asked.push(init.credentials);
+    return fetch(url, init);
+  };
+  for (const credentials of ['include', undefined]) {
+    open.push(connect(`${script.origin}/live/`, { credentials, fetch: ask })(`${script.origin}/live/counter`));
+    (await script.exchange()).open();
+  }
+  assert.deepEqual(asked, ['include', undefined]);
+});
+
 // ---- several views on one stream ----
 
 async function two() {
@@ -355,7 +547,7 @@ test('views of one tick share a request; each frame reaches its own', async () =
   assert.equal(script.exchanges.length, 1);
 });
 
-// contract 5.8
+// contract 5.8, 9.2
 test('a view that comes later: a new stream with what is held, the old one until the first event', async () => {
   const { seen, stream } = await two();
   stream.frame(a, v1, '1').frame(b, v1, '1');
@@ -553,6 +745,86 @@ test('more than 64 views take a second stream', async () => {
     for (const [view] of stream.views) stream.frame(view, v1, JSON.stringify(view));
   }
   for (let nth = 0; nth < 70; nth++) await seen[nth].reached('open', `/n/${nth}`);
+});
+
+// contract 5.8, 9.4
+test('views with long paths: several streams, no URL is long, and none is once versions are held', async () => {
+  const held = '0123456789abcdef'.repeat(2);
+  const seen = [];
+  for (let nth = 0; nth < 64; nth++) seen.push(record(live(`/${'board/'.repeat(20)}${nth}`)));
+  const answerAll = async () => {
+    const asked = [];
+    for (let views = 0; views < 64; views += asked.at(-1).views.length) asked.push((await script.exchange()));
+    for (const stream of asked) {
+      assert.ok(script.origin.length + stream.request.url.length <= 4096, `${stream.request.url.length} bytes`);
+      stream.open();
+      for (const [view, known] of stream.views) stream.frame(view, held, known === held ? undefined : '1');
+    }
+    for (const one of seen) await one.reached('open', 1);
+    return asked;
+  };
+  const first = await answerAll();
+  assert.ok(first.length <= 4, `${first.length} streams`);
+  for (const stream of first) stream.end();
+  for (const one of seen) await one.reached('reconnecting', 1);
+  const again = await answerAll();
+  assert.equal(again.length, first.length, 'they are split as before');
+  assert.ok(again.every(({ views }) => views.every(([, known]) => known === held)));
+});
+
+for (const [status, limit] of [[414, 250], [431, 120]]) {
+  // contract 5.8, 9.4
+  test(`${status} splits the views until each request is taken, at once and for what comes later`, async () => {
+    const seen = [];
+    for (let nth = 0; nth < 20; nth++) seen.push(record(live(`/board/${nth}`)));
+    script.serve = (exchange) => {
+      if (exchange.request.url.length <= limit) return false;
+      answerWith(status, html, 'no')(exchange);
+      return true;
+    };
+    for (let views = 0; views < 20;) {
+      const exchange = await script.exchange();
+      exchange.open();
+      if (exchange.views.length === 0) exchange.snapshot(v1, '1');
+      for (const [view] of exchange.views) exchange.frame(view, v1, '1');
+      views += exchange.views.length || 1;
+    }
+    for (const one of seen) await one.reached('open', 1);
+    for (const one of seen) assert.deepEqual(one.statuses(), ['connecting', 'open'], 'nobody is told of it');
+  });
+}
+
+// contract 9.4
+test('a view that is too long by itself is tried again; it takes no other with it', async () => {
+  const long = live(`/${'x'.repeat(3000)}`), short = live(a);
+  const seen = record(short);
+  script.serve = (exchange) => {
+    if (exchange.request.url.length < 2000) return false;
+    answerWith(414, html)(exchange);
+    return true;
+  };
+  (await script.exchange()).open().snapshot(v1, '1');
+  await seen.reached('open', 1);
+  await until('the other is told', () => long.error?.status === 414);
+  assert.equal(long.status, 'connecting');
+});
+
+// contract 5.8, 9.2
+test('what the stream before brought meanwhile is neither folded twice nor lost for "unchanged"', async () => {
+  const view = live(a, { initial: [], reduce: (acc, chunk) => [...acc, chunk] });
+  const seen = record(view);
+  const stream = (await script.exchange()).open().snapshot(v1, '1');
+  await seen.reached('open', [1]);
+  live(b);
+  const next = (await script.exchange()).open();
+  assert.deepEqual(next.views, [[a, v1], [b, '']]);
+  stream.snapshot(v2, '2');
+  await seen.reached('open', [1, 2]);
+  next.frame(a, v1); // what it was asked with is current on the instance that answers
+  const whole = await script.exchange();
+  assert.deepEqual(whole.views, [[b, ''], [a, '']]);
+  whole.open().frame(a, v2, '2').frame(a, v3, '3');
+  await seen.reached('open', [1, 2, 3]);
 });
 
 test('a tilde and a query in a view', async () => {

@@ -1,17 +1,78 @@
 // A browser, and a server with pages, the scripts, and views that follow a state: the wire of contract 5.8.
+import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
+import { after, afterEach, before, beforeEach } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
-import { client, Script } from './support.mjs';
+import { client, Script, until } from './support.mjs';
 
-export const launch = () => chromium.launch({
+const options = () => ({
   executablePath: execFileSync('sh', ['-c', 'command -v chromium'], { encoding: 'utf8' }).trim(),
   args: ['--no-sandbox'], // tests may run as root
+  ignoreDefaultArgs: ['--disable-back-forward-cache'], // as people's browsers have it
 });
+
+export const launch = () => chromium.launch(options());
+
+// A context in a profile of its own, which has such settings.
+export const launchProfile = (folder) => chromium.launchPersistentContext(folder, options());
+
+// A browser for the tests of a file. Each has a context, and a server if it asks for one; what a page throws or
+// complains of fails it.
+export function useBrowser() {
+  const here = {
+    async open(origin, path = '/blank') {
+      const page = await here.context.newPage();
+      here.listen(page);
+      await page.goto(origin + path);
+      return page;
+    },
+    listen(page) {
+      page.on('console', (message) => {
+        if (message.type() === 'error' && !/Failed to load resource/.test(message.text())) here.problems.push(message.text());
+      });
+    },
+    async serve(options) {
+      const views = await Views.start(options);
+      here.servers.push(views);
+      return views;
+    },
+  };
+  before(async () => { here.browser = await launch(); });
+  after(() => here.browser.close());
+  beforeEach(async () => {
+    Object.assign(here, { context: await here.browser.newContext(), problems: [], servers: [] });
+    here.context.on('weberror', (error) => here.problems.push(String(error.error())));
+  });
+  afterEach(async () => {
+    await here.context.close();
+    await Promise.all(here.servers.map((server) => server.stop()));
+    assert.deepEqual(here.problems, []);
+  });
+  return here;
+}
+
+// Opens views in the page; notes of each are in window.seen[path].
+export const show = (page, paths, { scope, fold } = {}) => page.evaluate(async ([all, who, folds]) => {
+  const { connect } = await import('/freshet.js');
+  window.live ??= connect('/live', { scope: who });
+  window.seen ??= {};
+  window.shown ??= {};
+  for (const path of all) {
+    const view = (shown[path] = live(`/live${path}`, folds ? { initial: [], reduce: (acc, chunk) => [...acc, chunk] } : {}));
+    const notes = (seen[path] = []);
+    view.subscribe(({ status, data, error }) => notes.push([status, data, error?.code ?? error?.status]));
+  }
+}, [paths, scope, fold]);
+export const notes = (page, path) => page.evaluate((name) => window.seen[name], path);
+export const reached = (page, path, status, data) => until(`${path} ${status} ${data ?? ''}`, async () => {
+  const [now, value] = (await notes(page, path)).at(-1);
+  return now === status && (data === undefined || JSON.stringify(value) === JSON.stringify(data));
+}, { ms: 20000, state: () => notes(page, path) });
 
 const modules = fileURLToPath(new URL('node_modules', import.meta.url));
 const types = { js: 'text/javascript', html: 'text/html; charset=utf-8' };
@@ -47,8 +108,8 @@ const reactFiles = {
 
 const blank = '<!doctype html><meta charset="utf-8"><title>blank</title>';
 
-// Pages and scripts; `pages` are of the test's own.
-function serveFile({ path, response }, pages) {
+// Pages and scripts; `pages` are of the test's own, which may connect to `connectTo` beside their own origin.
+function serveFile({ path, response }, { pages, connectTo }) {
   const file = path.startsWith('/node_modules/') ? join(modules, path.slice(13))
     : path.startsWith('/examples/') ? join(client, path) : join(client, path.slice(1));
   let body = pages[path];
@@ -60,30 +121,44 @@ function serveFile({ path, response }, pages) {
   const head = { 'content-type': type };
   // No inline script and no text that becomes one; the import maps of two examples are inline.
   if (type === types.html && !/examples\/p?react/.test(path)) {
-    head['content-security-policy'] = "default-src 'none'; script-src 'self'; connect-src 'self'; require-trusted-types-for 'script'";
+    head['content-security-policy'] = `default-src 'none'; script-src 'self'; connect-src 'self' ${connectTo}; require-trusted-types-for 'script'`;
   }
   response.writeHead(200, head);
   response.end(body);
   return true;
 }
 
+// contract 5.9
+function allow({ request, response }) {
+  response.setHeader('access-control-allow-origin', request.headers.origin);
+  response.setHeader('access-control-allow-credentials', 'true');
+  response.setHeader('access-control-allow-headers', 'last-event-id');
+  response.setHeader('vary', 'origin');
+}
+
 const versionOf = (view, text) => createHash('sha256').update(view).update(text).digest('hex').slice(0, 16);
 
 export class Views extends Script {
-  static async start({ pages = {}, live = true } = {}) {
+  static async start({ pages = {}, live = true, connectTo = '' } = {}) {
     const views = await super.start((exchange) => views?.answer(exchange));
-    Object.assign(views, { pages, live, state: new Map(), streams: new Set(), opened: [], asked: 0 });
+    Object.assign(views, { pages, live, connectTo, state: new Map(), streams: new Set(), opened: [], asked: 0 });
     return views;
   }
 
   answer(exchange) {
     const { path, response } = exchange;
-    if (serveFile(exchange, this.pages)) return true;
+    if (serveFile(exchange, this)) return true;
     if (path === '/ask') {
       response.end(`answer ${++this.asked}`);
       return true;
     }
     if (!this.live || !path.startsWith('/live')) return false;
+    if (this.cors) allow(exchange);
+    if (exchange.request.method === 'OPTIONS') {
+      response.end();
+      return true;
+    }
+    this.onstream?.(exchange);
     exchange.single = exchange.views.length === 0;
     if (exchange.single) exchange.views = [[path.slice(5), exchange.held]];
     this.opened.push(exchange);
@@ -92,6 +167,17 @@ export class Views extends Script {
     exchange.open(this.head);
     for (const [view, held] of exchange.views) this.show(exchange, view, held);
     return true;
+  }
+
+  // Heartbeats come often, so that a test need not wait long for what misses them.
+  beat() {
+    this.head = { heartbeat: 300 };
+    this.beats = setInterval(() => this.streams.forEach((stream) => stream.write(': \n\n')), 150);
+  }
+
+  stop() {
+    clearInterval(this.beats);
+    return super.stop();
   }
 
   show(exchange, view, held) {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
-import { Bridge, read } from './support.mjs';
+import { Bridge, read, served } from './support.mjs';
 
 let bridge;
 before(async () => { bridge = await Bridge.start(); });
@@ -11,11 +11,23 @@ after(() => bridge.stop());
 const version = JSON.parse(read('package.json')).version;
 const ask = (path, init) => fetch(bridge.origin + path, init);
 
-test('freshet.js as served is under 4 KB compressed, depends on nothing and evaluates no text', async () => {
-  const bytes = Buffer.from(await (await ask('/freshet.js')).arrayBuffer());
-  const size = gzipSync(bytes, { level: 9 }).length;
-  assert.ok(size < 4096, `${size} bytes`);
-  assert.deepEqual(bytes, read('freshet.js'));
+test('freshet.js as served is under 6 KB compressed: the source without its comments', async () => {
+  const text = await (await ask('/freshet.js')).text();
+  const size = gzipSync(text, { level: 9 }).length;
+  assert.ok(size < 6144, `${size} bytes`);
+  assert.equal(text, served('freshet.js'));
+  assert.doesNotMatch(text, /^[ \t]|^\/[/*]|\n\n/m);
+  const { connect, live, parser } = await import(`data:text/javascript,${encodeURIComponent(text)}`);
+  assert.deepEqual([connect, live, parser].map((each) => typeof each), ['function', 'function', 'function']);
+});
+
+test('what is left out is no part of a string', () => {
+  // A template literal over several lines would lose its indentation.
+  for (const name of ['freshet.js', 'freshet-view.js', 'use-live.js']) {
+    for (const line of read(name).toString().split('\n')) {
+      if (!line.trimStart().startsWith('//')) assert.equal(line.split('`').length % 2, 1, `${name}: ${line}`);
+    }
+  }
 });
 
 test('no script imports anything but freshet.js, makes HTML or evaluates text', () => {
@@ -32,7 +44,7 @@ test('a name that contains the version is kept for a year, and its imports have 
     const response = await ask(`/${name}-${version}.js`);
     assert.equal(response.status, 200);
     assert.equal(response.headers.get('cache-control'), 'public, max-age=31536000, immutable');
-    const expected = String(read(`${name}.js`)).replace("'./freshet.js'", `'./freshet-${version}.js'`);
+    const expected = served(`${name}.js`).replace("'./freshet.js'", `'./freshet-${version}.js'`);
     assert.equal(await response.text(), expected);
   }
   assert.equal((await ask('/freshet-0.0.9.js')).status, 404);
@@ -46,7 +58,7 @@ test('a plain name is asked for again each time', async () => {
     assert.equal(headers.get('content-type'), 'text/javascript; charset=utf-8');
     assert.equal(headers.get('cache-control'), 'no-cache');
     assert.equal(headers.get('x-content-type-options'), 'nosniff');
-    assert.equal(await response.text(), String(read(name)));
+    assert.equal(await response.text(), served(name));
     const etag = headers.get('etag');
     assert.match(etag, /^"[0-9a-f]{16}"$/);
     for (const held of [etag, `W/${etag}`, `"x", ${etag}`, '*']) {
@@ -62,7 +74,7 @@ test('a plain name is asked for again each time', async () => {
 test('HEAD has the head alone; other methods are refused; other paths go on', async () => {
   const head = await ask('/freshet.js', { method: 'HEAD' });
   assert.equal(head.status, 200);
-  assert.equal(+head.headers.get('content-length'), read('freshet.js').length);
+  assert.equal(+head.headers.get('content-length'), Buffer.byteLength(served('freshet.js')));
   assert.equal(await head.text(), '');
   for (const method of ['POST', 'PUT', 'DELETE']) {
     const refused = await ask('/freshet.js', { method });

@@ -221,3 +221,7 @@ export function record(view) {
 }
 
 export const read = (name) => readFileSync(join(client, name));
+
+// As the library serves it: without lines that are only a comment, indentation and empty lines.
+export const served = (name) => read(name).toString().split('\n').map((line) => line.trimStart())
+  .filter((line) => line !== '' && !line.startsWith('//')).map((line) => `${line}\n`).join('');

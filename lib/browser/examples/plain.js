@@ -2,7 +2,7 @@ import { live } from '/freshet.js';
 
 const byId = (id) => document.getElementById(id);
 
-live('/live/counter', { fallback: '…', errorFallback: ({ code }) => `not available: ${code}` })
+live('/live/counter', { fallback: '…', errorFallback: ({ code, status }) => `not available: ${code ?? status}` })
   .subscribe(({ data, status }) => {
     byId('count').textContent = data;
     byId('status').textContent = status;

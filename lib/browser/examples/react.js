@@ -12,7 +12,7 @@ function Counter() {
 function Board({ id }) {
   const { data, error, reload } = useLive(`/live/board/${id}`, { fallback: { tasks: [] } });
   return h('section', null,
-    error && h('p', { role: 'alert' }, `What you see may be old: ${error.code}`),
+    error && h('p', { role: 'alert' }, `What you see may be old: ${error.code ?? error.status}`),
     h('ul', null, data.tasks.map((task) => h('li', { key: task.id }, task.title))),
     h('button', { onClick: reload }, 'Load again'));
 }
