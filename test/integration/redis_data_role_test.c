@@ -219,3 +219,29 @@ Test(redis_data_role, user_who_may_not_ask_is_told_once, .timeout = 120)
     freshet_redis_data_destroy(data);
     redis_peer_stop(&peer);
 }
+
+static atomic_bool busy;
+
+static bool be_busy(void *user, const struct redis_peer_call *call)
+{
+    (void)user;
+    if (busy)
+        redis_peer_say(call, "-BUSY Redis is busy running a script.\r\n");
+    return busy;
+}
+
+/* contract 7.5: it answers nobody anything else, and that ends by itself */
+Test(redis_data_role, link_to_a_server_with_an_endless_script_is_not_up_and_is_kept, .timeout = 120)
+{
+    struct redis_peer peer;
+    redis_peer_start(&peer, be_busy, NULL);
+    struct freshet_redis_data *data = make(peer.url, 20, false, NULL);
+    UNTIL(stats_of(data).links_up == 1);
+    busy = true;
+    UNTIL(stats_of(data).links_up == 0);
+    busy = false;
+    UNTIL(stats_of(data).links_up == 1);
+    cr_assert_eq(stats_of(data).reconnects, 0);
+    freshet_redis_data_destroy(data);
+    redis_peer_stop(&peer);
+}

@@ -299,6 +299,44 @@ Test(redis_data_threads, gives_up_at_the_deadline_in_the_workers_loop, .timeout 
     cr_assert_eq(count_came(), 3);
 }
 
+static void on_settled(bool late, void *user)
+{
+    cr_assert(late);
+    on_reply(FRESHET_OK, NULL, user);
+}
+
+static void change(intptr_t number)
+{
+    const struct freshet_span incr[] = {freshet_span_text("INCR"), freshet_span_text("n")};
+    cr_assert_eq(freshet_redis_change(rig.data, incr, 2, 20, on_reply, on_settled, (void *)number),
+                 FRESHET_OK);
+}
+
+/* contract 7.2 */
+Test(redis_data_threads, settles_in_the_workers_loop_or_on_the_callback_thread_when_it_has_left,
+     .timeout = 120)
+{
+    start(0, 0);
+    wait_answered();
+    redis_server_signal(&rig.server, SIGSTOP);
+    change(1);
+    run_worker(2);
+    expect(1, pthread_self(), FRESHET_UNAVAILABLE, "");
+    redis_server_signal(&rig.server, SIGCONT);
+    run_worker(3);
+    expect(2, pthread_self(), FRESHET_OK, "");
+    redis_server_signal(&rig.server, SIGSTOP);
+    change(2);
+    run_worker(4);
+    leave();
+    redis_server_signal(&rig.server, SIGCONT);
+    wait_came(5);
+    expect(4, callback_thread(5), FRESHET_OK, "");
+    cr_assert_eq(rig.came[4].number, 2);
+    stop();
+    cr_assert_eq(count_came(), 6);
+}
+
 /* The destroy waits for the callback thread, and leaves to workers what is theirs. */
 Test(redis_data_threads, closes_each_command_on_its_own_thread, .timeout = 120)
 {
