@@ -66,7 +66,9 @@ enum freshet_status freshet_redis_bus_new(struct freshet_bus **out,
  * It stays with the master only: a replica refuses every write and shows what was before. So the link asks
  * ROLE when it connects and every probe_interval_ms, and leaves a server that says it is not the master, or
  * answers a command with READONLY: it resolves the name again and tries the next address, until there is a
- * master. A user whose ACL does not permit ROLE loses this and nothing else; that is logged once.
+ * master. It also connects anew when its freshet's bus has found that its own address leads to another server
+ * by now, though the old one goes on calling itself the master. A user whose ACL does not permit ROLE loses
+ * this and nothing else; that is logged once.
  *
  * With a freshet, feeds whose load has failed are run again as soon as the link is back
  * (freshet_loader_retry()); all of them, if it had been on a server that was the master no more. And the link

@@ -32,6 +32,7 @@ struct freshet_redis_data {
     bool probe_out;         /* sent and not answered */
     unsigned probes_missed; /* in a row */
     bool read_old;          /* it was on a server that was not the master, until it was lost */
+    uint64_t elsewhere;     /* of the freshet's bus, when it was last looked at */
 
     /* Any thread. */
     atomic_bool up;              /* connected, and the server answers */

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "bus/redis_data.h"
+#include "core/context.h"
 #include <event2/event.h>
 #include <stdio.h>
 
@@ -21,10 +22,10 @@ static void set_up(struct freshet_redis_data *data, bool up)
     data->read_old = false;
 }
 
-static void leave(struct freshet_redis_data *data)
+static void leave(struct freshet_redis_data *data, const char *why)
 {
     struct fr_redis_reason reason = {.fault = FR_REDIS_FAULT_ROLE};
-    snprintf(reason.text, sizeof(reason.text), "%s", fr_redis_fault_text(FR_REDIS_FAULT_ROLE));
+    snprintf(reason.text, sizeof(reason.text), "%s", why);
     data->read_old = true;
     fr_redis_link_break(&data->link, &reason);
 }
@@ -38,7 +39,7 @@ void fr_redis_data_judge(struct freshet_redis_data *data, const redisReply *repl
 {
     if (!data->options.replica_too && reply->type == REDIS_REPLY_ERROR &&
         fault_of(reply) == FR_REDIS_FAULT_ROLE)
-        leave(data);
+        leave(data, fr_redis_fault_text(FR_REDIS_FAULT_ROLE));
 }
 
 static void take_role(struct freshet_redis_data *data, const redisReply *reply)
@@ -48,7 +49,7 @@ static void take_role(struct freshet_redis_data *data, const redisReply *reply)
     case FR_REDIS_ROLE_LATER:
         break;
     case FR_REDIS_ROLE_OTHER:
-        leave(data);
+        leave(data, fr_redis_fault_text(FR_REDIS_FAULT_ROLE));
         break;
     case FR_REDIS_ROLE_UNKNOWN: /* then only READONLY tells */
         fr_redis_link_blind(&data->link, reply);
@@ -74,8 +75,26 @@ void fr_redis_data_take_probe(struct freshet_redis_data *data, const redisReply 
         set_up(data, !busy);
 }
 
+/* The links of the freshet's bus were found on another server than their address leads to. So may this one
+ * be: a master that was replaced, and was not told, says that it is one. If the store has an address of its
+ * own, it is connected anew for nothing, once. */
+static bool has_moved(struct freshet_redis_data *data)
+{
+    const struct freshet *freshet = data->options.freshet;
+    struct freshet_bus_stats bus;
+    if (freshet == NULL || data->options.replica_too)
+        return false;
+    freshet->bus->ops->stats(freshet->bus, &bus);
+    bool moved = bus.elsewhere != data->elsewhere;
+    data->elsewhere = bus.elsewhere;
+    return moved;
+}
+
 static void probe(struct freshet_redis_data *data)
 {
+    bool moved = has_moved(data);
+    if (moved && fr_redis_link_is_up(&data->link))
+        leave(data, "the bus was on another server than its address leads to by now");
     if (!fr_redis_link_is_up(&data->link))
         return;
     if (!data->probe_out)

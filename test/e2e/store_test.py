@@ -198,6 +198,27 @@ def the_data_link_follows_the_master(case):
 
 
 @test
+def the_data_link_leaves_a_master_that_was_not_told_that_it_is_none(case):
+    # contract 7.5: both call themselves masters, and the address leads to the new one
+    old, new = case.redis(), case.redis()
+    forwarder = Forwarder(case, old.port)
+    bridge = case.bridge(redis=forwarder)
+    until(bridge.ready)
+    assert bridge.increment() == 1
+    new.command("REPLICAOF", "127.0.0.1", old.port)
+    until(lambda: new.command("GET", "freshet:counter") == b"1", 2)
+    new.command("REPLICAOF", "NO", "ONE")
+    new.command("SET", "freshet:counter", "7")
+    forwarder.target = new.port
+    stream = Stream(bridge.port, "/live/counter").shows(1)
+    assert bridge.increment() == 2, "lost, as all that such a master takes"
+    until(lambda: bridge.metric("freshet_data_reconnects_total") >= 1, 5)
+    stream.shows(7)
+    assert until(bridge.increment, 2) == 8
+    assert old.command("ROLE")[0] == b"master"
+
+
+@test
 def a_store_that_is_away_is_seen_by_machines(case):
     # contract 8.1
     redis, bridge = stopped_store(case)
