@@ -4,12 +4,14 @@ After each failure: no stream lost, every stream on the newest count within 2 s 
 being back, and readiness told the truth meanwhile. The newest count is one that no publish announced: only the
 load after the gap can show it.
 """
+import itertools
 import os
+import re
 import signal
 import time
 
-from support import HEAL_S, main, test, until
-from streams import Crowd
+from support import HEAL_S, TOP, main, test, until
+from streams import Crowd, Stream
 
 STREAMS = 1000
 FOUND_S = 6  # a half-open link is found within 5 s, a wrong role within two probes
@@ -168,6 +170,59 @@ def a_replica_takes_the_place_of_the_master(case):
     redis.command("REPLICAOF", "NO", "ONE")
     scene.settled(count)
     scene.still_works()
+
+
+def rights_in_readme():
+    """What README says that a user of freshet-bridge needs, as rules of an ACL."""
+    with open(os.path.join(TOP, "README.md"), encoding="utf-8") as readme:
+        paragraph = readme.read().split("**In Redis**")[1].split("\n\n")[0]
+    quoted = " ".join(re.findall("`([^`]*)`", paragraph)).split()
+    return [word for word in quoted if word[0] in "&~+"]
+
+
+def rejected_calls(redis, command):
+    """How often Redis has refused it before it ran."""
+    stats = redis.command("INFO", "commandstats").decode()
+    found = re.search(r"cmdstat_%s:.*rejected_calls=(\d+)" % command, stats)
+    return int(found.group(1)) if found else 0
+
+
+@test
+def the_rights_in_the_readme_are_enough_and_each_of_the_store_is_needed(case):
+    # contract 7.6: what is missing is named, once
+    redis = case.redis()
+    rights = rights_in_readme()
+    redis.command("ACL", "SETUSER", "app", "on", ">word", "resetchannels", *rights)
+    bridge = case.bridge(redis="redis://app:word@127.0.0.1:%d" % redis.port)
+    until(bridge.ready, 2)
+    boards = itertools.count()
+
+    def look_at(path):
+        """Until there is a snapshot, or an error in its place."""
+        stream = Stream(bridge.port, path)
+        case.defer(stream.close)
+        stream.until(lambda s: s.events)
+
+    look_at("/live/counter")
+    uses = {"+get": lambda: redis.command("PUBLISH", "freshet:counter", ""),
+            "+incr": lambda: bridge.post("/counter/increment"),
+            "+hgetall": lambda: look_at("/live/board/%d" % next(boards)),
+            "+hincrby": lambda: bridge.post("/board/b1/tasks", {"title": "new"}),
+            "+hset": lambda: bridge.post("/board/b1/tasks", {"title": "new"}),
+            "+hget": lambda: bridge.post("/board/b1/tasks/1/move", {"to": "done"})}
+    assert set(uses) == {right for right in rights[rights.index("~freshet:*") + 1:]}, rights
+    bridge.add_task("b1", "first")
+    for use in uses.values():
+        use()
+    assert "refuse" not in bridge.log(), bridge.log()
+    for right, use in uses.items():
+        redis.command("ACL", "SETUSER", "app", "-" + right[1:])
+        use()
+        until(lambda: rejected_calls(redis, right[1:]), 1, right)
+        redis.command("ACL", "SETUSER", "app", right)
+    assert len(re.findall("redis refuses commands: NOPERM", bridge.log())) == 1, bridge.log()
+    assert bridge.metric("freshet_bus_reconnects_total") == 0
+    until(bridge.ready, 2)
 
 
 def kill_links(redis, *names):
