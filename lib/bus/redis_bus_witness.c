@@ -170,7 +170,7 @@ void fr_redis_bus_witness_settle(struct fr_redis_bus *bus)
 static void ask_for_opinion(struct fr_redis_bus *bus)
 {
     int64_t now_us = fr_clock_monotonic_us();
-    if (bus->opinion_us > bus->commanding.heard_us)
+    if (bus->opinion_us > bus->commanding.silence.heard_us)
         return;
     bus->opinion_us = now_us;
     if (bus->witness.state > FR_REDIS_WITNESS_SPEAKING)
@@ -181,7 +181,7 @@ static void ask_for_opinion(struct fr_redis_bus *bus)
 
 static void tell_excused(struct fr_redis_bus *bus)
 {
-    if (bus->excused_us > bus->commanding.heard_us)
+    if (bus->excused_us > bus->commanding.silence.heard_us)
         return;
     bus->excused_us = fr_clock_monotonic_us();
     fr_log(

@@ -17,13 +17,6 @@
 #define LOGIN_RETRY_MS 5000
 #define FEED_BYTES     16384 /* at once to the reader, which moves what it has not yet read */
 
-/* A silent link, in sixteenths of link_timeout_ms. It is looked at in each of them, so the last is left over
- * for being found in time. A question is asked early, so that an answer may take most of the time. */
-#define SIXTEENTHS    16
-#define ASK_AFTER     4
-#define DOUBT_AFTER   10
-#define GIVE_UP_AFTER 15
-
 static const char *state_texts[] = {"idle", "waiting", "resolving", "connecting", "greeting", "up"};
 
 static void enter(struct fr_redis_link *link, enum fr_redis_link_state state);
@@ -36,30 +29,10 @@ static void arm(struct fr_redis_link *link, uint32_t ms)
         event_add(link->timer, &after);
 }
 
-static uint32_t look_every_ms(const struct fr_redis_link *link)
+static void arm_look(struct fr_redis_link *link)
 {
-    uint32_t timeout = link->options.config->options.link_timeout_ms;
-    return timeout == FRESHET_NEVER ? timeout : timeout / SIXTEENTHS + 1;
-}
-
-/* Whether so many sixteenths of the time-out have passed. */
-static bool has_passed(const struct fr_redis_link *link, int64_t since_us, int64_t sixteenths)
-{
-    uint32_t timeout_ms = link->options.config->options.link_timeout_ms;
-    return timeout_ms != FRESHET_NEVER &&
-           (fr_clock_monotonic_us() - since_us) * SIXTEENTHS >= timeout_ms * FR_US_PER_MS * sixteenths;
-}
-
-static bool is_silent_for(const struct fr_redis_link *link, int64_t sixteenths)
-{
-    return has_passed(link, link->heard_us, sixteenths);
-}
-
-/* Nothing was heard though it was asked in time. Without that the silence may be this thread's own. */
-static bool is_over(const struct fr_redis_link *link)
-{
-    return is_silent_for(link, GIVE_UP_AFTER) && link->pinged_us > link->heard_us &&
-           has_passed(link, link->pinged_us, DOUBT_AFTER);
+    int64_t every_us = fr_redis_silence_look_every_us(&link->silence);
+    arm(link, every_us == INT64_MAX ? FRESHET_NEVER : (uint32_t)(every_us / FR_US_PER_MS) + 1);
 }
 
 static void close_connection(struct fr_redis_link *link)
@@ -198,7 +171,7 @@ static void on_read(struct bufferevent *bufferevent, void *user)
     struct fr_redis_link *link = user;
     struct evbuffer *input = bufferevent_get_input(bufferevent);
     struct evbuffer_iovec piece;
-    link->heard_us = fr_clock_monotonic_us();
+    fr_redis_silence_heard(&link->silence, fr_clock_monotonic_us());
     shut_direct(link); /* what is answered has to be known */
     while (link->bufferevent == bufferevent && evbuffer_peek(input, 1, NULL, &piece, 1) > 0) {
         size_t len = piece.iov_len < FEED_BYTES ? piece.iov_len : FEED_BYTES;
@@ -359,7 +332,11 @@ void fr_redis_link_blind(struct fr_redis_link *link, const redisReply *error)
 
 static void begin_up(struct fr_redis_link *link)
 {
-    link->up_us = link->heard_us = fr_clock_monotonic_us();
+    uint32_t timeout_ms = link->options.config->options.link_timeout_ms;
+    link->up_us = fr_clock_monotonic_us();
+    fr_redis_silence_begin(&link->silence,
+                           timeout_ms == FRESHET_NEVER ? INT64_MAX : (int64_t)timeout_ms * FR_US_PER_MS,
+                           link->up_us);
     link->attempts_lost = 0;
     link->guard.limits = link->options.limits;
     link->told[0] = '\0';
@@ -370,7 +347,7 @@ static void begin_up(struct fr_redis_link *link)
     fr_log(link->options.log, link->options.brief ? FRESHET_LOG_DEBUG : FRESHET_LOG_INFO, "redis %s: up",
            link->options.name);
     tell_blind(link);
-    arm(link, look_every_ms(link));
+    arm_look(link);
     link->options.owner.up(link->options.owner.user);
 }
 
@@ -402,17 +379,17 @@ static void enter(struct fr_redis_link *link, enum fr_redis_link_state state)
 static void look(struct fr_redis_link *link)
 {
     const struct fr_redis_link_owner *owner = &link->options.owner;
-    bool over = is_over(link);
-    bool kept = is_silent_for(link, DOUBT_AFTER) && owner->silent != NULL && owner->silent(owner->user, over);
-    if (over && !kept) {
+    enum fr_redis_silence_stage stage = fr_redis_silence_look(&link->silence, fr_clock_monotonic_us());
+    bool over = stage == FR_REDIS_SILENCE_OVER;
+    bool is_doubtful = over || stage == FR_REDIS_SILENCE_DOUBT;
+    bool is_kept = is_doubtful && owner->silent != NULL && owner->silent(owner->user, over);
+    if (over && !is_kept) {
         fail(link, FR_REDIS_FAULT_NETWORK, "silent for too long");
         return;
     }
-    arm(link, look_every_ms(link));
-    if (!is_silent_for(link, ASK_AFTER) || link->pinged_us > link->heard_us)
-        return;
-    link->pinged_us = fr_clock_monotonic_us();
-    owner->ping(owner->user);
+    arm_look(link);
+    if (stage == FR_REDIS_SILENCE_TO_ASK)
+        owner->ping(owner->user);
 }
 
 static void on_timer(evutil_socket_t fd, short what, void *user)
@@ -474,7 +451,7 @@ bool fr_redis_link_is_up(const struct fr_redis_link *link)
 
 bool fr_redis_link_is_heard(const struct fr_redis_link *link)
 {
-    return fr_redis_link_is_up(link) && !is_silent_for(link, DOUBT_AFTER);
+    return fr_redis_link_is_up(link) && fr_redis_silence_is_short(&link->silence, fr_clock_monotonic_us());
 }
 
 bool fr_redis_link_is_blind(const struct fr_redis_link *link)

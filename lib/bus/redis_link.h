@@ -6,6 +6,7 @@
 #include "bus/redis_config.h"
 #include "bus/redis_greeting.h"
 #include "bus/redis_guard.h"
+#include "bus/redis_silence.h"
 #include <hiredis/hiredis.h>
 #include <stdatomic.h>
 #include <stdint.h>
@@ -69,7 +70,8 @@ struct fr_redis_link {
     struct fr_redis_guard guard;
     struct fr_redis_greeting greeting;
     uint32_t backoff_ms;
-    int64_t up_us, heard_us, pinged_us;
+    int64_t up_us;
+    struct fr_redis_silence silence;         /* while it is up */
     char told[200];                          /* the reason logged last; empty: up was */
     bool told_blind;                         /* it was logged that ROLE may not be asked */
     atomic_uint_fast64_t errors, reconnects; /* any thread reads */
