@@ -1,11 +1,11 @@
 /* One operation of the engine, many times: what bench/micro/run counts the instructions of. Links the library
  * and looks inside, unlike the rest of bench/. */
 #include "base/mailbox.h"
-#include "core/context.h"
-#include "core/frame.h"
-#include "core/pattern.h"
-#include "core/view.h"
-#include "core/worker.h"
+#include "core/channel/pattern.h"
+#include "core/codec/frame.h"
+#include "core/hub/view.h"
+#include "core/runtime/context.h"
+#include "core/runtime/worker.h"
 #include <freshet/freshet.h>
 #include <stdio.h>
 #include <stdlib.h>

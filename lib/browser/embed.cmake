@@ -22,5 +22,5 @@ foreach(name freshet freshet-view use-live)
     string(APPEND table "    {\"${name}${suffix}.js\", \"\\\"${hash}\\\"\", ${id}, sizeof(${id}), ${immutable} > 0},\n")
   endforeach()
 endforeach()
-file(WRITE ${OUT} "#include \"web/h2o_script.h\"\n\n${arrays}\nconst struct fr_script fr_scripts[] = {\n${table}};\n"
+file(WRITE ${OUT} "#include \"web/h2o/script.h\"\n\n${arrays}\nconst struct fr_script fr_scripts[] = {\n${table}};\n"
   "const size_t fr_script_count = sizeof(fr_scripts) / sizeof(fr_scripts[0]);\n")

@@ -1,16 +1,16 @@
-#include "core/context.h"
+#include "core/runtime/context.h"
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/options.h"
 #include "base/random.h"
-#include "core/cache.h"
-#include "core/check.h"
-#include "core/load.h"
-#include "core/loader.h"
+#include "core/guard/check.h"
+#include "core/load/cache.h"
+#include "core/load/load.h"
+#include "core/load/loader.h"
+#include "core/load/use.h"
 #include "core/publish.h"
-#include "core/use.h"
-#include "core/worker_internal.h"
+#include "core/runtime/worker_internal.h"
 #include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>

@@ -1,9 +1,9 @@
 #include "core/publish.h"
 
 #include "base/clock.h"
-#include "core/context.h"
-#include "core/msgpack_check.h"
-#include "core/worker_internal.h"
+#include "core/codec/msgpack_check.h"
+#include "core/runtime/context.h"
+#include "core/runtime/worker_internal.h"
 #include <assert.h>
 #include <freshet/message.h>
 #include <stdlib.h>

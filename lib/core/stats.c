@@ -1,9 +1,9 @@
 #include <freshet/stats.h>
 
 #include "base/buffer.h"
-#include "core/context.h"
-#include "core/data_links.h"
-#include "core/worker_internal.h"
+#include "core/runtime/context.h"
+#include "core/runtime/data_links.h"
+#include "core/runtime/worker_internal.h"
 #include <inttypes.h>
 
 void freshet_stats_get(struct freshet *freshet, struct freshet_stats *stats)

@@ -1,6 +1,6 @@
 /* Publishes of messages made of declared fields. */
-#include "core/context.h"
 #include "core/publish.h"
+#include "core/runtime/context.h"
 #include <freshet/typed.h>
 #include <stdlib.h>
 

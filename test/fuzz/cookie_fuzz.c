@@ -1,6 +1,6 @@
 /* Cookie headers. Input: a name, a line feed, and the header as a client sends it. */
 #include "check.h"
-#include "core/cookie.h"
+#include "core/request/cookie.h"
 #include <stdbool.h>
 
 /* Without spaces and tabs at both ends: where it begins, and its length. */

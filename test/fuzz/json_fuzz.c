@@ -1,7 +1,7 @@
 /* Payloads of messages as JSON, read back by jansson. */
 #include "check.h"
-#include "core/msgpack_check.h"
-#include "core/msgpack_json.h"
+#include "core/codec/msgpack_check.h"
+#include "core/codec/msgpack_json.h"
 #include <jansson.h>
 #include <string.h>
 

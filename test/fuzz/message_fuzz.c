@@ -1,6 +1,6 @@
 /* Bodies from the bus. */
 #include "check.h"
-#include "core/msgpack_check.h"
+#include "core/codec/msgpack_check.h"
 #include <freshet/message.h>
 #include <msgpack.h>
 #include <string.h>

@@ -2,7 +2,7 @@
 #ifndef FUZZ_PARAMS_H
 #define FUZZ_PARAMS_H
 
-#include "core/pattern.h"
+#include "core/channel/pattern.h"
 
 /* The values of one name in `one`, which are not empty, are those in `other`, in order. */
 static inline bool same_values(const struct freshet_param *one, size_t one_count,

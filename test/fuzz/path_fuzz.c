@@ -1,7 +1,7 @@
 /* Request paths. Input: a pattern, a line feed, and the path as a client sends it. */
 #include "base/utf8.h"
 #include "check.h"
-#include "core/pattern.h"
+#include "core/channel/pattern.h"
 #include "params.h"
 
 static void check_values(const struct fr_params *params)

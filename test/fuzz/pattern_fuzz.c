@@ -1,6 +1,6 @@
 /* The grammar and the topics. Input: two names and then names and values of parameters, a NUL after each. */
 #include "check.h"
-#include "core/pattern_internal.h"
+#include "core/channel/pattern_internal.h"
 #include "params.h"
 
 #define MAX_FIELDS 64

@@ -1,5 +1,5 @@
 /* Queries. Input: one as a client sends it. */
-#include "core/query.h"
+#include "core/request/query.h"
 #include "decoded.h"
 
 #define MAX_PAIRS 4096

@@ -1,10 +1,10 @@
 /* What Redis may say, through the guard and the reader into the subscriptions, while channels come and go.
  * The input is a script: the low three bits of a byte say what happens, the others which channel or how much.
  */
-#include "bus/redis_guard.h"
-#include "bus/redis_push.h"
-#include "bus/redis_reply.h"
-#include "bus/redis_subscriptions.h"
+#include "bus/redis/proto/guard.h"
+#include "bus/redis/proto/push.h"
+#include "bus/redis/proto/reply.h"
+#include "bus/redis/proto/subscriptions.h"
 #include "check.h"
 #include <hiredis/hiredis.h>
 #include <stdio.h>

@@ -1,10 +1,10 @@
 /* A cache used by many threads while topics are published to, and are subscribed and given back: for TSan,
  * which Criterion does not support. What a look-up finds must never be older than a publish that had returned
  * before it. */
-#include "core/context.h"
-#include "core/loader.h"
-#include "core/view.h"
-#include "core/worker.h"
+#include "core/hub/view.h"
+#include "core/load/loader.h"
+#include "core/runtime/context.h"
+#include "core/runtime/worker.h"
 #include <freshet/freshet.h>
 #include <pthread.h>
 #include <sched.h>

@@ -1,10 +1,10 @@
 /* Workers, pool, publishers and a memory bus on real threads: for TSan, which Criterion does not support.
  * Streams open and close, workers leave and come while others publish; at the end every stream must hold the
  * newest count. */
-#include "core/context.h"
-#include "core/loader.h"
-#include "core/view.h"
-#include "core/worker.h"
+#include "core/hub/view.h"
+#include "core/load/loader.h"
+#include "core/runtime/context.h"
+#include "core/runtime/worker.h"
 #include <freshet/freshet.h>
 #include <pthread.h>
 #include <stdatomic.h>

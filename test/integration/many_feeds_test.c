@@ -2,9 +2,9 @@
 #include "h2o_rig.h"
 
 #include "base/clock.h"
-#include "core/loader.h"
-#include "core/view.h"
-#include "core/worker.h"
+#include "core/hub/view.h"
+#include "core/load/loader.h"
+#include "core/runtime/worker.h"
 #include <semaphore.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>

@@ -1,9 +1,9 @@
 /* Message loaders with real threads: two freshets on one memory bus, workers, publishers, and streams that
  * are slow in turn. At the end each stream has got or been told of every message, in the one order of the
  * bus. */
-#include "core/loader.h"
-#include "core/view.h"
-#include "core/worker.h"
+#include "core/hub/view.h"
+#include "core/load/loader.h"
+#include "core/runtime/worker.h"
 #include <freshet/freshet.h>
 #include <inttypes.h>
 #include <pthread.h>

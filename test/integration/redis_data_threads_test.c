@@ -1,5 +1,5 @@
 /* On which thread the answers of the data link come. The test's own thread is the worker. */
-#include "core/worker.h"
+#include "core/runtime/worker.h"
 #include "redis_server.h"
 #include <criterion/criterion.h>
 #include <errno.h>

@@ -1,5 +1,5 @@
 /* Loaders with the option `cache`. */
-#include "core/cache.h"
+#include "core/load/cache.h"
 #include "core_rig.h"
 
 static struct freshet_cache *cache;

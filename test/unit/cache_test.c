@@ -1,7 +1,7 @@
 /* Makes the cache's own allocations fail on demand: see failing_memory.h. */
 #include "failing_memory.h"
 
-#include "core/cache.c"
+#include "core/load/cache.c"
 
 #include "core_rig.h"
 

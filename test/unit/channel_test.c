@@ -2,9 +2,9 @@
 
 #include "failing_memory.h"
 
-#include "core/channel.c"
-#include "core/pattern.c"
-#include "core/pattern_match.c"
+#include "core/channel/channel.c"
+#include "core/channel/pattern.c"
+#include "core/channel/pattern_match.c"
 
 /* contract 1.3 */
 Test(channel, gives_topics)

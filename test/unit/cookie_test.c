@@ -1,6 +1,6 @@
 #include <criterion/criterion.h>
 
-#include "core/cookie.h"
+#include "core/request/cookie.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 

@@ -4,11 +4,11 @@
 #ifndef CORE_RIG_H
 #define CORE_RIG_H
 
-#include "core/admission.h"
-#include "core/context.h"
-#include "core/loader.h"
-#include "core/view.h"
-#include "core/worker_internal.h"
+#include "core/guard/admission.h"
+#include "core/hub/view.h"
+#include "core/load/loader.h"
+#include "core/runtime/context.h"
+#include "core/runtime/worker_internal.h"
 #include <criterion/criterion.h>
 #include <freshet/freshet.h>
 #include <stdio.h>

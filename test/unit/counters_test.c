@@ -1,7 +1,7 @@
 #include <criterion/criterion.h>
 
 #include "base/clock.h"
-#include "core/counters.h"
+#include "core/runtime/counters.h"
 #include <pthread.h>
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))

@@ -1,5 +1,5 @@
 #include "base/clock.h"
-#include "core/doubt.h"
+#include "core/runtime/doubt.h"
 #include <criterion/criterion.h>
 
 static struct fr_doubt doubt;

@@ -7,7 +7,7 @@
 
 #include <openssl/evp.h>
 #define EVP_MD_CTX_new() (may_allocate() ? EVP_MD_CTX_new() : NULL)
-#include "core/frame_version.c"
+#include "core/codec/frame_version.c"
 
 #include <stdio.h>
 

@@ -3,8 +3,8 @@
 #ifndef GUARD_RIG_H
 #define GUARD_RIG_H
 
-#include "core/entry.h"
-#include "core/loader.h"
+#include "core/hub/entry.h"
+#include "core/load/loader.h"
 #include "core_rig.h"
 
 /* A request on its way to a stream. */

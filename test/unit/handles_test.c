@@ -1,7 +1,7 @@
 /* Handles that outlive what they name. */
 #include "failing_memory.h"
 
-#include "core/handles.c"
+#include "core/runtime/handles.c"
 
 #undef malloc
 #undef calloc

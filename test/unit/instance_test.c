@@ -1,8 +1,8 @@
 /* A freshet on real threads, without sockets: the pool, the callback thread, the end. */
-#include "core/context.h"
-#include "core/loader.h"
-#include "core/view.h"
-#include "core/worker.h"
+#include "core/hub/view.h"
+#include "core/load/loader.h"
+#include "core/runtime/context.h"
+#include "core/runtime/worker.h"
 #include "wait.h"
 #include <criterion/criterion.h>
 #include <freshet/freshet.h>

@@ -1,6 +1,6 @@
 /* Message loaders: what streams of a topic get when each message is the news. */
-#include "core/fan.h"
-#include "core/message_feed.h"
+#include "core/hub/fan.h"
+#include "core/hub/message_feed.h"
 #include "guard_rig.h"
 
 static const struct freshet_loader_options messages = {.messages = true};

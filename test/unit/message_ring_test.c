@@ -3,7 +3,7 @@
 #include "failing_memory.h"
 
 #include "base/bytes.c"
-#include "core/message_ring.c"
+#include "core/runtime/message_ring.c"
 
 /* Pushes a message of `len` bytes. */
 static void push(struct fr_message_ring *ring, size_t len, bool is_gap)

@@ -1,6 +1,6 @@
 #include <criterion/criterion.h>
 
-#include "core/msgpack_check.h"
+#include "core/codec/msgpack_check.h"
 #include <freshet/message.h>
 #include <msgpack.h>
 

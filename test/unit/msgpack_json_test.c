@@ -40,7 +40,7 @@ static double local_strtod(const char *text, char **end)
 
 #define snprintf local_snprintf
 #define strtod   local_strtod
-#include "core/msgpack_json.c"
+#include "core/codec/msgpack_json.c"
 #undef snprintf
 #undef strtod
 

@@ -1,6 +1,6 @@
 #include <criterion/criterion.h>
 
-#include "core/pattern.h"
+#include "core/channel/pattern.h"
 #include <stdio.h>
 
 #define SPAN(text) freshet_span((text), sizeof(text) - 1)

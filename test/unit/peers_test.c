@@ -1,7 +1,7 @@
 /* How many streams each client has open. */
 #include "failing_memory.h"
 
-#include "core/peers.c"
+#include "core/runtime/peers.c"
 
 #undef malloc
 #undef calloc

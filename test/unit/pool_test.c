@@ -1,5 +1,5 @@
 /* The pool's end, on real threads. */
-#include "core/pool.h"
+#include "core/runtime/pool.h"
 
 #include "base/clock.h"
 #include "base/list.h"

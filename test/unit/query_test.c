@@ -1,6 +1,6 @@
 #include <criterion/criterion.h>
 
-#include "core/query.h"
+#include "core/request/query.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 

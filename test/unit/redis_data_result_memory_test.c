@@ -4,8 +4,8 @@
 #include "failing_memory.h"
 #include <stdio.h>
 
-#include "bus/redis_data_result.c"
-#include "bus/redis_reply.c"
+#include "bus/redis/data/result.c"
+#include "bus/redis/proto/reply.c"
 
 static unsigned calls;
 static enum freshet_status last_status;

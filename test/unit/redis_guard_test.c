@@ -1,5 +1,5 @@
 #include "base/buffer.h"
-#include "bus/redis_guard.h"
+#include "bus/redis/proto/guard.h"
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* The direct way past the loop: who may take it, what the loop learns of it, and when. The loop runs only
  * where a test lets it. */
 #include "base/list.h"
-#include "bus/redis_loop.h"
+#include "bus/redis/link/loop.h"
 #include <criterion/criterion.h>
 #include <event2/event.h>
 #include <fcntl.h>

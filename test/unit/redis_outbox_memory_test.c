@@ -3,7 +3,7 @@
 
 #include "failing_memory.h"
 
-#include "bus/redis_outbox.c"
+#include "bus/redis/proto/outbox.c"
 
 static unsigned answers;
 

@@ -1,5 +1,5 @@
 #include "base/buffer.h"
-#include "bus/redis_outbox.h"
+#include "bus/redis/proto/outbox.h"
 #include <criterion/criterion.h>
 #include <stdint.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-#include "bus/redis_probe.h"
+#include "bus/redis/proto/probe.h"
 #include <criterion/criterion.h>
 #include <string.h>
 

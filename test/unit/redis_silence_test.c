@@ -1,4 +1,4 @@
-#include "bus/redis_silence.h"
+#include "bus/redis/proto/silence.h"
 #include <criterion/criterion.h>
 
 #define TIMEOUT 16000 /* a part is 1000 */

@@ -3,7 +3,7 @@
 
 #include "failing_memory.h"
 
-#include "bus/redis_subscriptions.c"
+#include "bus/redis/proto/subscriptions.c"
 
 #include <stdio.h>
 

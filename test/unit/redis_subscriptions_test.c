@@ -1,7 +1,7 @@
 /* A scripted Redis: what the module sends, and what it makes of each answer. */
 #include "base/buffer.h"
 #include "base/clock.h"
-#include "bus/redis_subscriptions.h"
+#include "bus/redis/proto/subscriptions.h"
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>

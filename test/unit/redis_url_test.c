@@ -1,4 +1,4 @@
-#include "bus/redis_url.h"
+#include "bus/redis/proto/url.h"
 #include <criterion/criterion.h>
 #include <string.h>
 

@@ -1,5 +1,5 @@
 #include "base/clock.h"
-#include "bus/redis_witness.h"
+#include "bus/redis/proto/witness.h"
 #include <criterion/criterion.h>
 
 #define LATER (3 * (int64_t)FR_US_PER_S)

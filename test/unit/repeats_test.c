@@ -1,7 +1,7 @@
 /* Which messages have come before. */
 #include "failing_memory.h"
 
-#include "core/repeats.c"
+#include "core/hub/repeats.c"
 
 #undef malloc
 #undef calloc

@@ -1,7 +1,7 @@
 /* What is kept of a request, and how callbacks ask it. */
 #include "failing_memory.h"
 
-#include "core/request.c"
+#include "core/request/request.c"
 
 #undef malloc
 #undef calloc

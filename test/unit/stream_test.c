@@ -1,7 +1,7 @@
 /* One stream with a scripted view, transport and clock: the core and h2o are not there. */
 #include "base/buffer.h"
 #include "base/bytes.h"
-#include "web/stream.h"
+#include "web/stream/stream.h"
 #include <criterion/criterion.h>
 #include <freshet/instance.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 #include "core_rig.h"
 
-#include "core/channel.h"
-#include "core/typed.h"
+#include "core/channel/channel.h"
+#include "core/codec/typed.h"
 #include "typed_kinds.h"
 #include <pthread.h>
 

@@ -1,8 +1,8 @@
 #include "failing_memory.h"
 
-#include "core/channel.c"
-#include "core/pattern.c"
-#include "core/typed_channel.c"
+#include "core/channel/channel.c"
+#include "core/channel/pattern.c"
+#include "core/channel/typed_channel.c"
 #include "core/typed_publish.c"
 #include <criterion/criterion.h>
 

@@ -1,6 +1,6 @@
 #include "typed_rig.h"
 
-#include "core/typed.h"
+#include "core/codec/typed.h"
 #include "typed_kinds.h"
 #include <float.h>
 

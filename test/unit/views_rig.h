@@ -2,10 +2,10 @@
 #ifndef VIEWS_RIG_H
 #define VIEWS_RIG_H
 
-#include "core/loader.h"
+#include "core/load/loader.h"
 #include "guard_rig.h"
-#include "web/stream.h"
-#include "web/views.h"
+#include "web/stream/stream.h"
+#include "web/stream/views.h"
 #include <string.h>
 
 /* What a client of one stream sees; outlives the stream. */

@@ -1,8 +1,8 @@
 /* Several views on one stream: who gets what, when one of them ends, and what waits meanwhile. */
 #include "views_rig.h"
 
-#include "core/fan.h"
-#include "core/loader.h"
+#include "core/hub/fan.h"
+#include "core/load/loader.h"
 
 static struct page page, other;
 

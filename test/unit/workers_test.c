@@ -1,6 +1,6 @@
 #include "core_rig.h"
 
-#include "core/loader.h"
+#include "core/load/loader.h"
 
 static const struct freshet_loader_options shared = {.shared = true};
 static struct client clients[8];

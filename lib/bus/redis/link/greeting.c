@@ -1,0 +1,142 @@
+#include "bus/redis/link/greeting.h"
+
+#include "base/log.h"
+#include "bus/redis/proto/wire.h"
+#include <stdio.h>
+#include <string.h>
+
+static bool say(struct fr_redis_greeting *greeting, struct evbuffer *output, enum fr_redis_step step,
+                const struct freshet_span *arguments, size_t count)
+{
+    greeting->steps[greeting->count++] = step;
+    return fr_redis_wire_add(output, arguments, count);
+}
+
+static bool say_auth(struct fr_redis_greeting *greeting, struct evbuffer *output,
+                     const struct fr_redis_url *url)
+{
+    struct freshet_span arguments[3] = {freshet_span_text("AUTH")};
+    size_t count = 1;
+    if (url->user != NULL)
+        arguments[count++] = freshet_span_text(url->user);
+    arguments[count++] = freshet_span_text(url->password);
+    return say(greeting, output, FR_REDIS_STEP_AUTH, arguments, count);
+}
+
+static bool say_select(struct fr_redis_greeting *greeting, struct evbuffer *output, uint32_t database)
+{
+    char number[16];
+    snprintf(number, sizeof(number), "%u", database);
+    struct freshet_span arguments[] = {freshet_span_text("SELECT"), freshet_span_text(number)};
+    return say(greeting, output, FR_REDIS_STEP_SELECT, arguments, 2);
+}
+
+static bool say_name(struct fr_redis_greeting *greeting, struct evbuffer *output, const char *name)
+{
+    struct freshet_span arguments[] = {freshet_span_text("CLIENT"), freshet_span_text("SETNAME"),
+                                       freshet_span_text(name)};
+    return say(greeting, output, FR_REDIS_STEP_NAME, arguments, 3);
+}
+
+bool fr_redis_greeting_send(struct fr_redis_greeting *greeting, struct evbuffer *output,
+                            const struct fr_redis_config *config,
+                            const struct fr_redis_greeting_options *options)
+{
+    struct freshet_span role = freshet_span_text("ROLE"), ping = freshet_span_text("PING");
+    *greeting = (struct fr_redis_greeting){0};
+    bool good = config->url.password == NULL || say_auth(greeting, output, &config->url);
+    if (options->select && config->url.database != 0)
+        good = good && say_select(greeting, output, config->url.database);
+    good = good && say_name(greeting, output, options->name);
+    if (options->needs_master)
+        good = good && say(greeting, output, FR_REDIS_STEP_ROLE, &role, 1);
+    return good && say(greeting, output, FR_REDIS_STEP_PING, &ping, 1);
+}
+
+static enum fr_redis_fault fault_of(const redisReply *error)
+{
+    return fr_redis_fault_of(freshet_span(error->str, error->len));
+}
+
+enum fr_redis_role fr_redis_role_of(const redisReply *reply)
+{
+    if (reply->type == REDIS_REPLY_ERROR) {
+        enum fr_redis_fault fault = fault_of(reply);
+        if (fault == FR_REDIS_FAULT_ROLE)
+            return FR_REDIS_ROLE_OTHER;
+        return fr_redis_fault_ends_link(fault) ? FR_REDIS_ROLE_LATER : FR_REDIS_ROLE_UNKNOWN;
+    }
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements == 0 ||
+        reply->element[0]->type != REDIS_REPLY_STRING)
+        return FR_REDIS_ROLE_OTHER;
+    struct freshet_span role = freshet_span(reply->element[0]->str, reply->element[0]->len);
+    return freshet_span_equal(role, freshet_span_text("master")) ? FR_REDIS_ROLE_MASTER : FR_REDIS_ROLE_OTHER;
+}
+
+void fr_redis_reason_of(struct fr_redis_reason *reason, const redisReply *error)
+{
+    struct freshet_span text =
+        error->type == REDIS_REPLY_ERROR ? freshet_span(error->str, error->len) : freshet_span_text("");
+    reason->fault = fr_redis_fault_of(text);
+    struct fr_escaped words = fr_escape(text);
+    snprintf(reason->text, sizeof(reason->text), "%s: \"%s\"", fr_redis_fault_text(reason->fault),
+             words.text);
+}
+
+/* Redis may repeat the arguments of a command that it does not know, here the password: no words of it. */
+static void blame_login(struct fr_redis_reason *reason)
+{
+    reason->fault = FR_REDIS_FAULT_LOGIN;
+    snprintf(reason->text, sizeof(reason->text), "%s", fr_redis_fault_text(FR_REDIS_FAULT_LOGIN));
+}
+
+/* False fills `reason`, but for a role that is not the master's. */
+static bool take_role(struct fr_redis_greeting *greeting, const redisReply *reply,
+                      struct fr_redis_reason *reason)
+{
+    switch (fr_redis_role_of(reply)) {
+    case FR_REDIS_ROLE_MASTER:
+        return true;
+    case FR_REDIS_ROLE_UNKNOWN:
+        fr_redis_reason_of(reason, reply);
+        snprintf(greeting->blind, sizeof(greeting->blind), "%s", reason->text);
+        return true;
+    case FR_REDIS_ROLE_LATER:
+        fr_redis_reason_of(reason, reply);
+        return false;
+    case FR_REDIS_ROLE_OTHER:
+        break;
+    }
+    reason->fault = FR_REDIS_FAULT_ROLE;
+    snprintf(reason->text, sizeof(reason->text), "%s", fr_redis_fault_text(FR_REDIS_FAULT_ROLE));
+    return false;
+}
+
+static bool is_good(struct fr_redis_greeting *greeting, enum fr_redis_step step, const redisReply *reply,
+                    struct fr_redis_reason *reason)
+{
+    if (step == FR_REDIS_STEP_ROLE)
+        return take_role(greeting, reply, reason);
+    if (reply->type != REDIS_REPLY_ERROR)
+        return true;
+    enum fr_redis_fault fault = fault_of(reply);
+    if (step == FR_REDIS_STEP_AUTH && fault != FR_REDIS_FAULT_BUSY) {
+        blame_login(reason);
+        return false;
+    }
+    /* Without its name, or a PONG, the connection is as good; in the wrong database it is not. */
+    if (step != FR_REDIS_STEP_AUTH && step != FR_REDIS_STEP_SELECT && !fr_redis_fault_ends_link(fault))
+        return true;
+    fr_redis_reason_of(reason, reply);
+    return false;
+}
+
+enum fr_redis_greeting_verdict fr_redis_greeting_answer(struct fr_redis_greeting *greeting,
+                                                        const redisReply *reply,
+                                                        struct fr_redis_reason *reason)
+{
+    if (!is_good(greeting, greeting->steps[greeting->answered], reply, reason))
+        return FR_REDIS_GREETING_FAILED;
+    greeting->answered++;
+    return greeting->answered == greeting->count ? FR_REDIS_GREETING_DONE : FR_REDIS_GREETING_MORE;
+}

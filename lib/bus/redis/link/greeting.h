@@ -1,0 +1,66 @@
+/* What a new connection says first, and whether the answers are good: AUTH, SELECT, CLIENT SETNAME, ROLE,
+ * PING, all sent at once. No socket. */
+#ifndef FR_REDIS_GREETING_H
+#define FR_REDIS_GREETING_H
+
+#include "bus/redis/link/config.h"
+#include "bus/redis/proto/fault.h"
+#include <hiredis/hiredis.h>
+#include <stdbool.h>
+
+struct evbuffer;
+
+/* What the answer to ROLE may have: a master names its replicas, with four elements for each. */
+#define FR_REDIS_ROLE_ELEMENTS 1024
+#define FR_REDIS_ROLE_BYTES    65536
+
+/* Why a link cannot go on; safe to log. */
+struct fr_redis_reason {
+    enum fr_redis_fault fault;
+    char text[200];
+};
+
+enum fr_redis_step {
+    FR_REDIS_STEP_AUTH,
+    FR_REDIS_STEP_SELECT,
+    FR_REDIS_STEP_NAME,
+    FR_REDIS_STEP_ROLE,
+    FR_REDIS_STEP_PING,
+    FR_REDIS_STEPS
+};
+
+struct fr_redis_greeting {
+    enum fr_redis_step steps[FR_REDIS_STEPS];
+    unsigned count, answered;
+    char blind[200]; /* Redis does not answer ROLE, and says this of it; empty: it does, or was not asked */
+};
+
+struct fr_redis_greeting_options {
+    const char *name;  /* the connection's, for CLIENT LIST */
+    bool select;       /* the URL's database */
+    bool needs_master; /* refuse a replica */
+};
+
+/* False: no memory. */
+bool fr_redis_greeting_send(struct fr_redis_greeting *greeting, struct evbuffer *output,
+                            const struct fr_redis_config *config,
+                            const struct fr_redis_greeting_options *options);
+
+enum fr_redis_greeting_verdict { FR_REDIS_GREETING_MORE, FR_REDIS_GREETING_DONE, FR_REDIS_GREETING_FAILED };
+/* The next answer; FAILED fills `reason`. */
+enum fr_redis_greeting_verdict fr_redis_greeting_answer(struct fr_redis_greeting *greeting,
+                                                        const redisReply *reply,
+                                                        struct fr_redis_reason *reason);
+
+enum fr_redis_role {
+    FR_REDIS_ROLE_MASTER,
+    FR_REDIS_ROLE_OTHER,
+    FR_REDIS_ROLE_UNKNOWN, /* it is not answered: forbidden, or no such command */
+    FR_REDIS_ROLE_LATER    /* not now */
+};
+/* What the answer to ROLE says. */
+enum fr_redis_role fr_redis_role_of(const redisReply *reply);
+/* Classifies an error and puts Redis's words, escaped, behind ours. */
+void fr_redis_reason_of(struct fr_redis_reason *reason, const redisReply *error);
+
+#endif

@@ -1,0 +1,160 @@
+/* The subscribe link of the bus: messages, acknowledgements, control channels. On the bus thread. */
+#include "base/clock.h"
+#include "base/log.h"
+#include "bus/redis/bus.h"
+#include "bus/redis/proto/wire.h"
+#include <event2/buffer.h>
+#include <stdio.h>
+#include <string.h>
+
+void fr_redis_bus_pump(struct fr_redis_bus *bus)
+{
+    fr_redis_subscriptions_pump(&bus->subscriptions, fr_clock_monotonic_us());
+}
+
+static void on_subscribe_up(void *user)
+{
+    struct fr_redis_bus *bus = user;
+    fr_redis_bus_update_state(bus, "subscribing");
+    fr_redis_subscriptions_linked(&bus->subscriptions);
+    fr_redis_bus_pump(bus);
+}
+
+static void on_subscribe_down(void *user, const char *reason)
+{
+    struct fr_redis_bus *bus = user;
+    fr_redis_subscriptions_lost(&bus->subscriptions);
+    fr_redis_bus_lose_proof(bus);
+    fr_redis_bus_update_state(bus, reason);
+}
+
+/* The part of a channel behind the prefix, which every channel of ours has. */
+static bool topic_of(const struct fr_redis_bus *bus, struct freshet_span channel, struct freshet_span *topic)
+{
+    if (channel.len < bus->prefix.len || memcmp(channel.data, bus->prefix.data, bus->prefix.len) != 0)
+        return false;
+    *topic = freshet_span(channel.data + bus->prefix.len, channel.len - bus->prefix.len);
+    return true;
+}
+
+static bool is_control(struct freshet_span topic)
+{
+    return topic.len > 0 && topic.data[0] == '/';
+}
+
+static void take_control(struct fr_redis_bus *bus, struct freshet_span topic, struct freshet_span body)
+{
+    if (freshet_span_equal(topic, freshet_span_text(bus->everything))) {
+        bus->sink.everything(bus->sink.context);
+        return;
+    }
+    if (freshet_span_equal(topic, freshet_span_text(bus->probe_name)))
+        fr_redis_bus_take_probe(bus, body);
+}
+
+static void take_message(struct fr_redis_bus *bus, const struct fr_redis_push *push)
+{
+    struct freshet_span topic;
+    if (!topic_of(bus, push->channel, &topic))
+        atomic_fetch_add_explicit(&bus->errors, 1, memory_order_relaxed);
+    else if (is_control(topic))
+        take_control(bus, topic, push->body);
+    else
+        bus->sink.message(bus->sink.context, topic, push->body, push->oversized);
+}
+
+static void on_subscribe_reply(void *user, redisReply *reply)
+{
+    struct fr_redis_bus *bus = user;
+    struct fr_redis_push push = fr_redis_push_read(reply);
+    if (push.kind == FR_REDIS_PUSH_MESSAGE) {
+        take_message(bus, &push);
+        return;
+    }
+    if (!fr_redis_subscriptions_take(&bus->subscriptions, &push, fr_clock_monotonic_us()))
+        fr_redis_link_reject(&bus->subscribing, reply);
+    else
+        fr_redis_bus_pump(bus);
+}
+
+static void on_subscribe_ping(void *user)
+{
+    struct fr_redis_bus *bus = user;
+    if (bus->subscriptions.command_count == 0)
+        fr_redis_subscriptions_ping(&bus->subscriptions);
+}
+
+static void on_subscribe_drained(void *user)
+{
+    (void)user;
+}
+
+static bool send_subscription(void *user, const char *verb, const struct freshet_span *channels, size_t count)
+{
+    struct fr_redis_bus *bus = user;
+    struct freshet_span arguments[FR_REDIS_BATCH + 1] = {freshet_span_text(verb)};
+    struct evbuffer *output = fr_redis_link_output(&bus->subscribing);
+    for (size_t i = 0; i < count; i++)
+        arguments[i + 1] = channels[i];
+    return output != NULL && fr_redis_wire_add(output, arguments, count + 1);
+}
+
+static void on_subscribed(void *user, struct freshet_span channel, uint64_t subscription)
+{
+    struct fr_redis_bus *bus = user;
+    struct freshet_span topic;
+    if (!topic_of(bus, channel, &topic))
+        return;
+    if (!is_control(topic))
+        bus->sink.subscribed(bus->sink.context, topic, subscription);
+    else if (freshet_span_equal(topic, freshet_span_text(bus->probe_name)))
+        fr_redis_bus_probe(bus);
+}
+
+static void on_refused(void *user, struct freshet_span channel, uint64_t subscription,
+                       struct freshet_span reason)
+{
+    struct fr_redis_bus *bus = user;
+    struct freshet_span topic;
+    struct fr_escaped name = fr_escape(channel), words = fr_escape(reason);
+    atomic_fetch_add_explicit(&bus->errors, 1, memory_order_relaxed);
+    fr_log(&bus->sink.log, FRESHET_LOG_ERROR, "redis refuses channel \"%s\": %s", name.text, words.text);
+    if (topic_of(bus, channel, &topic) && !is_control(topic))
+        bus->sink.refused(bus->sink.context, topic, subscription, freshet_span_text(words.text));
+}
+
+static void on_put_off(void *user, const char *verb, struct freshet_span reason)
+{
+    struct fr_redis_bus *bus = user;
+    char text[sizeof(bus->put_off)];
+    snprintf(text, sizeof(text), "%s: %s", verb, fr_escape(reason).text);
+    atomic_fetch_add_explicit(&bus->errors, 1, memory_order_relaxed);
+    if (strcmp(text, bus->put_off) != 0)
+        fr_log(&bus->sink.log, FRESHET_LOG_WARN, "redis subscribe link: refused: %s", text);
+    snprintf(bus->put_off, sizeof(bus->put_off), "%s", text);
+}
+
+static void on_pinged(void *user, uint64_t number)
+{
+    fr_redis_bus_take_ping(user, number);
+}
+
+struct fr_redis_link_owner fr_redis_bus_subscribe_owner(struct fr_redis_bus *bus)
+{
+    return (struct fr_redis_link_owner){.user = bus,
+                                        .up = on_subscribe_up,
+                                        .down = on_subscribe_down,
+                                        .reply = on_subscribe_reply,
+                                        .ping = on_subscribe_ping,
+                                        .drained = on_subscribe_drained};
+}
+
+struct fr_redis_subscriptions_owner fr_redis_bus_subscriptions_owner(struct fr_redis_bus *bus)
+{
+    return (struct fr_redis_subscriptions_owner){.user = bus,
+                                                 .send = send_subscription,
+                                                 .subscribed = on_subscribed,
+                                                 .refused = on_refused,
+                                                 .put_off = on_put_off,
+                                                 .pinged = on_pinged};
+}

@@ -1,0 +1,140 @@
+/* What a feed's clients are shown: results, errors, and whether they are news. */
+#include "base/backoff.h"
+#include "base/random.h"
+#include "core/hub/fan.h"
+#include "core/hub/feed_internal.h"
+#include <stdio.h>
+#include <string.h>
+
+#define RETRY_MOST_US (30 * FR_US_PER_S)
+
+void fr_feed_show(struct fr_feed *feed)
+{
+    struct fr_show now = {.snapshot = feed->snapshot,
+                          .error = feed->error,
+                          .snapshot_number = feed->snapshot_number,
+                          .error_number = feed->error_number,
+                          .version = feed->version};
+    for (struct fr_list *link = feed->fans.next; link != &feed->fans; link = link->next) {
+        struct fr_fan *fan = FR_CONTAINER(link, struct fr_fan, in_feed);
+        fr_fan_show(fan, &now, fan->waits);
+        fan->waits = false;
+    }
+}
+
+static void clear_error(struct fr_feed *feed)
+{
+    fr_bytes_release(feed->error);
+    feed->error = NULL;
+    feed->bus_error = false;
+    feed->error_code[0] = '\0';
+}
+
+void fr_feed_raise_error(struct fr_feed *feed, const char *code, const char *text, bool again)
+{
+    if (feed->error == NULL || strcmp(feed->error_code, code) != 0) {
+        struct fr_bytes *frame = fr_frame_load_error(freshet_span_text(code), freshet_span_text(text));
+        if (frame == NULL)
+            return;
+        clear_error(feed);
+        feed->error = frame;
+        snprintf(feed->error_code, sizeof(feed->error_code), "%s", code);
+        again = true;
+    }
+    if (again)
+        feed->error_number++;
+}
+
+static bool is_in_grace(const struct fr_feed *feed)
+{
+    return feed->watch->state == FR_TOPIC_WAITING &&
+           fr_feed_now_us(feed) < fr_watch_grace_end_us(feed->watch);
+}
+
+static int64_t next_poll_us(const struct fr_feed *feed)
+{
+    uint32_t poll_ms = feed->worker->freshet->options.poll_while_down_ms;
+    return poll_ms == FRESHET_NEVER
+               ? INT64_MAX
+               : fr_feed_now_us(feed) + (int64_t)fr_random_jitter((uint64_t)poll_ms * FR_US_PER_MS);
+}
+
+static void raise_bus_error(struct fr_feed *feed, bool again)
+{
+    if (feed->watch->state == FR_TOPIC_REFUSED)
+        fr_feed_raise_error(feed, "forbidden-topic", "changes of this topic cannot be followed", again);
+    else
+        fr_feed_raise_error(feed, "bus-down", "changes may arrive late", again);
+    feed->bus_error = true;
+    feed->poll_us = next_poll_us(feed);
+}
+
+void fr_feed_fail(struct fr_feed *feed, const char *code, const char *text)
+{
+    feed->failed_us = fr_feed_now_us(feed);
+    feed->retry_us =
+        feed->failed_us + (int64_t)fr_backoff(FR_FEED_RETRY_FIRST_US, RETRY_MOST_US, feed->failures++);
+    fr_count(&feed->worker->counters.loads_failed, 1);
+    fr_feed_mark(feed, FRESHET_CAUSE_RETRY);
+    fr_feed_raise_error(feed, code, text, false);
+    feed->bus_error = false;
+    fr_feed_show(feed);
+}
+
+static void note_push(struct fr_feed *feed)
+{
+    feed->snapshot_number++;
+    fr_histogram_add_since(&feed->worker->counters.publish_to_push, (uint64_t)feed->running_published_us);
+}
+
+void fr_feed_succeed(struct fr_feed *feed, struct fr_bytes *bytes)
+{
+    struct fr_version version = feed->version;
+    if (bytes != NULL)
+        version = fr_version_of(feed->address->name, feed->address->topic, bytes->span);
+    bool changed = feed->snapshot == NULL || !fr_version_equal(&version, &feed->version);
+    if (changed) {
+        struct fr_bytes *frame = fr_frame_snapshot(&version, bytes->span);
+        if (frame == NULL) {
+            fr_feed_fail(feed, "no-memory", "the data could not be sent");
+            return;
+        }
+        fr_bytes_release(feed->snapshot);
+        feed->snapshot = frame;
+        feed->version = version;
+    }
+    bool healed = feed->error != NULL && !(feed->bus_error && !fr_feed_is_confirmed(feed));
+    bool published = feed->running_publishes > 0 && bytes != NULL && !fr_feed_options(feed)->skip_unchanged;
+    bool push = changed || healed || published;
+    if (push)
+        note_push(feed);
+    if (feed->settles)
+        feed->settle_us = fr_feed_now_us(feed) + (int64_t)fr_feed_options(feed)->settle_ms * FR_US_PER_MS;
+    feed->settles = false;
+    feed->failures = 0;
+    if (fr_feed_is_confirmed(feed) || (!feed->bus_error && is_in_grace(feed)))
+        clear_error(feed);
+    else
+        raise_bus_error(feed, push);
+    feed->shown = feed->running;
+    fr_feed_show(feed);
+}
+
+void fr_feed_take_result(struct fr_feed *feed, const struct fr_load *load)
+{
+    bool cancelled = atomic_load_explicit(&load->cancelled, memory_order_relaxed);
+    if (load->answer == FRESHET_OK || load->answer == FRESHET_STALE)
+        fr_feed_keep_cached(feed, load->bytes);
+    if (load->answer == FRESHET_OK || (load->answer == FRESHET_STALE && feed->snapshot != NULL))
+        fr_feed_succeed(feed, load->bytes);
+    else if (cancelled && !feed->timed_out)
+        fr_feed_mark(feed, FRESHET_CAUSE_CONNECT); /* it was told that nobody waits; somebody may by now */
+    else if (load->answer == FRESHET_TOO_LARGE)
+        fr_feed_fail(feed, "too-large", "the data is larger than allowed");
+    else if (load->answer == FRESHET_NO_MEMORY)
+        fr_feed_fail(feed, "no-memory", "the data could not be loaded");
+    else if (load->answer == FRESHET_STALE)
+        fr_feed_fail(feed, "load-failed", "the data could not be loaded");
+    else
+        fr_feed_fail(feed, load->code, load->text[0] == '\0' ? "the data could not be loaded" : load->text);
+}

@@ -1,0 +1,329 @@
+#include "core/hub/view.h"
+
+#include "base/log.h"
+#include "core/guard/admission.h"
+#include "core/hub/fan.h"
+#include "core/hub/message_feed.h"
+#include "core/load/loader.h"
+#include "core/runtime/context.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static enum freshet_status refuse(struct freshet_refusal *refusal, enum freshet_status status,
+                                  const char *code)
+{
+    snprintf(refusal->code, sizeof(refusal->code), "%s", code);
+    return status;
+}
+
+static struct fr_version *copy_version(const struct fr_version *version)
+{
+    struct fr_version *copy = malloc(sizeof(*copy));
+    if (copy != NULL)
+        *copy = *version;
+    return copy;
+}
+
+static void forget_held(struct fr_view *view)
+{
+    free(view->held);
+    view->held = NULL;
+}
+
+/* ---- guards of an open view ---- */
+
+static void lose(struct fr_view *view, const struct fr_verdict *verdict)
+{
+    view->admission->verdict = verdict;
+    view->fan->worker->host.view_lost(view, FRESHET_CLOSE_DENIED);
+    /* The view may be gone. */
+}
+
+static struct freshet_request request_of(const struct fr_admission *admission)
+{
+    return (struct freshet_request){.asked = admission->asked,
+                                    .params = admission->params,
+                                    .route = admission->loader->route,
+                                    .not_named = fr_loader_complain,
+                                    .user = admission->loader,
+                                    .attributes = admission->attributes};
+}
+
+static struct fr_address *readdress(const struct fr_view *view, const struct freshet_identity *identity)
+{
+    const struct fr_admission *admission = view->admission;
+    struct freshet_topic topic = {.len = (uint16_t)view->fan->address->topic.len};
+    memcpy(topic.text, view->fan->address->topic.data, topic.len);
+    return fr_address_new(admission->loader, &topic, freshet_span(identity->text, identity->len),
+                          admission->params, admission->asked);
+}
+
+/* What belongs to the feed before is forgotten: the new one's snapshot is sent in full. */
+static void move(struct fr_view *view, const struct freshet_identity *identity)
+{
+    struct fr_worker *worker = view->fan->worker;
+    struct fr_address *address = readdress(view, identity);
+    struct fr_fan *fan = NULL;
+    enum freshet_status status = address == NULL ? FRESHET_NO_MEMORY : fr_fan_get(worker, address, &fan);
+    fr_address_release(address);
+    if (status != FRESHET_OK) {
+        worker->host.view_lost(view, FRESHET_CLOSE_NO_MEMORY);
+        return;
+    }
+    forget_held(view);
+    fr_fan_part(view->fan, view);
+    view->snapshot_seen = view->error_seen = 0;
+    fr_count(&worker->counters.streams_moved, 1);
+    fr_fan_join(fan, view);
+}
+
+/* Allowed again. */
+static void go_on(struct fr_view *view)
+{
+    struct freshet_loader *loader = view->admission->loader;
+    struct freshet_request request = request_of(view->admission);
+    struct freshet_identity identity;
+    struct freshet_refusal refusal;
+    fr_admission_open(view->admission, fr_loader_shares(loader));
+    if (!fr_loader_shares(loader)) {
+        fr_fan_admitted(view->fan);
+        return;
+    }
+    if (fr_loader_identity(loader, &request, &identity, &refusal) != FRESHET_OK) {
+        struct fr_verdict verdict = {.kind = FR_VERDICT_DENY, .status = refusal.status};
+        memcpy(verdict.code, refusal.code, sizeof(verdict.code));
+        lose(view, &verdict);
+    } else if (!freshet_span_equal(view->fan->address->identity, freshet_span(identity.text, identity.len))) {
+        move(view, &identity);
+    } else {
+        view->fan->worker->host.view_ready(view);
+    }
+}
+
+static void on_decided(struct fr_admission *admission, const struct fr_verdict *verdict)
+{
+    struct fr_view *view = admission->user;
+    if (verdict->kind == FR_VERDICT_ALLOW)
+        go_on(view);
+    else
+        lose(view, verdict);
+}
+
+static void keep_admission(struct fr_view *view, struct fr_admission *admission)
+{
+    view->admission = admission;
+    if (admission == NULL)
+        return;
+    admission->decided = on_decided;
+    admission->user = view;
+    fr_admission_open(admission, fr_loader_shares(admission->loader));
+}
+
+/* ---- opening ---- */
+
+/* Which feed the request is for. */
+static enum freshet_status find_address(const struct fr_view_request *request, struct fr_address **out,
+                                        struct freshet_refusal *refusal)
+{
+    struct freshet_topic topic;
+    struct freshet_identity identity = {0};
+    struct freshet_request asked = {.asked = request->asked,
+                                    .params = request->params,
+                                    .route = request->loader->route,
+                                    .not_named = fr_loader_complain,
+                                    .user = request->loader,
+                                    .peer = request->peer};
+    if (request->admission != NULL)
+        asked.attributes = request->admission->attributes;
+    enum freshet_status status = fr_loader_topic(request->loader, &asked, &topic, refusal);
+    if (status == FRESHET_OK)
+        status = fr_loader_identity(request->loader, &asked, &identity, refusal);
+    if (status != FRESHET_OK)
+        return status;
+    *out = fr_address_new(request->loader, &topic, freshet_span(identity.text, identity.len), request->params,
+                          request->asked);
+    return *out != NULL ? FRESHET_OK : refuse(refusal, FRESHET_NO_MEMORY, "no-memory");
+}
+
+/* Of new topics: which is reached, or NULL, and this one counts. A client's own comes first: over it, it
+ * takes nothing away from the others. */
+static const char *reach_limit(struct fr_worker *worker, struct fr_peer *from, struct freshet_span topic)
+{
+    struct freshet *freshet = worker->freshet;
+    int64_t now_us = fr_worker_now_us(worker);
+    uint32_t of_peer = freshet->options.max_new_topics_per_s_per_peer;
+    if (of_peer != 0 && from != NULL && !fr_topics_is_known(&freshet->topics, topic) &&
+        !fr_peers_permit(&freshet->peers, from, of_peer, now_us))
+        return "max-new-topics-per-peer";
+    return fr_topics_permit(&freshet->topics, topic, now_us) ? NULL : "max-new-topics";
+}
+
+static enum freshet_status open_view(struct fr_worker *worker, struct fr_view *view,
+                                     const struct fr_view_request *request, struct freshet_refusal *refusal)
+{
+    struct fr_address *address;
+    struct fr_fan *fan;
+    enum freshet_status status = find_address(request, &address, refusal);
+    if (status != FRESHET_OK)
+        return status;
+    const char *limit = reach_limit(worker, request->from, address->topic);
+    if (limit == NULL)
+        status = fr_fan_get(worker, address, &fan);
+    fr_address_release(address);
+    if (limit != NULL)
+        return refuse(refusal, FRESHET_FULL, limit);
+    if (status == FRESHET_FULL)
+        return refuse(refusal, status, "max-topics");
+    if (status != FRESHET_OK)
+        return refuse(refusal, status, "no-memory");
+    /* Without memory for what the client holds it gets the snapshot once more. */
+    view->held = request->held == NULL ? NULL : copy_version(request->held);
+    keep_admission(view, request->admission);
+    fr_fan_join(fan, view);
+    return FRESHET_OK;
+}
+
+enum freshet_status fr_view_open(struct fr_worker *worker, struct fr_view *view,
+                                 const struct fr_view_request *request, struct freshet_refusal *refusal)
+{
+    enum freshet_status status = open_view(worker, view, request, refusal);
+    if (status != FRESHET_OK)
+        fr_admission_destroy(request->admission);
+    fr_params_release(request->params);
+    fr_asked_release(request->asked);
+    return status;
+}
+
+/* What it will never take. */
+static void count_skipped(const struct fr_view *view)
+{
+    const struct fr_show *show = &view->fan->show;
+    if (view->snapshot_seen != 0)
+        fr_count(&view->fan->worker->counters.snapshots_skipped, show->snapshot_number - view->snapshot_seen);
+}
+
+void fr_view_close(struct fr_view *view)
+{
+    if (view->fan != NULL)
+        count_skipped(view);
+    forget_held(view);
+    fr_admission_destroy(view->admission);
+    view->admission = NULL;
+    if (view->fan != NULL)
+        fr_fan_part(view->fan, view);
+}
+
+static enum fr_view_news take_snapshot(struct fr_view *view, const struct fr_show *show,
+                                       struct fr_bytes **frame)
+{
+    struct fr_counters *counters = &view->fan->worker->counters;
+    bool same = view->held != NULL && fr_version_equal(view->held, &show->version);
+    struct fr_bytes *comment = same ? fr_frame_comment(freshet_span_text("unchanged")) : NULL;
+    if (view->snapshot_seen != 0)
+        fr_count(&counters->snapshots_skipped, show->snapshot_number - view->snapshot_seen - 1);
+    view->snapshot_seen = show->snapshot_number;
+    forget_held(view);
+    if (comment != NULL) {
+        *frame = comment;
+        return FR_NEWS_UNCHANGED;
+    }
+    fr_count(&counters->snapshots_pushed, 1);
+    *frame = fr_bytes_acquire(show->snapshot);
+    return FR_NEWS_SNAPSHOT;
+}
+
+/* False: view_ready() comes when its guards have allowed it again. A feed of one connection has them asked
+ * before each load. */
+static bool is_admitted(struct fr_view *view)
+{
+    struct fr_admission *admission = view->admission;
+    if (admission == NULL || !fr_loader_shares(admission->loader) || fr_admission_is_fresh(admission))
+        return true;
+    fr_admission_run(admission);
+    return false;
+}
+
+static enum fr_view_news take_next(struct fr_view *view, struct fr_bytes **frame)
+{
+    *frame = NULL;
+    if (view->fan == NULL || view->joining || !is_admitted(view))
+        return FR_NEWS_NONE;
+    if (view->fan->messages != NULL && fr_message_feed_has_news(view->fan->messages, view))
+        return fr_message_feed_take(view->fan->messages, view, frame);
+    const struct fr_show *show = &view->fan->show;
+    if (show->snapshot != NULL && view->snapshot_seen != show->snapshot_number)
+        return take_snapshot(view, show, frame);
+    if (show->error == NULL || view->error_seen == show->error_number)
+        return FR_NEWS_NONE;
+    view->error_seen = show->error_number;
+    forget_held(view); /* the first success after an error is sent in full */
+    *frame = fr_bytes_acquire(show->error);
+    return FR_NEWS_ERROR;
+}
+
+enum fr_view_news fr_view_take(struct fr_view *view, struct fr_bytes **frame)
+{
+    enum fr_view_news news = take_next(view, frame);
+    if (view->name == NULL || news == FR_NEWS_NONE)
+        return news;
+    struct fr_bytes *named = news == FR_NEWS_UNCHANGED
+                                 ? fr_frame_current(freshet_span_text(view->name), &view->fan->show.version)
+                                 : fr_fan_name(view->fan, *frame, view->name);
+    fr_bytes_release(*frame);
+    *frame = named;
+    return named == NULL ? FR_NEWS_NO_MEMORY : news;
+}
+
+struct freshet_span fr_view_topic(const struct fr_view *view)
+{
+    return fr_topic_name(view->fan->topic);
+}
+
+/* ---- streams ---- */
+
+static void give_back(struct fr_worker *worker, struct fr_ticket *ticket)
+{
+    atomic_fetch_sub_explicit(&worker->freshet->views, ticket->views, memory_order_relaxed);
+    fr_count_down(&worker->counters.streams);
+    if (ticket->peer != NULL)
+        fr_peers_leave(&worker->freshet->peers, ticket->peer, ticket->views, fr_worker_now_us(worker));
+    ticket->peer = NULL;
+}
+
+enum freshet_status fr_stream_begin(struct fr_worker *worker, struct freshet_span peer, uint32_t views,
+                                    struct fr_ticket *ticket, const char **code)
+{
+    struct freshet *freshet = worker->freshet;
+    const struct freshet_options *options = &freshet->options;
+    size_t before = atomic_fetch_add_explicit(&freshet->views, views, memory_order_relaxed);
+    bool full = options->max_streams != 0 && before >= options->max_streams;
+    bool counts_peers = options->max_streams_per_peer != 0 || options->max_new_topics_per_s_per_peer != 0;
+    enum freshet_status status = full ? FRESHET_FULL : FRESHET_OK;
+    *ticket = (struct fr_ticket){.views = views};
+    fr_count(&worker->counters.streams, 1);
+    *code = "max-streams";
+    if (status == FRESHET_OK && counts_peers && peer.len > 0) {
+        status = fr_peers_enter(&freshet->peers, peer, views, options->max_streams_per_peer, &ticket->peer);
+        *code = status == FRESHET_FULL ? "max-streams-per-peer" : "no-memory";
+    }
+    if (status != FRESHET_OK)
+        give_back(worker, ticket);
+    return status;
+}
+
+void fr_stream_cancel(struct fr_worker *worker, struct fr_ticket *ticket)
+{
+    give_back(worker, ticket);
+}
+
+void fr_stream_count_open(struct fr_worker *worker)
+{
+    fr_count(&worker->counters.streams_opened, 1);
+}
+
+void fr_stream_end(struct fr_worker *worker, struct fr_ticket *ticket, enum freshet_close_reason reason)
+{
+    give_back(worker, ticket);
+    fr_count(&worker->counters.streams_closed[reason], 1);
+}

@@ -1,0 +1,74 @@
+/* A worker's interest in a topic: from the first stream until the topic has lingered without any. What
+ * happens at the topic is told to listeners, which both kinds of feeds embed. */
+#ifndef FR_WATCH_H
+#define FR_WATCH_H
+
+#include "base/list.h"
+#include "base/map.h"
+#include "base/timers.h"
+#include "core/runtime/topics.h"
+#include "core/runtime/worker_internal.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+struct fr_listener;
+
+struct fr_listener_type {
+    /* Something has happened at the topic, or the state of its subscription has changed. */
+    void (*event)(struct fr_listener *listener, const struct fr_event *event);
+    /* The watch ends: the listener has to go, and removes itself. */
+    void (*ended)(struct fr_listener *listener);
+    /* Of those that take each message, else NULL: whether one more costs nobody another one, and the next
+     * one: its body as it came, empty if it was foreign; NULL: none. Before it `lost` others were lost. */
+    bool (*has_room)(const struct fr_listener *listener);
+    void (*message)(struct fr_listener *listener, const struct fr_bytes *body, uint64_t lost);
+};
+
+struct fr_listener {
+    struct fr_list link; /* in the watch */
+    const struct fr_listener_type *type;
+};
+
+struct fr_watch {
+    struct fr_map_node node;     /* in worker->watches */
+    struct fr_resident resident; /* ends with its listeners when the worker leaves */
+    struct fr_seat seat;
+    struct fr_worker *worker;
+    struct fr_topic *topic;
+    struct fr_list listeners; /* without those that take each message */
+    struct fr_list unreached; /* those that `event` has not been delivered to yet */
+    struct fr_task delivery;  /* waits for its turn while there are some */
+    struct fr_event event;
+    bool mail_waits;           /* more came meanwhile: the seat is read when all are reached */
+    struct fr_list collectors; /* listeners that take each message */
+    uint64_t messages_taken;   /* number of the one taken from the seat last */
+    unsigned audience;         /* feeds with streams */
+    struct fr_timer linger;    /* runs while there is no audience */
+    enum fr_topic_state state;
+    int64_t unconfirmed_us; /* since when the subscription is not in force */
+    bool left;              /* waits for its last mail */
+};
+
+/* Finds or makes the watch. */
+enum freshet_status fr_watch_get(struct fr_worker *worker, struct fr_topic *topic, struct fr_watch **out);
+/* One of its feeds has streams, or has none any more. */
+void fr_watch_gain(struct fr_watch *watch);
+void fr_watch_lose(struct fr_watch *watch);
+/* A listener comes, or goes at any time. */
+void fr_watch_listen(struct fr_watch *watch, struct fr_listener *listener);
+void fr_watch_unlisten(struct fr_listener *listener);
+/* The same for one that takes each message, which counts as one with streams: with the first one the seat
+ * begins to collect, with the last one it ends. What the listener may fall behind, the seat can hold. */
+void fr_watch_collect(struct fr_watch *watch, struct fr_listener *listener,
+                      const struct fr_message_ring *bounds);
+void fr_watch_uncollect(struct fr_watch *watch, struct fr_listener *listener);
+/* Hands messages that wait at the seat on, as long as all who take them have room. */
+void fr_watch_pull(struct fr_watch *watch);
+/* Until when a missing acknowledgement is waited for. */
+int64_t fr_watch_grace_end_us(const struct fr_watch *watch);
+/* Begins to linger: it was got, but nothing came of it. */
+void fr_watch_linger(struct fr_watch *watch);
+/* Until when what loses its last stream now is kept. */
+int64_t fr_watch_linger_end_us(const struct fr_watch *watch);
+
+#endif

@@ -1,0 +1,37 @@
+/* What makes two streams share a feed: loader, topic, route parameters and identity. Counted, immutable, any
+ * thread. */
+#ifndef FR_ADDRESS_H
+#define FR_ADDRESS_H
+
+#include "base/refcount.h"
+#include "core/channel/pattern.h"
+#include "core/request/request.h"
+#include <freshet/channel.h>
+#include <freshet/span.h>
+#include <stdatomic.h>
+
+struct freshet_loader;
+
+struct fr_address {
+    struct fr_refcount references;
+    struct freshet_loader *loader; /* a reference */
+    struct fr_params *params;
+    struct fr_asked *asked;   /* of the one connection; NULL for several */
+    struct freshet_span name; /* the loader's */
+    struct freshet_span topic;
+    struct freshet_span identity;
+    struct freshet_span key; /* all of it in one, for maps */
+    char text[];
+};
+
+/* Takes references to all. `asked` counts only for a loader whose connections share nothing. NULL: no memory.
+ */
+struct fr_address *fr_address_new(struct freshet_loader *loader, const struct freshet_topic *topic,
+                                  struct freshet_span identity, struct fr_params *params,
+                                  struct fr_asked *asked);
+struct fr_address *fr_address_acquire(struct fr_address *address);
+/* What follows the topic in `key`: a zero byte, the identity, the route parameters. */
+struct freshet_span fr_address_rest(const struct fr_address *address);
+void fr_address_release(struct fr_address *address); /* NULL is fine */
+
+#endif

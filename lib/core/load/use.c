@@ -1,0 +1,63 @@
+#include "core/load/use.h"
+
+#include "base/log.h"
+#include "core/runtime/context.h"
+#include <stdlib.h>
+#include <string.h>
+
+void fr_use_destroy(struct fr_use *use)
+{
+    if (use == NULL)
+        return;
+    fr_pattern_destroy(use->pattern);
+    free(use);
+}
+
+enum freshet_status fr_guards_check(const struct freshet_guard *guards, size_t count, const char *what,
+                                    struct freshet_error *error)
+{
+    if (count > 0 && guards == NULL)
+        return fr_fail(error, FRESHET_INVALID, "%s: use_count is %zu, but use is NULL", what, count);
+    for (size_t i = 0; i < count; i++)
+        if (guards[i].guard == NULL)
+            return fr_fail(error, FRESHET_INVALID, "%s: guard %zu has no function", what, i);
+    return FRESHET_OK;
+}
+
+/* Each guard has to be passed, so none at all lets everybody in: nobody adds that on purpose. */
+static enum freshet_status check(const struct freshet *freshet, const char *pattern,
+                                 const struct freshet_guard *guards, size_t count,
+                                 struct freshet_error *error)
+{
+    enum freshet_status status = fr_freshet_check_for(freshet, "use", error);
+    if (status != FRESHET_OK)
+        return status;
+    if (pattern == NULL)
+        return fr_fail(error, FRESHET_INVALID, "use: pattern is NULL");
+    if (count == 0)
+        return fr_fail(error, FRESHET_INVALID, "use %.100s: count is 0, there is no guard to add", pattern);
+    return fr_guards_check(guards, count, pattern, error);
+}
+
+enum freshet_status freshet_use(struct freshet *freshet, const char *pattern,
+                                const struct freshet_guard *guards, size_t count, struct freshet_error *error)
+{
+    enum freshet_status status = check(freshet, pattern, guards, count, error);
+    if (status != FRESHET_OK)
+        return status;
+    struct fr_use *use = calloc(1, sizeof(*use) + count * sizeof(*guards));
+    if (use == NULL)
+        return fr_fail(error, FRESHET_NO_MEMORY, "out of memory");
+    fr_list_init(&use->link);
+    status = fr_pattern_new(&use->pattern, pattern, error);
+    if (status != FRESHET_OK) {
+        fr_use_destroy(use);
+        return status;
+    }
+    use->count = count;
+    memcpy(use->guards, guards, count * sizeof(*guards));
+    pthread_mutex_lock(&freshet->lock);
+    fr_list_append(&freshet->uses, &use->link);
+    pthread_mutex_unlock(&freshet->lock);
+    return FRESHET_OK;
+}

@@ -1,0 +1,262 @@
+#include "core/request/request.h"
+
+#include "core/request/cookie.h"
+#include "core/request/query.h"
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- what is kept ---- */
+
+/* Empty pairs count for nothing. */
+static size_t count_pairs(struct freshet_span query)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < query.len; i++)
+        count += query.data[i] != '&' && (i == 0 || query.data[i - 1] == '&');
+    return count;
+}
+
+static struct freshet_span keep(char **at, struct freshet_span from)
+{
+    char *to = *at;
+    if (from.len > 0)
+        memcpy(to, from.data, from.len);
+    to[from.len] = '\0';
+    *at = to + from.len + 1;
+    return freshet_span(to, from.len);
+}
+
+static enum freshet_status keep_query(struct fr_asked *asked, struct freshet_span query, char *at)
+{
+    struct fr_field field;
+    enum freshet_status status;
+    while ((status = fr_query_next(&query, &at, &field.name, &field.value)) == FRESHET_OK)
+        asked->query[asked->query_count++] = field;
+    return status == FRESHET_NOT_FOUND ? FRESHET_OK : status;
+}
+
+static void keep_headers(struct fr_asked *asked, const struct fr_ask *ask, char **at)
+{
+    for (; asked->header_count < ask->header_count; asked->header_count++) {
+        struct fr_field *header = &asked->headers[asked->header_count];
+        header->name = keep(at, ask->headers[asked->header_count].name);
+        if (ask->headers[asked->header_count].value.data != NULL)
+            header->value = keep(at, ask->headers[asked->header_count].value);
+        else
+            header->value = freshet_span(NULL, 0);
+    }
+}
+
+static bool has_same_headers(const struct fr_asked *asked, const struct fr_ask *ask)
+{
+    bool same = asked->header_count == ask->header_count;
+    for (size_t i = 0; same && i < ask->header_count; i++)
+        same = freshet_span_equal(asked->headers[i].name, ask->headers[i].name) &&
+               freshet_span_equal(asked->headers[i].value, ask->headers[i].value);
+    return same;
+}
+
+/* Who has these headers already, or NULL. */
+static struct fr_asked *find_like(const struct fr_ask *ask)
+{
+    if (ask->header_count == 0 || ask->like == NULL || !has_same_headers(ask->like, ask))
+        return NULL;
+    return ask->like->like == NULL ? ask->like : ask->like->like;
+}
+
+static size_t count_header_bytes(const struct fr_ask *ask)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < ask->header_count; i++)
+        bytes += ask->headers[i].name.len + ask->headers[i].value.len;
+    return bytes;
+}
+
+enum freshet_status fr_asked_new(struct fr_asked **out, const struct fr_ask *ask)
+{
+    size_t pairs = count_pairs(ask->query), header_bytes = count_header_bytes(ask);
+    *out = NULL;
+    if (header_bytes + ask->query.len > FR_ASKED_MOST_BYTES || pairs > FR_ASKED_MOST_PAIRS || ask->too_many)
+        return FRESHET_TOO_LARGE;
+    struct fr_asked *like = find_like(ask);
+    size_t own = like == NULL ? ask->header_count : 0, fields = own + pairs;
+    size_t bytes = ask->path.len + ask->peer.len + ask->query.len + 2; /* two NULs */
+    if (like == NULL)
+        bytes += header_bytes + 2 * own;
+    struct fr_asked *asked = malloc(sizeof(*asked) + fields * sizeof(struct fr_field) + bytes);
+    if (asked == NULL)
+        return FRESHET_NO_MEMORY;
+    *asked = (struct fr_asked){.headers = asked->fields, .query = asked->fields + own};
+    fr_refcount_init(&asked->references);
+    char *at = (char *)(asked->fields + fields);
+    asked->path = keep(&at, ask->path);
+    asked->peer = keep(&at, ask->peer);
+    if (like == NULL) {
+        keep_headers(asked, ask, &at);
+    } else {
+        asked->like = fr_asked_acquire(like);
+        asked->headers = like->headers;
+        asked->header_count = like->header_count;
+    }
+    enum freshet_status status = keep_query(asked, ask->query, at);
+    if (status == FRESHET_OK)
+        *out = asked;
+    else
+        fr_asked_release(asked);
+    return status;
+}
+
+struct fr_asked *fr_asked_acquire(struct fr_asked *asked)
+{
+    if (asked != NULL)
+        fr_refcount_acquire(&asked->references);
+    return asked;
+}
+
+void fr_asked_release(struct fr_asked *asked)
+{
+    if (asked == NULL || !fr_refcount_release(&asked->references))
+        return;
+    fr_asked_release(asked->like); /* has none itself */
+    free(asked);
+}
+
+struct fr_attribute *fr_attribute_new(struct fr_attribute *next, struct freshet_span name,
+                                      struct freshet_span value)
+{
+    struct fr_attribute *attribute = malloc(sizeof(*attribute) + name.len + 1 + value.len + 1);
+    if (attribute == NULL) {
+        fr_attribute_release(next);
+        return NULL;
+    }
+    *attribute = (struct fr_attribute){.next = next};
+    fr_refcount_init(&attribute->references);
+    char *at = attribute->text;
+    attribute->name = keep(&at, name);
+    attribute->value = keep(&at, value);
+    return attribute;
+}
+
+struct fr_attribute *fr_attribute_acquire(struct fr_attribute *attribute)
+{
+    if (attribute != NULL)
+        fr_refcount_acquire(&attribute->references);
+    return attribute;
+}
+
+void fr_attribute_release(struct fr_attribute *attribute)
+{
+    while (attribute != NULL && fr_refcount_release(&attribute->references)) {
+        struct fr_attribute *next = attribute->next;
+        free(attribute);
+        attribute = next;
+    }
+}
+
+/* ---- what callbacks ask ---- */
+
+static enum freshet_status find_field(const struct fr_field *fields, size_t count, const char *name,
+                                      size_t index, struct freshet_span *value)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (!freshet_span_equal(fields[i].name, freshet_span_text(name)))
+            continue;
+        if (index-- == 0) {
+            *value = fields[i].value;
+            return FRESHET_OK;
+        }
+    }
+    return FRESHET_NOT_FOUND;
+}
+
+/* FRESHET_INVALID: there is no request to ask, no name, or no room for the answer. */
+static enum freshet_status begin(const struct freshet_request *request, const char *name,
+                                 struct freshet_span *value)
+{
+    if (value == NULL)
+        return FRESHET_INVALID;
+    *value = freshet_span(NULL, 0);
+    if (request == NULL || name == NULL)
+        return FRESHET_INVALID;
+    return request->asked == NULL ? FRESHET_NOT_FOUND : FRESHET_OK;
+}
+
+enum freshet_status freshet_request_param(const struct freshet_request *request, const char *name,
+                                          size_t index, struct freshet_span *value)
+{
+    if (begin(request, name, value) == FRESHET_INVALID)
+        return FRESHET_INVALID;
+    return fr_param_find(request->params, request->route, name, index, value);
+}
+
+enum freshet_status freshet_request_query(const struct freshet_request *request, const char *name,
+                                          size_t index, struct freshet_span *value)
+{
+    enum freshet_status status = begin(request, name, value);
+    if (status != FRESHET_OK)
+        return status;
+    return find_field(request->asked->query, request->asked->query_count, name, index, value);
+}
+
+/* The `index`-th of that name. FRESHET_UNSUPPORTED: it is not kept, so nobody knows whether it was sent. */
+static enum freshet_status find_header(const struct freshet_request *request, const char *name, size_t index,
+                                       struct freshet_span *value)
+{
+    const struct fr_asked *asked = request->asked;
+    enum freshet_status status = find_field(asked->headers, asked->header_count, name, index, value);
+    if (status == FRESHET_OK && value->data == NULL)
+        return FRESHET_NOT_FOUND;
+    if (status == FRESHET_OK || index > 0)
+        return status;
+    if (request->not_named != NULL)
+        request->not_named(request->user, name);
+    return FRESHET_UNSUPPORTED;
+}
+
+enum freshet_status freshet_request_header(const struct freshet_request *request, const char *name,
+                                           struct freshet_span *value)
+{
+    enum freshet_status status = begin(request, name, value);
+    if (status != FRESHET_OK)
+        return status;
+    return find_header(request, name, 0, value);
+}
+
+enum freshet_status freshet_request_cookie(const struct freshet_request *request, const char *name,
+                                           struct freshet_span *value)
+{
+    struct freshet_span header;
+    enum freshet_status status = begin(request, name, value);
+    if (status != FRESHET_OK)
+        return status;
+    for (size_t i = 0; (status = find_header(request, "cookie", i, &header)) == FRESHET_OK; i++)
+        if (fr_cookie_find(header, freshet_span_text(name), value) == FRESHET_OK)
+            return FRESHET_OK;
+    return status;
+}
+
+enum freshet_status freshet_request_attribute(const struct freshet_request *request, const char *name,
+                                              struct freshet_span *value)
+{
+    if (begin(request, name, value) == FRESHET_INVALID)
+        return FRESHET_INVALID;
+    for (const struct fr_attribute *at = request->attributes; at != NULL; at = at->next) {
+        if (!freshet_span_equal(at->name, freshet_span_text(name)))
+            continue;
+        *value = at->value;
+        return FRESHET_OK;
+    }
+    return FRESHET_NOT_FOUND;
+}
+
+struct freshet_span freshet_request_path(const struct freshet_request *request)
+{
+    return request == NULL || request->asked == NULL ? freshet_span(NULL, 0) : request->asked->path;
+}
+
+struct freshet_span freshet_request_peer(const struct freshet_request *request)
+{
+    if (request == NULL)
+        return freshet_span(NULL, 0);
+    return request->asked == NULL ? request->peer : request->asked->peer;
+}

@@ -1,0 +1,77 @@
+/* What a client asked for, kept for as long as somebody may look at it. */
+#ifndef FR_REQUEST_H
+#define FR_REQUEST_H
+
+#include "base/refcount.h"
+#include "core/channel/pattern.h"
+#include <freshet/request.h>
+#include <stdatomic.h>
+
+struct fr_peer;
+
+/* Query and kept headers of one request together. */
+#define FR_ASKED_MOST_BYTES 8192
+/* Headers that are kept of one request; and room for as many that are named and were not sent. */
+#define FR_ASKED_MOST_HEADERS 32
+#define FR_ASKED_ROOM_HEADERS 64
+/* Pairs in a query: each takes more room than its bytes. */
+#define FR_ASKED_MOST_PAIRS 256
+
+/* A header whose value's data is NULL was not sent: an option names it, so one may ask for it. */
+struct fr_field {
+    struct freshet_span name, value;
+};
+
+/* A client's words, in one allocation. Counted, immutable. */
+struct fr_asked {
+    struct fr_refcount references;
+    struct freshet_span path; /* below the mount, raw */
+    struct freshet_span peer;
+    size_t header_count, query_count;
+    struct fr_field *headers, *query; /* the query's are decoded */
+    struct fr_asked *like;            /* whose headers these are; NULL: its own */
+    struct fr_field fields[];
+};
+
+/* The same, borrowed from the request at hand; the query raw. */
+struct fr_ask {
+    struct freshet_span path, query, peer;
+    struct fr_field headers[FR_ASKED_ROOM_HEADERS];
+    size_t header_count;
+    bool too_many;         /* there were more headers */
+    struct fr_peer *from;  /* who asks, while its stream holds a ticket; NULL: not known */
+    struct fr_asked *like; /* kept of the same request before, to share equal headers with; NULL: none */
+};
+
+/* FRESHET_INVALID: the query has a bad '%' or invalid UTF-8. FRESHET_TOO_LARGE. FRESHET_NO_MEMORY. */
+enum freshet_status fr_asked_new(struct fr_asked **out, const struct fr_ask *ask);
+struct fr_asked *fr_asked_acquire(struct fr_asked *asked);
+void fr_asked_release(struct fr_asked *asked); /* NULL is fine */
+
+/* What guards found, newest first. Counted, immutable: a later one points at those before. */
+struct fr_attribute {
+    struct fr_refcount references;
+    struct fr_attribute *next;
+    struct freshet_span name, value;
+    char text[];
+};
+
+/* Takes `next` over, also on failure. NULL: no memory. */
+struct fr_attribute *fr_attribute_new(struct fr_attribute *next, struct freshet_span name,
+                                      struct freshet_span value);
+struct fr_attribute *fr_attribute_acquire(struct fr_attribute *attribute); /* NULL is fine */
+void fr_attribute_release(struct fr_attribute *attribute);                 /* NULL is fine */
+
+/* What a callback sees; owns nothing. */
+struct freshet_request {
+    const struct fr_asked *asked; /* NULL: nothing was kept */
+    const struct fr_params *params;
+    const struct fr_pattern *route;
+    /* Hears of a header that is asked for and that no option names; NULL: nobody does. */
+    void (*not_named)(void *user, const char *header);
+    void *user; /* for not_named */
+    const struct fr_attribute *attributes;
+    struct freshet_span peer; /* while nothing was kept */
+};
+
+#endif

@@ -1,0 +1,110 @@
+/* From an accepted request to a stream that has its socket. Nothing of the request is kept. */
+#include "base/random.h"
+#include "web/h2o/socket.h"
+#include <h2o/http1.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FIRST_BODY_BYTES 128
+
+static void add_header(h2o_req_t *req, const char *name, const char *value)
+{
+    h2o_add_header_by_str(&req->pool, &req->res.headers, name, strlen(name), 1, NULL, value, strlen(value));
+}
+
+static void write_head(const struct fr_h2o_stream *self, h2o_req_t *req)
+{
+    req->res.status = 200;
+    req->res.reason = "OK";
+    add_header(req, "content-type", "text/event-stream; charset=utf-8");
+    add_header(req, "cache-control", "no-store, no-transform");
+    add_header(req, "x-accel-buffering", "no");
+    add_header(req, "x-content-type-options", "nosniff");
+    /* Beside h2o's own, which says `upgrade`. */
+    add_header(req, "connection", "close");
+    fr_h2o_mount_add_headers(fr_h2o_stream_site(&self->stream)->mount, req);
+    if (self->stream.chunked)
+        add_header(req, "transfer-encoding", "chunked");
+}
+
+/* The first part of the body: leaves in one write with the head. */
+static h2o_iovec_t make_first(struct fr_h2o_stream *self, h2o_req_t *req)
+{
+    const struct fr_stream_kind *kind = self->stream.kind;
+    unsigned heartbeat_ms = kind->heartbeat_ms == FRESHET_NEVER ? 0 : kind->heartbeat_ms;
+    unsigned retry_ms = (unsigned)fr_random_between(kind->retry_min_ms, kind->retry_max_ms);
+    char body[FIRST_BODY_BYTES];
+    int body_len =
+        snprintf(body, sizeof(body), ": freshet 1 heartbeat=%u\nretry: %u\n\n", heartbeat_ms, retry_ms);
+    char *room = h2o_mem_alloc_pool(&req->pool, FIRST_BODY_BYTES + 16);
+    int len = snprintf(room, FIRST_BODY_BYTES + 16, self->stream.chunked ? "%x\r\n%s\r\n" : "%.0x%s",
+                       self->stream.chunked ? (unsigned)body_len : 0, body);
+    self->first_len = (uint16_t)len;
+    return h2o_iovec_init(room, (size_t)len);
+}
+
+void fr_h2o_stream_upgrade(struct fr_h2o_stream *self, const struct fr_h2o_visit *visit)
+{
+    h2o_req_t *req = visit->req;
+    self->stream.ticket = visit->ticket;
+    fr_stream_count_open(fr_h2o_stream_worker(self)->core);
+    self->upgrading = true;
+    fr_h2o_stream_worker(self)->upgrading++;
+    fr_h2o_stream_keep_slow(self);
+    write_head(self, req);
+    h2o_iovec_t first = make_first(self, req);
+    h2o_http1_upgrade(req, &first, 1, fr_h2o_stream_upgraded, self);
+}
+
+/* The version that the client says it holds. */
+static const struct fr_version *read_held(h2o_req_t *req, struct fr_version *version)
+{
+    ssize_t at = h2o_find_header_by_str(&req->headers, H2O_STRLIT("last-event-id"), -1);
+    if (at == -1)
+        return NULL;
+    const h2o_iovec_t *value = &req->headers.entries[at].value;
+    return fr_version_parse(freshet_span(value->base, value->len), version) ? version : NULL;
+}
+
+struct fr_h2o_stream *fr_h2o_stream_new(const struct fr_h2o_visit *visit)
+{
+    struct fr_h2o_stream *self = calloc(1, sizeof(*self));
+    if (self == NULL)
+        return NULL;
+    self->sock = visit->req->conn->callbacks->get_socket(visit->req->conn);
+    self->opened_us = visit->site->worker->now_us;
+    self->peer = visit->peer;
+    fr_stream_init(&self->stream, &visit->site->kind, visit->req->version >= 0x101);
+    return self;
+}
+
+static enum freshet_status open_view(struct fr_h2o_stream *self, struct fr_h2o_visit *visit,
+                                     struct freshet_refusal *refusal)
+{
+    char peer[FR_H2O_PEER_TEXT_BYTES];
+    struct fr_version version;
+    return fr_entry_open(&visit->entry, &self->stream.view, fr_h2o_peer_print(&self->peer, peer),
+                         read_held(visit->req, &version), refusal);
+}
+
+void fr_h2o_stream_drop(struct fr_h2o_stream *self)
+{
+    if (self == NULL)
+        return;
+    fr_stream_deinit(&self->stream);
+    free(self);
+}
+
+void fr_h2o_visit_open(struct fr_h2o_visit *visit)
+{
+    struct freshet_refusal refusal = {.code = "no-memory"};
+    struct fr_h2o_stream *self = fr_h2o_stream_new(visit);
+    enum freshet_status status = self == NULL ? FRESHET_NO_MEMORY : open_view(self, visit, &refusal);
+    if (status == FRESHET_OK) {
+        fr_h2o_stream_upgrade(self, visit);
+        return;
+    }
+    fr_h2o_stream_drop(self);
+    fr_h2o_visit_refuse(visit, status, &refusal);
+}

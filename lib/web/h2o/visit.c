@@ -1,0 +1,174 @@
+/* From a request for a route to its answer: what is kept of it, its guards, the limits. While guards are out
+ * h2o has the request; nothing of it is read then, and when it goes the visit goes with it. */
+#include "core/load/loader.h"
+#include "web/h2o/socket.h"
+#include <string.h>
+
+/* In the request's pool. */
+struct waiting {
+    struct fr_list link; /* in worker->visits; unlinked: answered */
+    struct fr_h2o_visit visit;
+};
+
+static struct fr_worker *core_of(const struct fr_h2o_visit *visit)
+{
+    return visit->site->worker->core;
+}
+
+static void give_up(struct fr_h2o_visit *visit)
+{
+    fr_entry_deinit(&visit->entry);
+    fr_stream_cancel(core_of(visit), &visit->ticket);
+}
+
+void fr_h2o_visit_refuse(struct fr_h2o_visit *visit, enum freshet_status status,
+                         const struct freshet_refusal *refusal)
+{
+    const struct fr_h2o_mount *mount = visit->site->mount;
+    give_up(visit);
+    if (status != FRESHET_REFUSED) {
+        fr_h2o_refuse_for_now(mount, visit->req, refusal->code);
+        return;
+    }
+    bool valid = refusal->status >= 400 && refusal->status <= 499;
+    fr_count(&fr_worker_counters(core_of(visit))->streams_denied, 1);
+    fr_h2o_refuse(mount, visit->req, valid ? refusal->status : 403, refusal->code);
+}
+
+/* ---- what is kept ---- */
+
+static bool names(char *const *list, struct freshet_span name)
+{
+    for (; list != NULL && *list != NULL; list++)
+        if (freshet_span_equal(name, freshet_span_text(*list)))
+            return true;
+    return false;
+}
+
+static void borrow(struct fr_ask *ask, struct freshet_span name, h2o_iovec_t value)
+{
+    if (ask->header_count < FR_ASKED_MOST_HEADERS)
+        ask->headers[ask->header_count++] = (struct fr_field){name, freshet_span(value.base, value.len)};
+    else
+        ask->too_many = true;
+}
+
+/* That a header was not sent is kept as well. */
+static void borrow_absent(struct fr_ask *ask, char *const *list)
+{
+    for (; list != NULL && *list != NULL; list++) {
+        struct freshet_span name = freshet_span_text(*list);
+        bool is_there = false;
+        for (size_t i = 0; i < ask->header_count && !is_there; i++)
+            is_there = freshet_span_equal(ask->headers[i].name, name);
+        if (!is_there && ask->header_count < FR_ASKED_ROOM_HEADERS)
+            ask->headers[ask->header_count++] = (struct fr_field){.name = name};
+    }
+}
+
+void fr_h2o_borrow_headers(const struct fr_h2o_mount *mount, const struct freshet_loader *loader,
+                           const h2o_req_t *req, struct fr_ask *ask)
+{
+    struct freshet_span host = freshet_span_text("host"); /* h2o keeps it elsewhere */
+    if (names(loader->headers, host) || names(mount->request_headers, host))
+        borrow(ask, host, req->input.authority);
+    for (size_t i = 0; i < req->headers.size; i++) {
+        const h2o_header_t *header = &req->headers.entries[i];
+        struct freshet_span name = freshet_span(header->name->base, header->name->len);
+        if (names(loader->headers, name) || names(mount->request_headers, name))
+            borrow(ask, name, header->value);
+    }
+    borrow_absent(ask, loader->headers);
+    borrow_absent(ask, mount->request_headers);
+}
+
+/* ---- guards ---- */
+
+static void answer(struct fr_h2o_visit *visit, const struct fr_verdict *verdict)
+{
+    struct freshet_refusal refusal;
+    if (verdict->kind == FR_VERDICT_ALLOW) {
+        fr_h2o_visit_open(visit);
+    } else if (verdict->kind == FR_VERDICT_REDIRECT) {
+        fr_count(&fr_worker_counters(core_of(visit))->streams_denied, 1);
+        give_up(visit);
+        fr_h2o_redirect(visit->site->mount, visit->req, verdict->location);
+    } else {
+        enum freshet_status status = fr_verdict_refusal(verdict, &refusal);
+        fr_h2o_visit_refuse(visit, status, &refusal);
+    }
+}
+
+static void on_decided(struct fr_admission *admission, const struct fr_verdict *verdict)
+{
+    struct waiting *waiting = admission->user;
+    fr_list_remove(&waiting->link);
+    answer(&waiting->visit, verdict);
+}
+
+/* The request goes: answered, or its connection is closed. */
+static void on_gone(void *data)
+{
+    struct waiting *waiting = data;
+    if (fr_list_is_empty(&waiting->link))
+        return;
+    fr_list_remove(&waiting->link);
+    give_up(&waiting->visit);
+}
+
+static void wait_for_guards(const struct fr_h2o_visit *visit)
+{
+    struct waiting *waiting = h2o_mem_alloc_shared(&visit->req->pool, sizeof(*waiting), on_gone);
+    waiting->visit = *visit;
+    fr_list_init(&waiting->link);
+    fr_list_append(&visit->site->worker->visits, &waiting->link);
+    visit->entry.admission->decided = on_decided;
+    visit->entry.admission->user = waiting;
+    fr_admission_run(visit->entry.admission);
+}
+
+void fr_h2o_visits_end(struct freshet_h2o_worker *worker)
+{
+    for (struct fr_list *link; (link = fr_list_shift(&worker->visits)) != NULL;)
+        fr_h2o_visit_refuse(&FR_CONTAINER(link, struct waiting, link)->visit, FRESHET_CLOSED,
+                            &(struct freshet_refusal){.code = "going-away"});
+}
+
+/* ---- the beginning ---- */
+
+static void go(struct fr_h2o_visit *visit, struct freshet_loader *loader, struct fr_params *params,
+               const struct fr_target *target)
+{
+    const struct fr_h2o_mount *mount = visit->site->mount;
+    struct fr_guards guards = {mount->guards, mount->options.use_count};
+    char peer[FR_H2O_PEER_TEXT_BYTES];
+    struct fr_ask ask = {.path = target->path, .query = target->query, .from = visit->ticket.peer};
+    struct freshet_refusal refusal;
+    ask.peer = fr_h2o_peer_print(&visit->peer, peer);
+    fr_h2o_borrow_headers(mount, loader, visit->req, &ask);
+    enum freshet_status status =
+        fr_entry_init(&visit->entry, core_of(visit), loader, params, &ask, &guards, &refusal);
+    if (status != FRESHET_OK)
+        fr_h2o_visit_refuse(visit, status, &refusal);
+    else if (visit->entry.admission != NULL)
+        wait_for_guards(visit);
+    else
+        fr_h2o_visit_open(visit);
+}
+
+void fr_h2o_visit_begin(struct fr_h2o_site *site, h2o_req_t *req, struct freshet_loader *loader,
+                        struct fr_params *params, const struct fr_target *target)
+{
+    struct fr_h2o_visit visit = {.site = site, .req = req};
+    const char *code;
+    fr_h2o_worker_tick(site->worker);
+    fr_h2o_peer_read(&visit.peer, h2o_socket_get_fd(req->conn->callbacks->get_socket(req->conn)));
+    if (fr_stream_begin(site->worker->core, fr_h2o_peer_key(&visit.peer), 1, &visit.ticket, &code) ==
+        FRESHET_OK) {
+        go(&visit, loader, params, target);
+    } else {
+        fr_params_release(params);
+        fr_h2o_refuse_for_now(site->mount, req, code);
+    }
+    fr_h2o_worker_rearm(site->worker);
+}

@@ -1,0 +1,463 @@
+#include "web/stream/stream.h"
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "base/random.h"
+#include "core/guard/admission.h"
+#include "web/stream/views.h"
+#include <assert.h>
+#include <freshet/instance.h>
+#include <string.h>
+
+#define WRITE_TIMEOUT_STEP_BYTES 65536
+
+static void pump(struct fr_stream *stream);
+static struct fr_bytes *make_end(const struct fr_stream *stream, enum freshet_close_reason reason);
+
+static struct fr_stream_group *group_of(const struct fr_stream *stream)
+{
+    return stream->kind->group;
+}
+
+/* The part of a frame that this stream's framing needs. */
+static struct freshet_span payload(const struct fr_stream *stream, const struct fr_bytes *frame)
+{
+    return stream->chunked ? frame->span : fr_frame_body(frame->span);
+}
+
+static uint32_t after(uint32_t from_ms, uint64_t wait_ms)
+{
+    return from_ms + (uint32_t)(wait_ms < INT32_MAX ? wait_ms : INT32_MAX);
+}
+
+static bool is_before(uint32_t one_ms, uint32_t other_ms)
+{
+    return (int32_t)(one_ms - other_ms) < 0;
+}
+
+/* Until when the frame that starts now may take. */
+static uint32_t write_deadline(const struct fr_stream *stream)
+{
+    uint64_t timeout_ms = stream->kind->write_timeout_ms;
+    size_t size = stream->frame == NULL ? 0 : payload(stream, stream->frame).len;
+    if (timeout_ms == FRESHET_NEVER)
+        return after(stream->since_ms, INT32_MAX);
+    return after(stream->since_ms, timeout_ms * (1 + size / WRITE_TIMEOUT_STEP_BYTES));
+}
+
+/* What waits before it in the kernel may have more time; it can't be done earlier then. */
+static void allow(struct fr_stream *stream)
+{
+    uint32_t until_ms = write_deadline(stream);
+    if (!stream->watches || is_before(stream->allowed_ms, until_ms))
+        stream->allowed_ms = until_ms;
+}
+
+/* All that has been written so far. */
+static void watch(struct fr_stream *stream)
+{
+    stream->watches = true;
+    stream->watched = stream->kind->ops->written(stream);
+    stream->confirm_ms = stream->allowed_ms;
+}
+
+static bool ages(const struct fr_stream *stream)
+{
+    return stream->kind->max_age_ms != FRESHET_NEVER && stream->end == NULL &&
+           stream->state < FR_STREAM_ENDING;
+}
+
+static bool wants_end(const struct fr_stream *stream)
+{
+    const struct fr_stream_group *group = group_of(stream);
+    if (group->draining && stream->end == NULL && stream->state < FR_STREAM_ENDING)
+        return true;
+    return ages(stream) && !is_before(group->now_ms, stream->expires_ms);
+}
+
+/* When its state has a deadline. */
+static uint32_t state_due(const struct fr_stream *stream)
+{
+    uint32_t now_ms = group_of(stream)->now_ms;
+    if (stream->state == FR_STREAM_LINGERING)
+        return after(stream->since_ms, FR_STREAM_LINGER_MS);
+    if (stream->state != FR_STREAM_IDLE)
+        return stream->allowed_ms;
+    if (stream->kind->heartbeat_ms == FRESHET_NEVER)
+        return after(now_ms, INT32_MAX);
+    return after(stream->since_ms, stream->kind->heartbeat_ms);
+}
+
+static bool has_watch(const struct fr_stream *stream)
+{
+    return stream->watches && stream->state < FR_STREAM_ENDING;
+}
+
+/* When fr_stream_check() has something to do. */
+static uint32_t due(const struct fr_stream *stream)
+{
+    if (wants_end(stream))
+        return group_of(stream)->now_ms;
+    uint32_t at_ms = state_due(stream);
+    if (ages(stream) && is_before(stream->expires_ms, at_ms))
+        at_ms = stream->expires_ms;
+    if (has_watch(stream) && is_before(stream->confirm_ms, at_ms))
+        at_ms = stream->confirm_ms;
+    return at_ms;
+}
+
+static void file(struct fr_stream *stream)
+{
+    struct fr_stream_group *group = group_of(stream);
+    fr_wheel_put(&group->wheel, &stream->link, due(stream), group->now_ms);
+}
+
+static void release_frames(struct fr_stream *stream)
+{
+    fr_bytes_release(stream->frame);
+    fr_bytes_release(stream->end);
+    stream->frame = stream->end = NULL;
+}
+
+/* Told and counted once, whichever way it ends. */
+static void count_end(struct fr_stream *stream, enum freshet_close_reason reason)
+{
+    stream->kind->ops->ended(stream, reason);
+    fr_stream_end(group_of(stream)->worker, &stream->ticket, reason);
+    fr_view_close(&stream->view);
+    fr_views_destroy(stream->views);
+    stream->views = NULL;
+    release_frames(stream);
+}
+
+static void enter_closed(struct fr_stream *stream, enum freshet_close_reason reason)
+{
+    struct fr_stream_group *group = group_of(stream);
+    assert(stream->state != FR_STREAM_CLOSED);
+    bool counted = stream->state == FR_STREAM_LINGERING;
+    stream->state = FR_STREAM_CLOSED;
+    fr_wheel_remove(&group->wheel, &stream->link);
+    group->count--;
+    if (!counted)
+        count_end(stream, reason);
+    stream->kind->ops->close(stream);
+}
+
+static void enter_lingering(struct fr_stream *stream)
+{
+    stream->state = FR_STREAM_LINGERING;
+    stream->since_ms = group_of(stream)->now_ms;
+    count_end(stream, stream->reason);
+    file(stream);
+    stream->kind->ops->finish(stream);
+}
+
+/* The connection was full: from now on there is a deadline. */
+static void enter_writing(struct fr_stream *stream)
+{
+    if (stream->state == FR_STREAM_IDLE)
+        stream->state = FR_STREAM_WRITING;
+    file(stream);
+}
+
+/* False: not idle, nothing may be started. */
+static bool enter_idle(struct fr_stream *stream)
+{
+    enum fr_stream_state before = stream->state;
+    fr_bytes_release(stream->frame);
+    stream->frame = NULL;
+    stream->since_ms = group_of(stream)->now_ms;
+    if (before == FR_STREAM_ENDING) {
+        enter_lingering(stream);
+        return false;
+    }
+    bool watched = stream->watches;
+    stream->state = FR_STREAM_IDLE;
+    if (!watched)
+        watch(stream);
+    if (before != FR_STREAM_IDLE || !watched)
+        file(stream);
+    return true;
+}
+
+static void count_bytes(struct fr_stream *stream, size_t bytes)
+{
+    stream->bytes += bytes;
+    fr_count(&fr_worker_counters(group_of(stream)->worker)->bytes_sent, bytes);
+}
+
+/* Sends what is left of the frame. True: all of it was taken, and the stream is idle again. */
+static bool push(struct fr_stream *stream)
+{
+    struct freshet_span all = payload(stream, stream->frame);
+    struct freshet_span rest = freshet_span(all.data + stream->offset, all.len - stream->offset);
+    ssize_t taken = stream->kind->ops->send(stream, rest);
+    if (taken < 0) {
+        enter_closed(stream, FRESHET_CLOSE_WRITE_ERROR);
+        return false;
+    }
+    count_bytes(stream, (size_t)taken);
+    stream->offset += (uint32_t)taken;
+    if ((size_t)taken == rest.len)
+        return enter_idle(stream);
+    enter_writing(stream);
+    return false;
+}
+
+/* Takes the reference. */
+static bool start(struct fr_stream *stream, struct fr_bytes *frame)
+{
+    stream->frame = frame;
+    stream->offset = 0;
+    stream->since_ms = group_of(stream)->now_ms;
+    allow(stream);
+    return push(stream);
+}
+
+static bool start_end(struct fr_stream *stream)
+{
+    struct fr_bytes *end = stream->end;
+    stream->end = NULL;
+    stream->state = FR_STREAM_ENDING;
+    return start(stream, end);
+}
+
+/* False: no memory, the stream is closed. */
+static bool set_end(struct fr_stream *stream, enum freshet_close_reason reason)
+{
+    stream->end = make_end(stream, reason);
+    if (stream->end == NULL) {
+        enter_closed(stream, FRESHET_CLOSE_NO_MEMORY);
+        return false;
+    }
+    stream->reason = (uint8_t)reason;
+    file(stream);
+    return true;
+}
+
+static bool start_next(struct fr_stream *stream)
+{
+    struct fr_bytes *frame;
+    enum fr_view_news news =
+        stream->views == NULL ? fr_view_take(&stream->view, &frame) : fr_views_take(stream->views, &frame);
+    switch (news) {
+    case FR_NEWS_NONE:
+        return false;
+    case FR_NEWS_NO_MEMORY:
+        return set_end(stream, FRESHET_CLOSE_NO_MEMORY);
+    case FR_NEWS_OVER:
+        return set_end(stream, FRESHET_CLOSE_DENIED);
+    default:
+        return start(stream, frame);
+    }
+}
+
+/* Sends until nothing is left or the connection is full. */
+static void pump(struct fr_stream *stream)
+{
+    bool idle = stream->state == FR_STREAM_IDLE;
+    while (idle)
+        idle = stream->end != NULL ? start_end(stream) : start_next(stream);
+}
+
+static const char *end_code(enum freshet_close_reason reason)
+{
+    switch (reason) {
+    case FRESHET_CLOSE_DRAIN:
+        return "going-away";
+    case FRESHET_CLOSE_NO_MEMORY:
+        return "no-memory";
+    case FRESHET_CLOSE_MAX_AGE:
+        return "max-age";
+    default:
+        return "topic-moved";
+    }
+}
+
+struct fr_end fr_stream_describe_end(const struct fr_stream *stream, const struct fr_view *view,
+                                     enum freshet_close_reason reason)
+{
+    const struct fr_stream_kind *kind = stream->kind;
+    const struct fr_verdict *verdict = view->admission == NULL ? NULL : view->admission->verdict;
+    if (reason == FRESHET_CLOSE_DENIED && verdict == NULL)
+        return (struct fr_end){.code = freshet_span_text("no-views"), .retry_ms = -1};
+    if (reason == FRESHET_CLOSE_DENIED) {
+        const char *location = verdict->location == NULL ? "" : verdict->location;
+        return (struct fr_end){freshet_span_text(verdict->code), -1, freshet_span_text(location)};
+    }
+    uint64_t retry_ms = reason == FRESHET_CLOSE_DRAIN
+                            ? fr_random_between(0, kind->group->spread_ms)
+                            : fr_random_between(kind->retry_min_ms, kind->retry_max_ms);
+    return (struct fr_end){.code = freshet_span_text(end_code(reason)), .retry_ms = (int64_t)retry_ms};
+}
+
+/* `end` and, with chunks, what ends the body, so that both leave in one write. NULL: no memory. */
+static struct fr_bytes *make_end(const struct fr_stream *stream, enum freshet_close_reason reason)
+{
+    struct fr_end end = fr_stream_describe_end(stream, &stream->view, reason);
+    struct fr_bytes *event = fr_frame_end(&end);
+    if (event == NULL || !stream->chunked)
+        return event;
+    size_t last_len = strlen(FR_LAST_CHUNK);
+    struct fr_bytes *both = fr_bytes_new(event->span.len + last_len);
+    if (both != NULL) {
+        memcpy(fr_bytes_room(both), event->span.data, event->span.len);
+        memcpy(fr_bytes_room(both) + event->span.len, FR_LAST_CHUNK, last_len);
+    }
+    fr_bytes_release(event);
+    return both;
+}
+
+static void begin_end(struct fr_stream *stream, enum freshet_close_reason reason)
+{
+    if (set_end(stream, reason))
+        pump(stream);
+}
+
+void fr_stream_init(struct fr_stream *stream, const struct fr_stream_kind *kind, bool chunked)
+{
+    stream->kind = kind;
+    stream->chunked = chunked;
+    stream->state = FR_STREAM_OPENING;
+    stream->since_ms = kind->group->now_ms;
+    allow(stream);
+    fr_list_init(&stream->link);
+    if (kind->max_age_ms != FRESHET_NEVER)
+        stream->expires_ms = after(kind->group->now_ms, fr_random_jitter(kind->max_age_ms));
+    kind->group->count++;
+    file(stream);
+}
+
+void fr_stream_deinit(struct fr_stream *stream)
+{
+    assert(stream->state == FR_STREAM_OPENING);
+    stream->state = FR_STREAM_CLOSED;
+    fr_wheel_remove(&group_of(stream)->wheel, &stream->link);
+    group_of(stream)->count--;
+    fr_view_close(&stream->view);
+    fr_views_destroy(stream->views);
+    stream->views = NULL;
+    release_frames(stream);
+}
+
+void fr_stream_opened(struct fr_stream *stream, size_t bytes)
+{
+    assert(stream->state == FR_STREAM_OPENING);
+    count_bytes(stream, bytes);
+    enter_idle(stream);
+    pump(stream);
+}
+
+void fr_stream_ready(struct fr_stream *stream)
+{
+    if (stream->state == FR_STREAM_IDLE)
+        pump(stream);
+}
+
+void fr_stream_lost(struct fr_stream *stream, enum freshet_close_reason reason)
+{
+    if (stream->end == NULL && stream->state < FR_STREAM_ENDING)
+        begin_end(stream, reason);
+}
+
+void fr_stream_writable(struct fr_stream *stream, size_t taken)
+{
+    if (stream->state != FR_STREAM_WRITING && stream->state != FR_STREAM_ENDING)
+        return;
+    struct fr_stream_group *group = group_of(stream);
+    uint32_t since_ms = stream->since_ms;
+    count_bytes(stream, taken);
+    stream->offset += (uint32_t)taken;
+    bool done = stream->offset == payload(stream, stream->frame).len;
+    bool idle = done ? enter_idle(stream) : push(stream);
+    if (done || idle)
+        fr_histogram_add(&fr_worker_counters(group->worker)->write_time,
+                         (int64_t)(group->now_ms - since_ms) * FR_US_PER_MS);
+    if (idle)
+        pump(stream);
+}
+
+bool fr_stream_received(struct fr_stream *stream, size_t bytes)
+{
+    bool fits = bytes <= FR_STREAM_MAX_CLIENT_BYTES - stream->client_bytes;
+    if (fits)
+        stream->client_bytes += (uint32_t)bytes;
+    else
+        enter_closed(stream, FRESHET_CLOSE_FLOOD);
+    return fits;
+}
+
+void fr_stream_client_gone(struct fr_stream *stream)
+{
+    enter_closed(stream, FRESHET_CLOSE_CLIENT);
+}
+
+void fr_stream_broken(struct fr_stream *stream)
+{
+    enter_closed(stream, FRESHET_CLOSE_WRITE_ERROR);
+}
+
+void fr_stream_unanswered(struct fr_stream *stream)
+{
+    enter_closed(stream, FRESHET_CLOSE_WRITE_TIMEOUT);
+}
+
+static bool is_past(const struct fr_stream *stream, uint32_t at_ms)
+{
+    return !is_before(group_of(stream)->now_ms, at_ms);
+}
+
+/* An idle stream that is due has been silent for too long. */
+static void send_heartbeat(struct fr_stream *stream)
+{
+    stream->since_ms = group_of(stream)->now_ms;
+    file(stream);
+    if (start(stream, fr_bytes_acquire(stream->kind->heartbeat)))
+        pump(stream);
+}
+
+/* The time of what is watched is over. */
+static void check_watched(struct fr_stream *stream)
+{
+    uint32_t since = stream->kind->ops->written(stream) - stream->watched;
+    uint32_t queued = stream->kind->ops->queued(stream);
+    if (queued > since) {
+        enter_closed(stream, FRESHET_CLOSE_WRITE_TIMEOUT);
+        return;
+    }
+    stream->watches = queued > 0;
+    if (stream->watches)
+        watch(stream);
+    file(stream);
+}
+
+void fr_stream_check(struct fr_stream *stream)
+{
+    if (!is_past(stream, due(stream)))
+        file(stream);
+    else if (wants_end(stream))
+        begin_end(stream, group_of(stream)->draining ? FRESHET_CLOSE_DRAIN : FRESHET_CLOSE_MAX_AGE);
+    else if (has_watch(stream) && is_past(stream, stream->confirm_ms))
+        check_watched(stream);
+    else if (stream->state == FR_STREAM_IDLE)
+        send_heartbeat(stream);
+    else
+        enter_closed(stream, FRESHET_CLOSE_WRITE_TIMEOUT);
+}
+
+void fr_stream_group_drain(struct fr_stream_group *group, uint32_t spread_ms)
+{
+    group->draining = true;
+    group->spread_ms = spread_ms;
+    fr_wheel_hurry(&group->wheel, group->now_ms);
+}
+
+bool fr_stream_group_cut(struct fr_stream_group *group, size_t limit)
+{
+    for (size_t i = 0; i < limit; i++) {
+        struct fr_list *link = fr_wheel_any(&group->wheel);
+        if (link == NULL)
+            return false;
+        enter_closed(FR_CONTAINER(link, struct fr_stream, link), FRESHET_CLOSE_DRAIN_CUT);
+    }
+    return true;
+}
