@@ -346,7 +346,7 @@ Test(message_feed, bound_above_what_a_worker_keeps_is_honoured_in_bytes)
     cr_assert_eq(rig_stats().messages_lost, 2 * 60 - (rig_stats().messages_pushed - 100),
                  "what does not fit is lost and counted");
     cr_assert_eq(rig_stats().messages_lost % 2, 0,
-                 "the same for both: it was the seat's bound, which is equal");
+                 "the same for both: it was the subscriber's bound, which is equal");
     client_close(&slow);
     end();
 }
@@ -489,7 +489,7 @@ Test(message_feed, stream_that_joins_gets_no_history)
     end();
 }
 
-/* Each worker has its own seat; one subscription serves both. */
+/* Each worker has its own subscriber; one subscription serves both. */
 Test(message_feed, streams_of_two_workers_see_the_same)
 {
     begin(&messages, 2);

@@ -183,7 +183,7 @@ static enum freshet_status publish_and_refuse(struct freshet_bus *bus, struct fr
     return FRESHET_NO_MEMORY;
 }
 
-/* The mail of a publish that falls into a subscribe that fails must not outlive the seat it is for. */
+/* The mail of a publish that falls into a subscribe that fails must not outlive the subscriber it is for. */
 Test(workers, publish_while_a_subscribe_fails_is_harmless)
 {
     begin(1);

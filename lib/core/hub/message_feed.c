@@ -157,8 +157,8 @@ static struct fr_bytes *make_frame(const struct fr_message_feed *feed, struct fr
     return frame;
 }
 
-/* In the seat a message waits as it came, here as a frame; it counts the same in both, so that what fits here
- * fits there. */
+/* In the subscriber a message waits as it came, here as a frame; it counts the same in both, so that what
+ * fits here fits there. */
 static void push(struct fr_message_feed *feed, const struct freshet_message *message, size_t cost)
 {
     struct fr_bytes *frame = make_frame(feed, message->payload);

@@ -48,7 +48,7 @@ void fr_watch_pull(struct fr_watch *watch)
     struct fr_list *all = &watch->collectors;
     for (bool found = true; found && has_room(watch);) {
         struct fr_message_item item;
-        found = fr_seat_take_message(topics_of(watch), &watch->seat, &item);
+        found = fr_subscriber_take_message(topics_of(watch), &watch->subscriber, &item);
         uint64_t lost = item.number - watch->messages_taken - (found ? 1 : 0);
         watch->messages_taken = item.number;
         for (struct fr_list *link = all->next; link != all; link = link->next)
@@ -62,7 +62,7 @@ void fr_watch_collect(struct fr_watch *watch, struct fr_listener *listener,
 {
     if (fr_list_is_empty(&watch->collectors))
         watch->messages_taken = 0;
-    fr_seat_collect(topics_of(watch), &watch->seat, bounds->max_count, bounds->max_bytes);
+    fr_subscriber_collect(topics_of(watch), &watch->subscriber, bounds->max_count, bounds->max_bytes);
     fr_list_append(&watch->collectors, &listener->link);
     fr_watch_gain(watch);
 }
@@ -71,7 +71,7 @@ void fr_watch_uncollect(struct fr_watch *watch, struct fr_listener *listener)
 {
     fr_list_remove(&listener->link);
     if (fr_list_is_empty(&watch->collectors))
-        fr_seat_collect_no_more(topics_of(watch), &watch->seat);
+        fr_subscriber_collect_no_more(topics_of(watch), &watch->subscriber);
     else
         fr_watch_pull(watch); /* the others may have waited for it */
     fr_watch_lose(watch);
@@ -85,11 +85,11 @@ static void tell_collectors(struct fr_watch *watch)
     fr_watch_pull(watch);
 }
 
-static void read_seat(struct fr_watch *watch)
+static void read_subscriber(struct fr_watch *watch)
 {
     enum fr_topic_state before = watch->state;
     watch->mail_waits = false;
-    watch->event = fr_seat_read(topics_of(watch), &watch->seat, &watch->state);
+    watch->event = fr_subscriber_read(topics_of(watch), &watch->subscriber, &watch->state);
     if (before == FR_TOPIC_CONFIRMED && watch->state != FR_TOPIC_CONFIRMED)
         watch->unconfirmed_us = fr_worker_now_us(watch->worker);
     if (watch->event.state_changed && watch->state == FR_TOPIC_CONFIRMED)
@@ -127,15 +127,15 @@ static bool is_in_delivery(const struct fr_watch *watch)
 
 /* Everything that the listeners of a topic wait for passes here. A topic may have thousands of feeds of one
  * connection each: they are reached in slices, and others have their turn in between. */
-static void deliver_seat(struct fr_mail *mail)
+static void deliver_news(struct fr_mail *mail)
 {
-    struct fr_watch *watch = FR_CONTAINER(mail, struct fr_watch, seat.mail);
+    struct fr_watch *watch = FR_CONTAINER(mail, struct fr_watch, subscriber.mail);
     if (watch->left) {
         free_watch(watch);
     } else if (is_in_delivery(watch)) {
         watch->mail_waits = true;
     } else {
-        read_seat(watch);
+        read_subscriber(watch);
         reach(watch, SLICE);
         if (!finish_event(watch))
             fr_worker_queue(watch->worker, &watch->delivery);
@@ -148,7 +148,7 @@ static size_t deliver_slice(struct fr_task *task, size_t limit)
     size_t reached = reach(watch, limit < SLICE ? limit : SLICE);
     bool done = finish_event(watch);
     if (done && watch->mail_waits) {
-        read_seat(watch);
+        read_subscriber(watch);
         done = finish_event(watch);
     }
     fr_watch_pull(watch); /* no mail came for what has arrived meanwhile */
@@ -171,7 +171,7 @@ static void end_watch(struct fr_watch *watch)
     fr_map_remove(&worker->watches, &watch->node);
     fr_list_remove(&watch->resident.link);
     watch->left = true;
-    if (!fr_seat_leave(topics_of(watch), &watch->seat) || watch->mail_waits)
+    if (!fr_subscriber_leave(topics_of(watch), &watch->subscriber) || watch->mail_waits)
         free_watch(watch);
 }
 
@@ -198,8 +198,8 @@ static enum freshet_status new_watch(struct fr_worker *worker, struct fr_topic *
     fr_list_init(&watch->collectors);
     watch->delivery.run = deliver_slice;
     watch->worker = worker;
-    watch->seat.worker = worker;
-    watch->seat.mail.deliver = deliver_seat;
+    watch->subscriber.worker = worker;
+    watch->subscriber.mail.deliver = deliver_news;
     watch->linger.expire = linger_over;
     watch->resident.end = worker_leaves;
     watch->unconfirmed_us = fr_worker_now_us(worker);
@@ -207,11 +207,11 @@ static enum freshet_status new_watch(struct fr_worker *worker, struct fr_topic *
         goto fail;
     status = fr_topics_acquire(topics, fr_topic_name(topic), &watch->topic);
     if (status == FRESHET_OK)
-        status = fr_seat_take_place(topics, &watch->seat, watch->topic, &watch->state);
+        status = fr_subscriber_enter(topics, &watch->subscriber, watch->topic, &watch->state);
     if (status != FRESHET_OK) {
         fr_timers_unreserve(&worker->timers);
         watch->left = true;
-        if (watch->seat.posted) /* somebody published meanwhile */
+        if (watch->subscriber.posted) /* somebody published meanwhile */
             return status;
         goto fail;
     }

@@ -32,16 +32,16 @@ struct fr_listener {
 struct fr_watch {
     struct fr_map_node node;     /* in worker->watches */
     struct fr_resident resident; /* ends with its listeners when the worker leaves */
-    struct fr_seat seat;
+    struct fr_subscriber subscriber;
     struct fr_worker *worker;
     struct fr_topic *topic;
     struct fr_list listeners; /* without those that take each message */
     struct fr_list unreached; /* those that `event` has not been delivered to yet */
     struct fr_task delivery;  /* waits for its turn while there are some */
     struct fr_event event;
-    bool mail_waits;           /* more came meanwhile: the seat is read when all are reached */
+    bool mail_waits;           /* more came meanwhile: the subscriber is read when all are reached */
     struct fr_list collectors; /* listeners that take each message */
-    uint64_t messages_taken;   /* number of the one taken from the seat last */
+    uint64_t messages_taken;   /* number of the one taken from the subscriber last */
     unsigned audience;         /* feeds with streams */
     struct fr_timer linger;    /* runs while there is no audience */
     enum fr_topic_state state;
@@ -57,12 +57,13 @@ void fr_watch_lose(struct fr_watch *watch);
 /* A listener comes, or goes at any time. */
 void fr_watch_listen(struct fr_watch *watch, struct fr_listener *listener);
 void fr_watch_unlisten(struct fr_listener *listener);
-/* The same for one that takes each message, which counts as one with streams: with the first one the seat
- * begins to collect, with the last one it ends. What the listener may fall behind, the seat can hold. */
+/* The same for one that takes each message, which counts as one with streams: with the first one the
+ * subscriber begins to collect, with the last one it ends. What the listener may fall behind, the subscriber
+ * can hold. */
 void fr_watch_collect(struct fr_watch *watch, struct fr_listener *listener,
                       const struct fr_message_ring *bounds);
 void fr_watch_uncollect(struct fr_watch *watch, struct fr_listener *listener);
-/* Hands messages that wait at the seat on, as long as all who take them have room. */
+/* Hands messages that wait at the subscriber on, as long as all who take them have room. */
 void fr_watch_pull(struct fr_watch *watch);
 /* Until when a missing acknowledgement is waited for. */
 int64_t fr_watch_grace_end_us(const struct fr_watch *watch);

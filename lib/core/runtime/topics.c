@@ -6,8 +6,8 @@
 #include <string.h>
 
 /* What the bus may bring to a topic while its worker is at something else, if no loader allows more. */
-#define SEAT_MESSAGES      1024
-#define SEAT_MESSAGE_BYTES (1024 * 1024)
+#define SUBSCRIBER_MESSAGES      1024
+#define SUBSCRIBER_MESSAGE_BYTES (1024 * 1024)
 
 enum freshet_status fr_topics_init(struct fr_topics *topics, struct fr_homes *homes)
 {
@@ -48,7 +48,7 @@ static struct fr_topic *new_topic(struct freshet_span name)
         return NULL;
     memcpy(topic->name, name.data, name.len);
     topic->node.key = freshet_span(topic->name, name.len);
-    fr_list_init(&topic->seats);
+    fr_list_init(&topic->subscribers);
     atomic_init(&topic->streams, 0);
     return topic;
 }
@@ -113,51 +113,51 @@ static enum freshet_status subscribe(struct fr_topics *topics, struct fr_topic *
     return topics->bus->ops->subscribe(topics->bus, fr_topic_name(topic), subscription);
 }
 
-enum freshet_status fr_seat_take_place(struct fr_topics *topics, struct fr_seat *seat, struct fr_topic *topic,
-                                       enum fr_topic_state *state)
+enum freshet_status fr_subscriber_enter(struct fr_topics *topics, struct fr_subscriber *subscriber,
+                                        struct fr_topic *topic, enum fr_topic_state *state)
 {
     enum freshet_status status = FRESHET_OK;
     pthread_mutex_lock(&topics->order);
     pthread_mutex_lock(&topics->lock);
     uint64_t wanted = 0;
-    if (fr_list_is_empty(&topic->seats)) {
+    if (fr_list_is_empty(&topic->subscribers)) {
         topic->subscription = wanted = ++topics->subscriptions;
         topic->state = FR_TOPIC_WAITING;
     }
-    seat->topic = topic;
-    fr_list_append(&topic->seats, &seat->link);
+    subscriber->topic = topic;
+    fr_list_append(&topic->subscribers, &subscriber->link);
     pthread_mutex_unlock(&topics->lock);
     if (wanted != 0)
         status = subscribe(topics, topic, wanted);
     pthread_mutex_lock(&topics->lock);
     if (status != FRESHET_OK) {
-        fr_list_remove(&seat->link);
+        fr_list_remove(&subscriber->link);
         topic->subscription = 0;
-        fr_bytes_release(seat->event.body);
-        seat->event = (struct fr_event){0};
+        fr_bytes_release(subscriber->event.body);
+        subscriber->event = (struct fr_event){0};
     }
     *state = topic->state;
-    seat->event.state_changed = false;
+    subscriber->event.state_changed = false;
     pthread_mutex_unlock(&topics->lock);
     pthread_mutex_unlock(&topics->order);
     return status;
 }
 
-bool fr_seat_leave(struct fr_topics *topics, struct fr_seat *seat)
+bool fr_subscriber_leave(struct fr_topics *topics, struct fr_subscriber *subscriber)
 {
-    struct fr_topic *topic = seat->topic;
+    struct fr_topic *topic = subscriber->topic;
     pthread_mutex_lock(&topics->order);
     pthread_mutex_lock(&topics->lock);
-    fr_list_remove(&seat->link);
-    bool last = fr_list_is_empty(&topic->seats);
+    fr_list_remove(&subscriber->link);
+    bool last = fr_list_is_empty(&topic->subscribers);
     if (last) {
         topic->subscription = 0;
         topic->state = FR_TOPIC_WAITING;
     }
-    fr_bytes_release(seat->event.body);
-    seat->event = (struct fr_event){0};
-    fr_message_ring_clear(&seat->messages);
-    bool posted = seat->posted;
+    fr_bytes_release(subscriber->event.body);
+    subscriber->event = (struct fr_event){0};
+    fr_message_ring_clear(&subscriber->messages);
+    bool posted = subscriber->posted;
     pthread_mutex_unlock(&topics->lock);
     if (last)
         topics->bus->ops->unsubscribe(topics->bus, fr_topic_name(topic));
@@ -165,30 +165,31 @@ bool fr_seat_leave(struct fr_topics *topics, struct fr_seat *seat)
     return posted;
 }
 
-struct fr_event fr_seat_read(struct fr_topics *topics, struct fr_seat *seat, enum fr_topic_state *state)
+struct fr_event fr_subscriber_read(struct fr_topics *topics, struct fr_subscriber *subscriber,
+                                   enum fr_topic_state *state)
 {
     pthread_mutex_lock(&topics->lock);
-    struct fr_event event = seat->event;
-    seat->event = (struct fr_event){0};
-    seat->posted = false;
-    *state = seat->topic->state;
+    struct fr_event event = subscriber->event;
+    subscriber->event = (struct fr_event){0};
+    subscriber->posted = false;
+    *state = subscriber->topic->state;
     pthread_mutex_unlock(&topics->lock);
     return event;
 }
 
-/* Under the lock. Only the first news since the seat last read sends mail. */
-static void tell(struct fr_seat *seat)
+/* Under the lock. Only the first news since the subscriber last read sends mail. */
+static void tell(struct fr_subscriber *subscriber)
 {
-    if (!seat->posted)
-        seat->posted = fr_mailbox_post(&seat->worker->mailbox, &seat->mail);
+    if (!subscriber->posted)
+        subscriber->posted = fr_mailbox_post(&subscriber->worker->mailbox, &subscriber->mail);
 }
 
 static void tell_all(struct fr_topic *topic, void (*note)(struct fr_event *event))
 {
-    for (struct fr_list *link = topic->seats.next; link != &topic->seats; link = link->next) {
-        struct fr_seat *seat = FR_CONTAINER(link, struct fr_seat, link);
-        note(&seat->event);
-        tell(seat);
+    for (struct fr_list *link = topic->subscribers.next; link != &topic->subscribers; link = link->next) {
+        struct fr_subscriber *subscriber = FR_CONTAINER(link, struct fr_subscriber, link);
+        note(&subscriber->event);
+        tell(subscriber);
     }
 }
 
@@ -218,42 +219,44 @@ void fr_topics_mark(struct fr_topics *topics, struct freshet_span name, struct f
     struct fr_topic *topic = find(topics, name);
     if (topic != NULL)
         change(topics, topic);
-    if (topic != NULL && !fr_list_is_empty(&topic->seats)) {
+    if (topic != NULL && !fr_list_is_empty(&topic->subscribers)) {
         /* Without memory for the copy the mark still counts; the load then sees no message. */
         struct fr_bytes *copy = fr_bytes_copy(body);
-        for (struct fr_list *link = topic->seats.next; link != &topic->seats; link = link->next) {
-            struct fr_seat *seat = FR_CONTAINER(link, struct fr_seat, link);
-            note_publish(&seat->event, copy, published_us);
-            tell(seat);
+        for (struct fr_list *link = topic->subscribers.next; link != &topic->subscribers; link = link->next) {
+            struct fr_subscriber *subscriber = FR_CONTAINER(link, struct fr_subscriber, link);
+            note_publish(&subscriber->event, copy, published_us);
+            tell(subscriber);
         }
         fr_bytes_release(copy);
     }
     pthread_mutex_unlock(&topics->lock);
 }
 
-void fr_seat_collect(struct fr_topics *topics, struct fr_seat *seat, uint32_t max_count, size_t max_bytes)
+void fr_subscriber_collect(struct fr_topics *topics, struct fr_subscriber *subscriber, uint32_t max_count,
+                           size_t max_bytes)
 {
     pthread_mutex_lock(&topics->lock);
-    if (!seat->collects)
-        fr_message_ring_init(&seat->messages, SEAT_MESSAGES, SEAT_MESSAGE_BYTES);
-    fr_message_ring_widen(&seat->messages, max_count, max_bytes);
-    seat->collects = true;
+    if (!subscriber->collects)
+        fr_message_ring_init(&subscriber->messages, SUBSCRIBER_MESSAGES, SUBSCRIBER_MESSAGE_BYTES);
+    fr_message_ring_widen(&subscriber->messages, max_count, max_bytes);
+    subscriber->collects = true;
     atomic_store_explicit(&topics->collected, true, memory_order_relaxed);
     pthread_mutex_unlock(&topics->lock);
 }
 
-void fr_seat_collect_no_more(struct fr_topics *topics, struct fr_seat *seat)
+void fr_subscriber_collect_no_more(struct fr_topics *topics, struct fr_subscriber *subscriber)
 {
     pthread_mutex_lock(&topics->lock);
-    fr_message_ring_clear(&seat->messages);
-    seat->collects = false;
+    fr_message_ring_clear(&subscriber->messages);
+    subscriber->collects = false;
     pthread_mutex_unlock(&topics->lock);
 }
 
-bool fr_seat_take_message(struct fr_topics *topics, struct fr_seat *seat, struct fr_message_item *item)
+bool fr_subscriber_take_message(struct fr_topics *topics, struct fr_subscriber *subscriber,
+                                struct fr_message_item *item)
 {
     pthread_mutex_lock(&topics->lock);
-    bool found = fr_message_ring_shift(&seat->messages, item);
+    bool found = fr_message_ring_shift(&subscriber->messages, item);
     pthread_mutex_unlock(&topics->lock);
     return found;
 }
@@ -261,20 +264,21 @@ bool fr_seat_take_message(struct fr_topics *topics, struct fr_seat *seat, struct
 void fr_topics_message(struct fr_topics *topics, struct freshet_span name, struct freshet_span body)
 {
     struct fr_bytes *copy = NULL;
-    /* What comes while the first seat begins to collect counts as having come before. */
+    /* What comes while the first subscriber begins to collect counts as having come before. */
     if (!atomic_load_explicit(&topics->collected, memory_order_relaxed))
         return;
     pthread_mutex_lock(&topics->lock);
     struct fr_topic *topic = find(topics, name);
-    struct fr_list *seats = topic == NULL ? NULL : &topic->seats;
-    for (struct fr_list *link = seats == NULL ? NULL : seats->next; link != seats; link = link->next) {
-        struct fr_seat *seat = FR_CONTAINER(link, struct fr_seat, link);
-        if (!seat->collects)
+    struct fr_list *subscribers = topic == NULL ? NULL : &topic->subscribers;
+    for (struct fr_list *link = subscribers == NULL ? NULL : subscribers->next; link != subscribers;
+         link = link->next) {
+        struct fr_subscriber *subscriber = FR_CONTAINER(link, struct fr_subscriber, link);
+        if (!subscriber->collects)
             continue;
         if (copy == NULL)
             copy = fr_bytes_copy(body);
-        fr_message_ring_push(&seat->messages, copy, false);
-        tell(seat);
+        fr_message_ring_push(&subscriber->messages, copy, false);
+        tell(subscriber);
     }
     fr_bytes_release(copy);
     pthread_mutex_unlock(&topics->lock);
@@ -335,12 +339,12 @@ void fr_topics_all_marked(struct fr_topics *topics)
 /* Two loaders are not told apart from all. Under the lock. */
 static void tell_retry(struct fr_topic *topic, const struct freshet_loader *loader)
 {
-    for (struct fr_list *link = topic->seats.next; link != &topic->seats; link = link->next) {
-        struct fr_seat *seat = FR_CONTAINER(link, struct fr_seat, link);
-        struct fr_event *event = &seat->event;
+    for (struct fr_list *link = topic->subscribers.next; link != &topic->subscribers; link = link->next) {
+        struct fr_subscriber *subscriber = FR_CONTAINER(link, struct fr_subscriber, link);
+        struct fr_event *event = &subscriber->event;
         event->retry_loader = event->retry && event->retry_loader != loader ? NULL : loader;
         event->retry = true;
-        tell(seat);
+        tell(subscriber);
     }
 }
 

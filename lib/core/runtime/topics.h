@@ -40,16 +40,16 @@ struct fr_topics {
     uint64_t changes;       /* the same, to fr_topic.change */
     uint64_t doubted; /* the number of the newest doubt, which stands for those of all topics before it */
     unsigned limit;
-    atomic_bool collected;       /* some seat has collected messages: else they need not be looked at */
+    atomic_bool collected;       /* some subscriber has collected messages: else they need not be looked at */
     uint32_t new_per_s;          /* of new ones; 0: no limit */
     struct fr_bucket new_topics; /* under `lock` */
 };
 
 struct fr_topic {
     struct fr_map_node node;
-    struct fr_list seats;
+    struct fr_list subscribers;
     struct fr_home home;   /* where its shared feeds live */
-    unsigned references;   /* seats and fans */
+    unsigned references;   /* subscribers and fans */
     uint64_t subscription; /* 0: not wanted on the bus */
     enum fr_topic_state state;
     uint64_t change; /* a new number, never used before, with each mark and each confirmation */
@@ -57,7 +57,7 @@ struct fr_topic {
     char name[];
 };
 
-/* What happened at a topic since its seat last heard of it. */
+/* What happened at a topic since its subscriber last heard of it. */
 struct fr_event {
     uint64_t publishes;
     struct fr_bytes *body; /* of the newest publish */
@@ -69,8 +69,8 @@ struct fr_event {
 };
 
 /* One worker's place at a topic. Embedded in what the worker keeps for the topic. */
-struct fr_seat {
-    struct fr_mail mail; /* posted when `event` is no longer empty; deliver with fr_seat_take() */
+struct fr_subscriber {
+    struct fr_mail mail; /* posted when `event` is no longer empty; deliver with fr_subscriber_take() */
     struct fr_list link;
     struct fr_topic *topic;
     struct fr_worker *worker;
@@ -97,23 +97,27 @@ enum freshet_status fr_topics_acquire(struct fr_topics *topics, struct freshet_s
 void fr_topics_release(struct fr_topics *topics, struct fr_topic *topic);
 struct freshet_span fr_topic_name(const struct fr_topic *topic);
 
-/* Takes a place; the first one subscribes. `seat` has worker and mail.deliver set. The topic's state is
+/* Takes a place; the first one subscribes. `subscriber` has worker and mail.deliver set. The topic's state is
  * returned now and later changes are told. The reference to the topic is the caller's. On failure it has no
  * place, but with `posted` its mail is in the mailbox all the same: it must stay until then. */
-enum freshet_status fr_seat_take_place(struct fr_topics *topics, struct fr_seat *seat, struct fr_topic *topic,
-                                       enum fr_topic_state *state);
-/* Gives it up; the last one unsubscribes. True: its mail is still in the mailbox, the seat must stay until
- * then. */
-bool fr_seat_leave(struct fr_topics *topics, struct fr_seat *seat);
+enum freshet_status fr_subscriber_enter(struct fr_topics *topics, struct fr_subscriber *subscriber,
+                                        struct fr_topic *topic, enum fr_topic_state *state);
+/* Gives it up; the last one unsubscribes. True: its mail is still in the mailbox, the subscriber must stay
+ * until then. */
+bool fr_subscriber_leave(struct fr_topics *topics, struct fr_subscriber *subscriber);
 /* In the delivery of its mail: the event, whose body is the caller's now, and the topic's state. */
-struct fr_event fr_seat_read(struct fr_topics *topics, struct fr_seat *seat, enum fr_topic_state *state);
+struct fr_event fr_subscriber_read(struct fr_topics *topics, struct fr_subscriber *subscriber,
+                                   enum fr_topic_state *state);
 
-/* From now on the seat keeps messages from the bus, each of which sends mail: as many as may come while its
- * worker is at something else, and not fewer than these. Called again it may keep more, and loses nothing. */
-void fr_seat_collect(struct fr_topics *topics, struct fr_seat *seat, uint32_t max_count, size_t max_bytes);
-void fr_seat_collect_no_more(struct fr_topics *topics, struct fr_seat *seat);
+/* From now on the subscriber keeps messages from the bus, each of which sends mail: as many as may come while
+ * its worker is at something else, and not fewer than these. Called again it may keep more, and loses
+ * nothing. */
+void fr_subscriber_collect(struct fr_topics *topics, struct fr_subscriber *subscriber, uint32_t max_count,
+                           size_t max_bytes);
+void fr_subscriber_collect_no_more(struct fr_topics *topics, struct fr_subscriber *subscriber);
 /* As fr_message_ring_shift(). */
-bool fr_seat_take_message(struct fr_topics *topics, struct fr_seat *seat, struct fr_message_item *item);
+bool fr_subscriber_take_message(struct fr_topics *topics, struct fr_subscriber *subscriber,
+                                struct fr_message_item *item);
 
 /* A message from the bus, own ones too: for those who collect; marks nothing. Any thread. */
 void fr_topics_message(struct fr_topics *topics, struct freshet_span name, struct freshet_span body);
