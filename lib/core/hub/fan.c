@@ -2,7 +2,7 @@
 
 #include "core/hub/feed.h"
 #include "core/hub/message_feed.h"
-#include "core/hub/watch.h"
+#include "core/hub/subscription.h"
 #include "core/load/loader.h"
 #include "core/runtime/context.h"
 #include <assert.h>
@@ -172,7 +172,7 @@ static void join_messages(struct fr_fan *fan, struct fr_view *view)
     fr_list_append(has_all ? &fan->told : &fan->behind, &view->link);
     schedule_sweep(fan);
     if (fan->views == 1)
-        fr_watch_pull(fan->messages->watch);
+        fr_subscription_pull(fan->messages->subscription);
 }
 
 void fr_fan_join(struct fr_fan *fan, struct fr_view *view)

@@ -212,7 +212,9 @@ static void on_load_granted(void *owner)
 static int64_t due_us(struct fr_feed *feed)
 {
     /* After a refusal there is nothing to wait for. */
-    int64_t at = feed->watch->state == FR_TOPIC_WAITING ? fr_watch_grace_end_us(feed->watch) : INT64_MIN;
+    int64_t at = feed->subscription->state == FR_TOPIC_WAITING
+                     ? fr_subscription_grace_end_us(feed->subscription)
+                     : INT64_MIN;
     if (feed->marks == 0 && fr_feed_is_confirmed(feed))
         at = feed->settle_us;
     else if (feed->marks == 0 && feed->bus_error)
@@ -244,7 +246,7 @@ static void rest(struct fr_feed *feed)
         feed->load = NULL;
     }
     feed->state = FR_FEED_LINGERING;
-    fr_timers_set(&feed->worker->timers, &feed->timer, fr_watch_linger_end_us(feed->watch));
+    fr_timers_set(&feed->worker->timers, &feed->timer, fr_subscription_linger_end_us(feed->subscription));
 }
 
 /* The one place that chooses what a feed does next. */
@@ -307,7 +309,7 @@ static void time_out(struct fr_feed *feed)
     give_up(feed);
 }
 
-static void watch_load(struct fr_feed *feed)
+static void check_load_time(struct fr_feed *feed)
 {
     const struct freshet_loader_options *options = fr_feed_options(feed);
     int64_t out_us = fr_feed_now_us(feed) - feed->began_us;
@@ -330,7 +332,7 @@ static void expire(struct fr_timer *timer)
 {
     struct fr_feed *feed = FR_CONTAINER(timer, struct fr_feed, timer);
     if (feed->state == FR_FEED_LOADING)
-        watch_load(feed);
+        check_load_time(feed);
     else if (feed->state == FR_FEED_LINGERING)
         fr_feed_destroy(feed);
     else
@@ -380,7 +382,7 @@ void fr_feed_ask(struct fr_feed *feed, struct fr_fan *fan)
 {
     if (fan->feed == NULL) {
         if (!fr_feed_has_audience(feed))
-            fr_watch_gain(feed->watch);
+            fr_subscription_gain(feed->subscription);
         fan->feed = feed;
         fr_list_append(&feed->fans, &fan->in_feed);
     }
@@ -406,37 +408,37 @@ void fr_feed_detach(struct fr_feed *feed, struct fr_fan *fan)
     if (fr_feed_has_audience(feed))
         return;
     decide(feed);
-    fr_watch_lose(feed->watch);
+    fr_subscription_lose(feed->subscription);
     if (!fr_loader_shares(feed->address->loader))
         fr_feed_destroy(feed);
 }
 
-static void on_watch_ended(struct fr_listener *listener)
+static void on_subscription_ended(struct fr_listener *listener)
 {
     fr_feed_destroy(FR_CONTAINER(listener, struct fr_feed, listener));
 }
 
-static const struct fr_listener_type listener_type = {.event = on_event, .ended = on_watch_ended};
+static const struct fr_listener_type listener_type = {.event = on_event, .ended = on_subscription_ended};
 
 static enum freshet_status new_feed(struct fr_worker *worker, struct fr_address *address,
-                                    struct fr_watch *watch, struct fr_feed **out)
+                                    struct fr_subscription *subscription, struct fr_feed **out)
 {
     struct fr_feed *feed = calloc(1, sizeof(*feed));
     if (feed == NULL || !fr_timers_reserve(&worker->timers)) {
         free(feed);
-        if (watch->audience == 0)
-            fr_watch_linger(watch);
+        if (subscription->audience == 0)
+            fr_subscription_linger(subscription);
         return FRESHET_NO_MEMORY;
     }
     feed->worker = worker;
-    feed->watch = watch;
+    feed->subscription = subscription;
     feed->address = fr_address_acquire(address);
     feed->timer.expire = expire;
     feed->settle_us = INT64_MAX;
     feed->admitted = true; /* the guards that let the stream in count for its first load */
     fr_list_init(&feed->fans);
     feed->listener.type = &listener_type;
-    fr_watch_listen(watch, &feed->listener);
+    fr_subscription_listen(subscription, &feed->listener);
     if (fr_loader_shares(feed->address->loader))
         fr_map_put(&worker->feeds, address->key, &feed->node);
     fr_count(&worker->counters.feeds, 1);
@@ -447,15 +449,15 @@ static enum freshet_status new_feed(struct fr_worker *worker, struct fr_address 
 enum freshet_status fr_feed_get(struct fr_worker *worker, struct fr_address *address, struct fr_topic *topic,
                                 struct fr_feed **out)
 {
-    struct fr_watch *watch;
+    struct fr_subscription *subscription;
     struct fr_map_node *node =
         fr_loader_shares(address->loader) ? fr_map_get(&worker->feeds, address->key) : NULL;
     if (node != NULL) {
         *out = FR_CONTAINER(node, struct fr_feed, node);
         return FRESHET_OK;
     }
-    enum freshet_status status = fr_watch_get(worker, topic, &watch);
-    return status != FRESHET_OK ? status : new_feed(worker, address, watch, out);
+    enum freshet_status status = fr_subscription_get(worker, topic, &subscription);
+    return status != FRESHET_OK ? status : new_feed(worker, address, subscription, out);
 }
 
 void fr_feed_destroy(struct fr_feed *feed)
@@ -475,7 +477,7 @@ void fr_feed_destroy(struct fr_feed *feed)
         fr_load_drop(feed->abandoned);
     if (fr_loader_shares(feed->address->loader))
         fr_map_remove(&worker->feeds, &feed->node);
-    fr_watch_unlisten(&feed->listener);
+    fr_subscription_unlisten(&feed->listener);
     clear_marks(feed);
     fr_bytes_release(feed->snapshot);
     fr_bytes_release(feed->error);

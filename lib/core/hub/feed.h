@@ -8,7 +8,7 @@
 #include "base/map.h"
 #include "base/timers.h"
 #include "core/codec/frame.h"
-#include "core/hub/watch.h"
+#include "core/hub/subscription.h"
 #include "core/load/address.h"
 #include "core/load/cache.h"
 #include "core/runtime/worker_internal.h"
@@ -31,7 +31,7 @@ enum fr_feed_state {
 struct fr_feed {
     struct fr_map_node node; /* shared: in worker->feeds */
     struct fr_worker *worker;
-    struct fr_watch *watch;
+    struct fr_subscription *subscription;
     struct fr_listener listener;
     struct fr_address *address;
     struct fr_list fans; /* fr_fan.in_feed: those with streams */

@@ -28,7 +28,7 @@ static inline bool fr_feed_has_audience(const struct fr_feed *feed)
 
 static inline bool fr_feed_is_confirmed(const struct fr_feed *feed)
 {
-    return feed->watch->state == FR_TOPIC_CONFIRMED;
+    return feed->subscription->state == FR_TOPIC_CONFIRMED;
 }
 
 static inline void fr_feed_mark(struct fr_feed *feed, enum freshet_load_cause cause)

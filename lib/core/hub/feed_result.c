@@ -47,8 +47,8 @@ void fr_feed_raise_error(struct fr_feed *feed, const char *code, const char *tex
 
 static bool is_in_grace(const struct fr_feed *feed)
 {
-    return feed->watch->state == FR_TOPIC_WAITING &&
-           fr_feed_now_us(feed) < fr_watch_grace_end_us(feed->watch);
+    return feed->subscription->state == FR_TOPIC_WAITING &&
+           fr_feed_now_us(feed) < fr_subscription_grace_end_us(feed->subscription);
 }
 
 static int64_t next_poll_us(const struct fr_feed *feed)
@@ -61,7 +61,7 @@ static int64_t next_poll_us(const struct fr_feed *feed)
 
 static void raise_bus_error(struct fr_feed *feed, bool again)
 {
-    if (feed->watch->state == FR_TOPIC_REFUSED)
+    if (feed->subscription->state == FR_TOPIC_REFUSED)
         fr_feed_raise_error(feed, "forbidden-topic", "changes of this topic cannot be followed", again);
     else
         fr_feed_raise_error(feed, "bus-down", "changes may arrive late", again);

@@ -4,7 +4,7 @@
 #include "core/codec/frame.h"
 #include "core/codec/msgpack_json.h"
 #include "core/hub/fan.h"
-#include "core/hub/watch.h"
+#include "core/hub/subscription.h"
 #include "core/load/loader.h"
 #include "core/runtime/context.h"
 #include <freshet/message.h>
@@ -140,7 +140,7 @@ void fr_message_feed_swept(struct fr_message_feed *feed)
 {
     feed->swept = feed->ring.last;
     feed->unswept_bytes = 0;
-    fr_watch_pull(feed->watch);
+    fr_subscription_pull(feed->subscription);
 }
 
 /* NULL: no memory, or larger than a snapshot may be. */
@@ -213,7 +213,7 @@ static void grace_over(struct fr_timer *timer)
 static void enter_state(struct fr_message_feed *feed, enum fr_topic_state state)
 {
     struct fr_timers *timers = &worker_of(feed)->timers;
-    int64_t grace_end_us = fr_watch_grace_end_us(feed->watch);
+    int64_t grace_end_us = fr_subscription_grace_end_us(feed->subscription);
     fr_timers_cancel(timers, &feed->grace);
     feed->state = state;
     if (state == FR_TOPIC_CONFIRMED)
@@ -226,8 +226,8 @@ static void enter_state(struct fr_message_feed *feed, enum fr_topic_state state)
 
 static void note_state(struct fr_message_feed *feed)
 {
-    if (feed->watch->state != feed->state)
-        enter_state(feed, feed->watch->state);
+    if (feed->subscription->state != feed->state)
+        enter_state(feed, feed->subscription->state);
 }
 
 static void on_event(struct fr_listener *listener, const struct fr_event *event)
@@ -272,19 +272,19 @@ static struct fr_message_feed *new_feed(struct fr_fan *fan)
 
 enum freshet_status fr_message_feed_new(struct fr_fan *fan, struct fr_message_feed **out)
 {
-    struct fr_watch *watch;
+    struct fr_subscription *subscription;
     *out = NULL;
-    enum freshet_status status = fr_watch_get(fan->worker, fan->topic, &watch);
+    enum freshet_status status = fr_subscription_get(fan->worker, fan->topic, &subscription);
     if (status != FRESHET_OK)
         return status;
     struct fr_message_feed *feed = new_feed(fan);
     if (feed == NULL) {
-        if (watch->audience == 0)
-            fr_watch_linger(watch);
+        if (subscription->audience == 0)
+            fr_subscription_linger(subscription);
         return FRESHET_NO_MEMORY;
     }
-    feed->watch = watch;
-    fr_watch_collect(watch, &feed->listener, &feed->ring);
+    feed->subscription = subscription;
+    fr_subscription_collect(subscription, &feed->listener, &feed->ring);
     fr_count(&counters_of(feed)->feeds, 1);
     note_state(feed);
     *out = feed;
@@ -298,7 +298,7 @@ void fr_message_feed_destroy(struct fr_message_feed *feed)
     struct fr_timers *timers = &worker_of(feed)->timers;
     fr_timers_cancel(timers, &feed->grace);
     fr_timers_unreserve(timers);
-    fr_watch_uncollect(feed->watch, &feed->listener);
+    fr_subscription_uncollect(feed->subscription, &feed->listener);
     fr_message_ring_clear(&feed->ring);
     fr_repeats_deinit(&feed->repeats);
     fr_bytes_release(feed->gap);

@@ -8,8 +8,8 @@
 #include "base/list.h"
 #include "base/timers.h"
 #include "core/hub/repeats.h"
+#include "core/hub/subscription.h"
 #include "core/hub/view.h"
-#include "core/hub/watch.h"
 #include "core/runtime/message_ring.h"
 #include "core/runtime/topics.h"
 #include <freshet/status.h>
@@ -20,7 +20,7 @@ struct fr_fan;
 
 struct fr_message_feed {
     struct fr_fan *fan;
-    struct fr_watch *watch;
+    struct fr_subscription *subscription;
     struct fr_listener listener;
     enum fr_topic_state state;   /* what clients have been told of, or will be by `grace` */
     struct fr_timer grace;       /* runs while the subscription is not in force, until clients are told */

@@ -108,9 +108,10 @@ void fr_topics_release(struct fr_topics *topics, struct fr_topic *topic)
 }
 
 /* Under both locks when called; returns with `order` only, and with what the bus is to be told. */
-static enum freshet_status subscribe(struct fr_topics *topics, struct fr_topic *topic, uint64_t subscription)
+static enum freshet_status subscribe(struct fr_topics *topics, struct fr_topic *topic,
+                                     uint64_t subscription_id)
 {
-    return topics->bus->ops->subscribe(topics->bus, fr_topic_name(topic), subscription);
+    return topics->bus->ops->subscribe(topics->bus, fr_topic_name(topic), subscription_id);
 }
 
 enum freshet_status fr_subscriber_enter(struct fr_topics *topics, struct fr_subscriber *subscriber,
@@ -121,7 +122,7 @@ enum freshet_status fr_subscriber_enter(struct fr_topics *topics, struct fr_subs
     pthread_mutex_lock(&topics->lock);
     uint64_t wanted = 0;
     if (fr_list_is_empty(&topic->subscribers)) {
-        topic->subscription = wanted = ++topics->subscriptions;
+        topic->subscription_id = wanted = ++topics->subscription_ids;
         topic->state = FR_TOPIC_WAITING;
     }
     subscriber->topic = topic;
@@ -132,7 +133,7 @@ enum freshet_status fr_subscriber_enter(struct fr_topics *topics, struct fr_subs
     pthread_mutex_lock(&topics->lock);
     if (status != FRESHET_OK) {
         fr_list_remove(&subscriber->link);
-        topic->subscription = 0;
+        topic->subscription_id = 0;
         fr_bytes_release(subscriber->event.body);
         subscriber->event = (struct fr_event){0};
     }
@@ -151,7 +152,7 @@ bool fr_subscriber_leave(struct fr_topics *topics, struct fr_subscriber *subscri
     fr_list_remove(&subscriber->link);
     bool last = fr_list_is_empty(&topic->subscribers);
     if (last) {
-        topic->subscription = 0;
+        topic->subscription_id = 0;
         topic->state = FR_TOPIC_WAITING;
     }
     fr_bytes_release(subscriber->event.body);
@@ -284,13 +285,13 @@ void fr_topics_message(struct fr_topics *topics, struct freshet_span name, struc
     pthread_mutex_unlock(&topics->lock);
 }
 
-static void change_state(struct fr_topics *topics, struct freshet_span name, uint64_t subscription,
+static void change_state(struct fr_topics *topics, struct freshet_span name, uint64_t subscription_id,
                          enum fr_topic_state state)
 {
     pthread_mutex_lock(&topics->lock);
     struct fr_topic *topic = find(topics, name);
-    /* An answer to an earlier subscription says nothing about this one. */
-    if (topic != NULL && topic->subscription == subscription && topic->state != state) {
+    /* An answer to an earlier subscription_id says nothing about this one. */
+    if (topic != NULL && topic->subscription_id == subscription_id && topic->state != state) {
         topic->state = state;
         change(topics, topic);
         tell_all(topic, note_state);
@@ -298,14 +299,14 @@ static void change_state(struct fr_topics *topics, struct freshet_span name, uin
     pthread_mutex_unlock(&topics->lock);
 }
 
-void fr_topics_confirm(struct fr_topics *topics, struct freshet_span name, uint64_t subscription)
+void fr_topics_confirm(struct fr_topics *topics, struct freshet_span name, uint64_t subscription_id)
 {
-    change_state(topics, name, subscription, FR_TOPIC_CONFIRMED);
+    change_state(topics, name, subscription_id, FR_TOPIC_CONFIRMED);
 }
 
-void fr_topics_refuse(struct fr_topics *topics, struct freshet_span name, uint64_t subscription)
+void fr_topics_refuse(struct fr_topics *topics, struct freshet_span name, uint64_t subscription_id)
 {
-    change_state(topics, name, subscription, FR_TOPIC_REFUSED);
+    change_state(topics, name, subscription_id, FR_TOPIC_REFUSED);
 }
 
 void fr_topics_all_lost(struct fr_topics *topics)

@@ -35,9 +35,9 @@ struct fr_topics {
     pthread_mutex_t lock;
     struct fr_map map;
     struct freshet_bus *bus;
-    struct fr_homes *homes; /* the freshet's */
-    uint64_t subscriptions; /* numbers given out */
-    uint64_t changes;       /* the same, to fr_topic.change */
+    struct fr_homes *homes;    /* the freshet's */
+    uint64_t subscription_ids; /* numbers given out */
+    uint64_t changes;          /* the same, to fr_topic.change */
     uint64_t doubted; /* the number of the newest doubt, which stands for those of all topics before it */
     unsigned limit;
     atomic_bool collected;       /* some subscriber has collected messages: else they need not be looked at */
@@ -48,9 +48,9 @@ struct fr_topics {
 struct fr_topic {
     struct fr_map_node node;
     struct fr_list subscribers;
-    struct fr_home home;   /* where its shared feeds live */
-    unsigned references;   /* subscribers and fans */
-    uint64_t subscription; /* 0: not wanted on the bus */
+    struct fr_home home;      /* where its shared feeds live */
+    unsigned references;      /* subscribers and fans */
+    uint64_t subscription_id; /* 0: not wanted on the bus */
     enum fr_topic_state state;
     uint64_t change; /* a new number, never used before, with each mark and each confirmation */
     atomic_size_t streams;
@@ -124,9 +124,9 @@ void fr_topics_message(struct fr_topics *topics, struct freshet_span name, struc
 /* News of the bus or of this freshet's own publishes; any thread. */
 void fr_topics_mark(struct fr_topics *topics, struct freshet_span name, struct freshet_span body,
                     int64_t published_us);
-void fr_topics_confirm(struct fr_topics *topics, struct freshet_span name, uint64_t subscription);
-void fr_topics_refuse(struct fr_topics *topics, struct freshet_span name, uint64_t subscription);
-void fr_topics_all_lost(struct fr_topics *topics); /* no subscription is in force */
+void fr_topics_confirm(struct fr_topics *topics, struct freshet_span name, uint64_t subscription_id);
+void fr_topics_refuse(struct fr_topics *topics, struct freshet_span name, uint64_t subscription_id);
+void fr_topics_all_lost(struct fr_topics *topics); /* no subscription_id is in force */
 /* Any of them may have missed publishes: from now on nothing is known to be current ... */
 void fr_topics_doubt(struct fr_topics *topics);
 /* ... and this tells those who show something, which costs each a load. */

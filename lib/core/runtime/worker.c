@@ -25,7 +25,7 @@ void fr_worker_release(struct fr_worker *worker)
     if (!fr_refcount_release(&worker->references))
         return;
     fr_mailbox_deinit(&worker->mailbox);
-    fr_map_deinit(&worker->watches);
+    fr_map_deinit(&worker->subscriptions);
     fr_map_deinit(&worker->feeds);
     fr_map_deinit(&worker->fans);
     fr_timers_deinit(&worker->timers);
@@ -76,7 +76,7 @@ enum freshet_status fr_worker_new(struct fr_worker **out, struct freshet *freshe
     fr_list_init(&worker->homes);
     fr_list_init(&worker->tasks);
     fr_list_init(&worker->residents);
-    if (!fr_map_init(&worker->watches) || !fr_map_init(&worker->feeds) || !fr_map_init(&worker->fans)) {
+    if (!fr_map_init(&worker->subscriptions) || !fr_map_init(&worker->feeds) || !fr_map_init(&worker->fans)) {
         fr_worker_release(worker);
         return FRESHET_NO_MEMORY;
     }

@@ -1,7 +1,7 @@
 /* A worker's interest in a topic: from the first stream until the topic has lingered without any. What
  * happens at the topic is told to listeners, which both kinds of feeds embed. */
-#ifndef FR_WATCH_H
-#define FR_WATCH_H
+#ifndef FR_SUBSCRIPTION_H
+#define FR_SUBSCRIPTION_H
 
 #include "base/list.h"
 #include "base/map.h"
@@ -16,7 +16,7 @@ struct fr_listener;
 struct fr_listener_type {
     /* Something has happened at the topic, or the state of its subscription has changed. */
     void (*event)(struct fr_listener *listener, const struct fr_event *event);
-    /* The watch ends: the listener has to go, and removes itself. */
+    /* The subscription ends: the listener has to go, and removes itself. */
     void (*ended)(struct fr_listener *listener);
     /* Of those that take each message, else NULL: whether one more costs nobody another one, and the next
      * one: its body as it came, empty if it was foreign; NULL: none. Before it `lost` others were lost. */
@@ -25,12 +25,12 @@ struct fr_listener_type {
 };
 
 struct fr_listener {
-    struct fr_list link; /* in the watch */
+    struct fr_list link; /* in the subscription */
     const struct fr_listener_type *type;
 };
 
-struct fr_watch {
-    struct fr_map_node node;     /* in worker->watches */
+struct fr_subscription {
+    struct fr_map_node node;     /* in worker->subscriptions */
     struct fr_resident resident; /* ends with its listeners when the worker leaves */
     struct fr_subscriber subscriber;
     struct fr_worker *worker;
@@ -49,27 +49,28 @@ struct fr_watch {
     bool left;              /* waits for its last mail */
 };
 
-/* Finds or makes the watch. */
-enum freshet_status fr_watch_get(struct fr_worker *worker, struct fr_topic *topic, struct fr_watch **out);
+/* Finds or makes the subscription. */
+enum freshet_status fr_subscription_get(struct fr_worker *worker, struct fr_topic *topic,
+                                        struct fr_subscription **out);
 /* One of its feeds has streams, or has none any more. */
-void fr_watch_gain(struct fr_watch *watch);
-void fr_watch_lose(struct fr_watch *watch);
+void fr_subscription_gain(struct fr_subscription *subscription);
+void fr_subscription_lose(struct fr_subscription *subscription);
 /* A listener comes, or goes at any time. */
-void fr_watch_listen(struct fr_watch *watch, struct fr_listener *listener);
-void fr_watch_unlisten(struct fr_listener *listener);
+void fr_subscription_listen(struct fr_subscription *subscription, struct fr_listener *listener);
+void fr_subscription_unlisten(struct fr_listener *listener);
 /* The same for one that takes each message, which counts as one with streams: with the first one the
  * subscriber begins to collect, with the last one it ends. What the listener may fall behind, the subscriber
  * can hold. */
-void fr_watch_collect(struct fr_watch *watch, struct fr_listener *listener,
-                      const struct fr_message_ring *bounds);
-void fr_watch_uncollect(struct fr_watch *watch, struct fr_listener *listener);
+void fr_subscription_collect(struct fr_subscription *subscription, struct fr_listener *listener,
+                             const struct fr_message_ring *bounds);
+void fr_subscription_uncollect(struct fr_subscription *subscription, struct fr_listener *listener);
 /* Hands messages that wait at the subscriber on, as long as all who take them have room. */
-void fr_watch_pull(struct fr_watch *watch);
+void fr_subscription_pull(struct fr_subscription *subscription);
 /* Until when a missing acknowledgement is waited for. */
-int64_t fr_watch_grace_end_us(const struct fr_watch *watch);
+int64_t fr_subscription_grace_end_us(const struct fr_subscription *subscription);
 /* Begins to linger: it was got, but nothing came of it. */
-void fr_watch_linger(struct fr_watch *watch);
+void fr_subscription_linger(struct fr_subscription *subscription);
 /* Until when what loses its last stream now is kept. */
-int64_t fr_watch_linger_end_us(const struct fr_watch *watch);
+int64_t fr_subscription_linger_end_us(const struct fr_subscription *subscription);
 
 #endif
