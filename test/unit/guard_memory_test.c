@@ -171,7 +171,7 @@ static void publish_all(void)
 static void check_denied(bool all_memory)
 {
     for (unsigned i = EVE_ALONE; i < VISITS; i++) {
-        cr_assert_null(clients[i].view.fan);
+        cr_assert_null(clients[i].view.fanout);
         cr_assert_eq(clients[i].snapshots + clients[i].errors + clients[i].unchanged, 0);
         cr_assert_neq(visits[i].status, FRESHET_OK);
     }

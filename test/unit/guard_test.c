@@ -39,7 +39,7 @@ static void end(void)
 /* Refused: there is no client. */
 static void end_refused(void)
 {
-    cr_assert_null(client.view.fan);
+    cr_assert_null(client.view.fanout);
     cr_assert_eq(rig_stats().topics, 0);
     rig_end();
 }

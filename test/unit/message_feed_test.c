@@ -1,5 +1,5 @@
 /* Message loaders: what streams of a topic get when each message is the news. */
-#include "core/hub/fan.h"
+#include "core/hub/fanout.h"
 #include "core/hub/message_feed.h"
 #include "guard_rig.h"
 
@@ -182,7 +182,7 @@ Test(message_feed, flood_of_new_publishers_is_bounded)
             rig_run();
     }
     rig_run();
-    const struct fr_repeats *repeats = &client.view.fan->messages->repeats;
+    const struct fr_repeats *repeats = &client.view.fanout->messages->repeats;
     cr_assert_eq(repeats->capacity, FR_REPEATS_MOST);
     cr_assert_eq(rig_stats().messages_lost, 0);
     end();
@@ -570,7 +570,7 @@ Test(message_feed, keeps_nothing_that_all_streams_have)
     begin(&messages, 1);
     client_open(&slow, 0, "board/b1");
     slow.blocked = true;
-    const struct fr_message_ring *ring = &client.view.fan->messages->ring;
+    const struct fr_message_ring *ring = &client.view.fanout->messages->ring;
     send_range(1, 5);
     rig_run();
     cr_assert_eq(ring->count, 5);
@@ -588,7 +588,7 @@ Test(message_feed, keeps_nothing_that_all_streams_have)
 Test(message_feed, numbers_may_pass_32_bits)
 {
     begin(&(struct freshet_loader_options){.messages = true, .max_queued_messages = 4}, 1);
-    struct fr_message_feed *feed = client.view.fan->messages;
+    struct fr_message_feed *feed = client.view.fanout->messages;
     feed->ring.last = feed->swept = UINT32_MAX - 5;
     client.view.message_seen = UINT32_MAX - 5;
     client_open(&slow, 0, "board/b1");

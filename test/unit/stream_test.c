@@ -13,13 +13,13 @@
 struct fr_worker {
     struct fr_counters counters;
 };
-struct fr_fan {
+struct fr_fanout {
     struct fr_bytes *newest, *error;
     unsigned skipped;
 };
 
 static struct fr_worker worker;
-static struct fr_fan fan;
+static struct fr_fanout fanout;
 static unsigned ends[FRESHET_CLOSE_REASONS];
 
 struct fr_counters *fr_worker_counters(struct fr_worker *of)
@@ -42,7 +42,7 @@ void fr_stream_end(struct fr_worker *of, struct fr_ticket *ticket, enum freshet_
 
 void fr_view_close(struct fr_view *view)
 {
-    view->fan = NULL;
+    view->fanout = NULL;
 }
 
 static struct fr_bytes *take(struct fr_bytes **slot)
@@ -54,11 +54,11 @@ static struct fr_bytes *take(struct fr_bytes **slot)
 
 enum fr_view_news fr_view_take(struct fr_view *view, struct fr_bytes **frame)
 {
-    if (view->fan == NULL)
+    if (view->fanout == NULL)
         return FR_NEWS_NONE;
-    if ((*frame = take(&view->fan->newest)) != NULL)
+    if ((*frame = take(&view->fanout->newest)) != NULL)
         return FR_NEWS_SNAPSHOT;
-    return (*frame = take(&view->fan->error)) != NULL ? FR_NEWS_ERROR : FR_NEWS_NONE;
+    return (*frame = take(&view->fanout->error)) != NULL ? FR_NEWS_ERROR : FR_NEWS_NONE;
 }
 
 /* Streams of several views: views_test.c. */
@@ -186,15 +186,15 @@ static void open_stream(bool chunked)
     wire.written = UINT32_MAX - 3; /* begins anew, too */
     stream = calloc(1, sizeof(*stream));
     fr_stream_init(stream, &kind, chunked);
-    stream->view.fan = &fan;
+    stream->view.fanout = &fanout;
     fr_stream_opened(stream, 0);
 }
 
 static void show(const char *event)
 {
-    fan.skipped += fan.newest != NULL;
-    fr_bytes_release(fan.newest);
-    fan.newest = chunk(event);
+    fanout.skipped += fanout.newest != NULL;
+    fr_bytes_release(fanout.newest);
+    fanout.newest = chunk(event);
     fr_stream_ready(stream);
 }
 
@@ -229,7 +229,7 @@ static void expect_over(enum freshet_close_reason reason)
     cr_assert_eq(wire.ended, 1);
     cr_assert_eq(wire.reason, reason);
     cr_assert_eq(ends[reason], 1);
-    cr_assert_null(stream->view.fan);
+    cr_assert_null(stream->view.fanout);
     cr_assert_null(stream->frame);
     cr_assert_null(stream->end);
 }
@@ -267,8 +267,8 @@ Test(stream, sends_nothing_before_the_head_has_left)
     open_stream(true);
     struct fr_stream other = {0};
     fr_stream_init(&other, &kind, true);
-    other.view.fan = &fan;
-    fan.newest = chunk("a\n\n");
+    other.view.fanout = &fanout;
+    fanout.newest = chunk("a\n\n");
     fr_stream_ready(&other);
     expect_out("");
     fr_stream_opened(&other, 7);
@@ -296,7 +296,7 @@ Test(stream, counts_what_the_transport_took_behind_its_back)
     open_stream(true);
     wire.room = 0;
     show("a\n\n");
-    fan.newest = chunk("b\n\n");
+    fanout.newest = chunk("b\n\n");
     wire.waits = false;
     wire.room = SIZE_MAX;
     fr_stream_writable(stream, strlen(EVENT("a")));
@@ -314,13 +314,13 @@ Test(stream, completes_the_running_frame_and_sends_only_the_newest_of_those_that
     show("c\n\n");
     make_room(SIZE_MAX);
     expect_out(EVENT("a") EVENT("c"));
-    cr_assert_eq(fan.skipped, 1);
+    cr_assert_eq(fanout.skipped, 1);
 }
 
 Test(stream, sends_an_error_behind_the_snapshot)
 {
     open_stream(true);
-    fan.error = chunk("e\n\n");
+    fanout.error = chunk("e\n\n");
     show("a\n\n");
     expect_out(EVENT("a") EVENT("e"));
 }
@@ -469,7 +469,7 @@ static void show_large(size_t bytes)
     char *event = malloc(bytes + 3);
     memset(event, 'x', bytes);
     memcpy(event + bytes, "\n\n", 3);
-    fan.newest = fr_bytes_copy(freshet_span_text(event));
+    fanout.newest = fr_bytes_copy(freshet_span_text(event));
     free(event);
     fr_stream_ready(stream);
 }

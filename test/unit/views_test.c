@@ -1,7 +1,7 @@
 /* Several views on one stream: who gets what, when one of them ends, and what waits meanwhile. */
 #include "views_rig.h"
 
-#include "core/hub/fan.h"
+#include "core/hub/fanout.h"
 #include "core/load/loader.h"
 
 static struct page page, other;
@@ -174,10 +174,10 @@ Test(views, streams_with_the_same_view_share_its_frame)
     struct fr_bytes *frame = page.line->stream.frame;
     cr_assert_not_null(frame);
     cr_assert_eq(frame, other.line->stream.frame);
-    const struct fr_fan *fan = page.line->stream.views->slots[0].view.fan;
-    cr_assert_eq(fan, other.line->stream.views->slots[1].view.fan);
-    cr_assert_eq(fan->named, frame);
-    cr_assert_eq(fan->plain, fan->show.snapshot);
+    const struct fr_fanout *fanout = page.line->stream.views->slots[0].view.fanout;
+    cr_assert_eq(fanout, other.line->stream.views->slots[1].view.fanout);
+    cr_assert_eq(fanout->named, frame);
+    cr_assert_eq(fanout->plain, fanout->show.snapshot);
     page_hang_up(&page);
     page_hang_up(&other);
     end();
@@ -187,12 +187,12 @@ Test(views, a_frame_that_is_not_current_is_not_kept_for_others)
 {
     begin();
     OPEN(&page, "/board/a");
-    const struct fr_fan *fan = page.line->stream.views->slots[0].view.fan;
-    cr_assert_not_null(fan->named);
+    const struct fr_fanout *fanout = page.line->stream.views->slots[0].view.fanout;
+    cr_assert_not_null(fanout->named);
     page.room = 0;
     change("board/a");
     change("board/a");
-    cr_assert(fan->plain == NULL || fan->plain == fan->show.snapshot);
+    cr_assert(fanout->plain == NULL || fanout->plain == fanout->show.snapshot);
     page_hang_up(&page);
     end();
 }

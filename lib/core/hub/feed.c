@@ -2,7 +2,7 @@
 
 #include "base/log.h"
 #include "core/guard/admission.h"
-#include "core/hub/fan.h"
+#include "core/hub/fanout.h"
 #include <assert.h>
 #include <stdlib.h>
 
@@ -88,7 +88,7 @@ static bool is_single(const struct fr_feed *feed)
 /* Of a single feed with an audience; NULL: it has left, and the word of it is on its way. */
 static struct fr_view *only_view(const struct fr_feed *feed)
 {
-    return fr_fan_only_view(FR_CONTAINER(feed->fans.next, struct fr_fan, in_feed));
+    return fr_fanout_only_view(FR_CONTAINER(feed->fanouts.next, struct fr_fanout, in_feed));
 }
 
 /* Then nothing is loaded any more: what its guards found has gone with it. */
@@ -378,19 +378,19 @@ static bool is_too_early(struct fr_feed *feed)
            (atomic_load_explicit(&feed->load->cancelled, memory_order_relaxed) || fr_feed_is_outdated(feed));
 }
 
-void fr_feed_ask(struct fr_feed *feed, struct fr_fan *fan)
+void fr_feed_ask(struct fr_feed *feed, struct fr_fanout *fanout)
 {
-    if (fan->feed == NULL) {
+    if (fanout->feed == NULL) {
         if (!fr_feed_has_audience(feed))
             fr_subscription_gain(feed->subscription);
-        fan->feed = feed;
-        fr_list_append(&feed->fans, &fan->in_feed);
+        fanout->feed = feed;
+        fr_list_append(&feed->fanouts, &fanout->in_feed);
     }
     if (feed->state == FR_FEED_LINGERING) {
         fr_timers_cancel(&feed->worker->timers, &feed->timer);
         feed->state = FR_FEED_IDLE;
     }
-    fan->waits = true;
+    fanout->waits = true;
     bool known = fr_feed_is_known(feed);
     if (known || (feed->failures > 0 && feed->error != NULL))
         fr_feed_show(feed);
@@ -401,10 +401,10 @@ void fr_feed_ask(struct fr_feed *feed, struct fr_fan *fan)
     decide(feed);
 }
 
-void fr_feed_detach(struct fr_feed *feed, struct fr_fan *fan)
+void fr_feed_detach(struct fr_feed *feed, struct fr_fanout *fanout)
 {
-    fr_list_remove(&fan->in_feed);
-    fan->feed = NULL;
+    fr_list_remove(&fanout->in_feed);
+    fanout->feed = NULL;
     if (fr_feed_has_audience(feed))
         return;
     decide(feed);
@@ -436,7 +436,7 @@ static enum freshet_status new_feed(struct fr_worker *worker, struct fr_address 
     feed->timer.expire = expire;
     feed->settle_us = INT64_MAX;
     feed->admitted = true; /* the guards that let the stream in count for its first load */
-    fr_list_init(&feed->fans);
+    fr_list_init(&feed->fanouts);
     feed->listener.type = &listener_type;
     fr_subscription_listen(subscription, &feed->listener);
     if (fr_loader_shares(feed->address->loader))
@@ -463,11 +463,11 @@ enum freshet_status fr_feed_get(struct fr_worker *worker, struct fr_address *add
 void fr_feed_destroy(struct fr_feed *feed)
 {
     struct fr_worker *worker = feed->worker;
-    while (!fr_list_is_empty(&feed->fans)) {
-        struct fr_fan *fan = FR_CONTAINER(feed->fans.next, struct fr_fan, in_feed);
-        fr_list_remove(&fan->in_feed);
-        fan->feed = NULL;
-        fr_fan_lose(fan, FRESHET_CLOSE_TOPIC);
+    while (!fr_list_is_empty(&feed->fanouts)) {
+        struct fr_fanout *fanout = FR_CONTAINER(feed->fanouts.next, struct fr_fanout, in_feed);
+        fr_list_remove(&fanout->in_feed);
+        fanout->feed = NULL;
+        fr_fanout_lose(fanout, FRESHET_CLOSE_TOPIC);
     }
     fr_timers_cancel(&worker->timers, &feed->timer);
     fr_timers_unreserve(&worker->timers);

@@ -1,5 +1,5 @@
 /* What is loaded once for all its streams: runs its loader when its topic is published to, keeps the last
- * good snapshot, hands each new one to its fans. Lives on one worker. */
+ * good snapshot, hands each new one to its fanouts. Lives on one worker. */
 #ifndef FR_FEED_H
 #define FR_FEED_H
 
@@ -16,7 +16,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct fr_fan;
+struct fr_fanout;
 struct fr_load;
 
 enum fr_feed_state {
@@ -34,7 +34,7 @@ struct fr_feed {
     struct fr_subscription *subscription;
     struct fr_listener listener;
     struct fr_address *address;
-    struct fr_list fans; /* fr_fan.in_feed: those with streams */
+    struct fr_list fanouts; /* fr_fanout.in_feed: those with streams */
     enum fr_feed_state state;
     struct fr_timer timer;
     struct fr_load *load;      /* queued or running */
@@ -71,9 +71,9 @@ struct fr_feed {
     bool settles;      /* a publish has begun a load, and none has succeeded since */
 };
 
-/* A fan asks to be served: attaches it if it is not, and answers it now or after the next load. */
-void fr_feed_ask(struct fr_feed *feed, struct fr_fan *fan);
-void fr_feed_detach(struct fr_feed *feed, struct fr_fan *fan);
+/* A fanout asks to be served: attaches it if it is not, and answers it now or after the next load. */
+void fr_feed_ask(struct fr_feed *feed, struct fr_fanout *fanout);
+void fr_feed_detach(struct fr_feed *feed, struct fr_fanout *fanout);
 
 /* The feed of an address, new or known (known only if shared). */
 enum freshet_status fr_feed_get(struct fr_worker *worker, struct fr_address *address, struct fr_topic *topic,

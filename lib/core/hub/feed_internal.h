@@ -23,7 +23,7 @@ static inline const struct freshet_loader_options *fr_feed_options(const struct 
 
 static inline bool fr_feed_has_audience(const struct fr_feed *feed)
 {
-    return !fr_list_is_empty(&feed->fans);
+    return !fr_list_is_empty(&feed->fanouts);
 }
 
 static inline bool fr_feed_is_confirmed(const struct fr_feed *feed)
@@ -41,7 +41,7 @@ static inline bool fr_feed_is_marked(const struct fr_feed *feed, enum freshet_lo
     return (feed->marks & 1u << cause) != 0;
 }
 
-/* Tells all fans what there is, and lets those in who asked. */
+/* Tells all fanouts what there is, and lets those in who asked. */
 void fr_feed_show(struct fr_feed *feed);
 /* An error that is in force already is not told twice, unless a snapshot went out since (`again`). Without
  * memory for the frame the streams keep what they have. */

@@ -1,7 +1,7 @@
 /* What a feed's clients are shown: results, errors, and whether they are news. */
 #include "base/backoff.h"
 #include "base/random.h"
-#include "core/hub/fan.h"
+#include "core/hub/fanout.h"
 #include "core/hub/feed_internal.h"
 #include <stdio.h>
 #include <string.h>
@@ -15,10 +15,10 @@ void fr_feed_show(struct fr_feed *feed)
                           .snapshot_number = feed->snapshot_number,
                           .error_number = feed->error_number,
                           .version = feed->version};
-    for (struct fr_list *link = feed->fans.next; link != &feed->fans; link = link->next) {
-        struct fr_fan *fan = FR_CONTAINER(link, struct fr_fan, in_feed);
-        fr_fan_show(fan, &now, fan->waits);
-        fan->waits = false;
+    for (struct fr_list *link = feed->fanouts.next; link != &feed->fanouts; link = link->next) {
+        struct fr_fanout *fanout = FR_CONTAINER(link, struct fr_fanout, in_feed);
+        fr_fanout_show(fanout, &now, fanout->waits);
+        fanout->waits = false;
     }
 }
 

@@ -3,7 +3,7 @@
 #include "base/clock.h"
 #include "core/codec/frame.h"
 #include "core/codec/msgpack_json.h"
-#include "core/hub/fan.h"
+#include "core/hub/fanout.h"
 #include "core/hub/subscription.h"
 #include "core/load/loader.h"
 #include "core/runtime/context.h"
@@ -12,7 +12,7 @@
 
 static struct fr_worker *worker_of(const struct fr_message_feed *feed)
 {
-    return feed->fan->worker;
+    return feed->fanout->worker;
 }
 
 static struct fr_counters *counters_of(const struct fr_message_feed *feed)
@@ -44,7 +44,7 @@ static void forget_taken(struct fr_message_feed *feed)
 static void catch_up(struct fr_message_feed *feed, struct fr_view *view, uint64_t number)
 {
     view->message_seen = (uint32_t)number;
-    if (number == feed->ring.last && ++feed->caught_up == feed->fan->views)
+    if (number == feed->ring.last && ++feed->caught_up == feed->fanout->views)
         forget_taken(feed);
 }
 
@@ -100,7 +100,7 @@ void fr_message_feed_part(struct fr_message_feed *feed, struct fr_view *view)
     view->message_gap |= !has_all;
     if (has_all)
         feed->caught_up--;
-    else if (feed->caught_up == feed->fan->views - 1)
+    else if (feed->caught_up == feed->fanout->views - 1)
         forget_taken(feed);
 }
 
@@ -112,7 +112,7 @@ static void show(struct fr_message_feed *feed, uint64_t before)
     if (feed->ring.last == before)
         return;
     feed->caught_up = 0;
-    fr_fan_wake(feed->fan);
+    fr_fanout_wake(feed->fanout);
 }
 
 static const struct fr_message_feed *const_feed_of(const struct fr_listener *listener)
@@ -131,7 +131,7 @@ static bool has_room(const struct fr_listener *listener)
     const struct fr_message_feed *feed = const_feed_of(listener);
     const struct fr_message_ring *ring = &feed->ring;
     /* Until its first stream has joined messages wait: nobody else would hear of them. */
-    if (feed->fan->views == 0)
+    if (feed->fanout->views == 0)
         return false;
     return ring->last - feed->swept < ring->max_count && feed->unswept_bytes <= ring->max_bytes / 2;
 }
@@ -189,7 +189,7 @@ static void on_message(struct fr_listener *listener, const struct fr_bytes *body
 
 static void clear_error(struct fr_message_feed *feed)
 {
-    struct fr_show *shown = &feed->fan->show;
+    struct fr_show *shown = &feed->fanout->show;
     fr_bytes_release(shown->error);
     shown->error = NULL;
 }
@@ -197,11 +197,11 @@ static void clear_error(struct fr_message_feed *feed)
 /* Without memory for the frame the streams are told nothing; the gap that follows is told in any case. */
 static void raise_error(struct fr_message_feed *feed, const char *code, const char *text)
 {
-    struct fr_show *shown = &feed->fan->show;
+    struct fr_show *shown = &feed->fanout->show;
     clear_error(feed);
     shown->error = fr_frame_load_error(freshet_span_text(code), freshet_span_text(text));
     shown->error_number++;
-    fr_fan_wake(feed->fan);
+    fr_fanout_wake(feed->fanout);
 }
 
 static void grace_over(struct fr_timer *timer)
@@ -251,13 +251,13 @@ static bool reserve(struct fr_message_feed *feed)
     return feed->gap != NULL && fr_timers_reserve(&worker_of(feed)->timers);
 }
 
-static struct fr_message_feed *new_feed(struct fr_fan *fan)
+static struct fr_message_feed *new_feed(struct fr_fanout *fanout)
 {
-    const struct freshet_loader_options *options = &fan->address->loader->options;
+    const struct freshet_loader_options *options = &fanout->address->loader->options;
     struct fr_message_feed *feed = calloc(1, sizeof(*feed));
     if (feed == NULL)
         return NULL;
-    feed->fan = fan;
+    feed->fanout = fanout;
     feed->state = FR_TOPIC_CONFIRMED; /* nobody has been told otherwise */
     feed->grace.expire = grace_over;
     feed->listener.type = &listener_type;
@@ -270,14 +270,14 @@ static struct fr_message_feed *new_feed(struct fr_fan *fan)
     return NULL;
 }
 
-enum freshet_status fr_message_feed_new(struct fr_fan *fan, struct fr_message_feed **out)
+enum freshet_status fr_message_feed_new(struct fr_fanout *fanout, struct fr_message_feed **out)
 {
     struct fr_subscription *subscription;
     *out = NULL;
-    enum freshet_status status = fr_subscription_get(fan->worker, fan->topic, &subscription);
+    enum freshet_status status = fr_subscription_get(fanout->worker, fanout->topic, &subscription);
     if (status != FRESHET_OK)
         return status;
-    struct fr_message_feed *feed = new_feed(fan);
+    struct fr_message_feed *feed = new_feed(fanout);
     if (feed == NULL) {
         if (subscription->audience == 0)
             fr_subscription_linger(subscription);

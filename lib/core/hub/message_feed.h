@@ -1,6 +1,7 @@
 /* A feed whose messages are the news: nothing is loaded, each message from the bus is shown to all streams of
- * its fan, once and in the order of the bus. It belongs to its fan and lives on the fan's worker; what a
- * stream has not taken yet is a distance in one ring that all of them share. On the worker's thread. */
+ * its fanout, once and in the order of the bus. It belongs to its fanout and lives on the fanout's worker;
+ * what a stream has not taken yet is a distance in one ring that all of them share. On the worker's thread.
+ */
 #ifndef FR_MESSAGE_FEED_H
 #define FR_MESSAGE_FEED_H
 
@@ -16,10 +17,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct fr_fan;
+struct fr_fanout;
 
 struct fr_message_feed {
-    struct fr_fan *fan;
+    struct fr_fanout *fanout;
     struct fr_subscription *subscription;
     struct fr_listener listener;
     enum fr_topic_state state;   /* what clients have been told of, or will be by `grace` */
@@ -33,10 +34,10 @@ struct fr_message_feed {
 };
 
 /* FRESHET_FULL, FRESHET_NO_MEMORY. */
-enum freshet_status fr_message_feed_new(struct fr_fan *fan, struct fr_message_feed **out);
+enum freshet_status fr_message_feed_new(struct fr_fanout *fanout, struct fr_message_feed **out);
 void fr_message_feed_destroy(struct fr_message_feed *feed); /* NULL is fine */
 
-/* From its fan: a view joins, with all there is from now on; parts, perhaps to join another feed; all have
+/* From its fanout: a view joins, with all there is from now on; parts, perhaps to join another feed; all have
  * been told of what there is. */
 void fr_message_feed_join(struct fr_message_feed *feed, struct fr_view *view);
 void fr_message_feed_part(struct fr_message_feed *feed, struct fr_view *view);

@@ -2,7 +2,7 @@
 
 #include "base/log.h"
 #include "core/guard/admission.h"
-#include "core/hub/fan.h"
+#include "core/hub/fanout.h"
 #include "core/hub/message_feed.h"
 #include "core/load/loader.h"
 #include "core/runtime/context.h"
@@ -36,7 +36,7 @@ static void forget_held(struct fr_view *view)
 static void lose(struct fr_view *view, const struct fr_verdict *verdict)
 {
     view->admission->verdict = verdict;
-    view->fan->worker->host.view_lost(view, FRESHET_CLOSE_DENIED);
+    view->fanout->worker->host.view_lost(view, FRESHET_CLOSE_DENIED);
     /* The view may be gone. */
 }
 
@@ -53,8 +53,8 @@ static struct freshet_request request_of(const struct fr_admission *admission)
 static struct fr_address *readdress(const struct fr_view *view, const struct freshet_identity *identity)
 {
     const struct fr_admission *admission = view->admission;
-    struct freshet_topic topic = {.len = (uint16_t)view->fan->address->topic.len};
-    memcpy(topic.text, view->fan->address->topic.data, topic.len);
+    struct freshet_topic topic = {.len = (uint16_t)view->fanout->address->topic.len};
+    memcpy(topic.text, view->fanout->address->topic.data, topic.len);
     return fr_address_new(admission->loader, &topic, freshet_span(identity->text, identity->len),
                           admission->params, admission->asked);
 }
@@ -62,20 +62,21 @@ static struct fr_address *readdress(const struct fr_view *view, const struct fre
 /* What belongs to the feed before is forgotten: the new one's snapshot is sent in full. */
 static void move(struct fr_view *view, const struct freshet_identity *identity)
 {
-    struct fr_worker *worker = view->fan->worker;
+    struct fr_worker *worker = view->fanout->worker;
     struct fr_address *address = readdress(view, identity);
-    struct fr_fan *fan = NULL;
-    enum freshet_status status = address == NULL ? FRESHET_NO_MEMORY : fr_fan_get(worker, address, &fan);
+    struct fr_fanout *fanout = NULL;
+    enum freshet_status status =
+        address == NULL ? FRESHET_NO_MEMORY : fr_fanout_get(worker, address, &fanout);
     fr_address_release(address);
     if (status != FRESHET_OK) {
         worker->host.view_lost(view, FRESHET_CLOSE_NO_MEMORY);
         return;
     }
     forget_held(view);
-    fr_fan_part(view->fan, view);
+    fr_fanout_part(view->fanout, view);
     view->snapshot_seen = view->error_seen = 0;
     fr_count(&worker->counters.streams_moved, 1);
-    fr_fan_join(fan, view);
+    fr_fanout_join(fanout, view);
 }
 
 /* Allowed again. */
@@ -87,17 +88,18 @@ static void go_on(struct fr_view *view)
     struct freshet_refusal refusal;
     fr_admission_open(view->admission, fr_loader_shares(loader));
     if (!fr_loader_shares(loader)) {
-        fr_fan_admitted(view->fan);
+        fr_fanout_admitted(view->fanout);
         return;
     }
     if (fr_loader_identity(loader, &request, &identity, &refusal) != FRESHET_OK) {
         struct fr_verdict verdict = {.kind = FR_VERDICT_DENY, .status = refusal.status};
         memcpy(verdict.code, refusal.code, sizeof(verdict.code));
         lose(view, &verdict);
-    } else if (!freshet_span_equal(view->fan->address->identity, freshet_span(identity.text, identity.len))) {
+    } else if (!freshet_span_equal(view->fanout->address->identity,
+                                   freshet_span(identity.text, identity.len))) {
         move(view, &identity);
     } else {
-        view->fan->worker->host.view_ready(view);
+        view->fanout->worker->host.view_ready(view);
     }
 }
 
@@ -163,13 +165,13 @@ static enum freshet_status open_view(struct fr_worker *worker, struct fr_view *v
                                      const struct fr_view_request *request, struct freshet_refusal *refusal)
 {
     struct fr_address *address;
-    struct fr_fan *fan;
+    struct fr_fanout *fanout;
     enum freshet_status status = find_address(request, &address, refusal);
     if (status != FRESHET_OK)
         return status;
     const char *limit = reach_limit(worker, request->from, address->topic);
     if (limit == NULL)
-        status = fr_fan_get(worker, address, &fan);
+        status = fr_fanout_get(worker, address, &fanout);
     fr_address_release(address);
     if (limit != NULL)
         return refuse(refusal, FRESHET_FULL, limit);
@@ -180,7 +182,7 @@ static enum freshet_status open_view(struct fr_worker *worker, struct fr_view *v
     /* Without memory for what the client holds it gets the snapshot once more. */
     view->held = request->held == NULL ? NULL : copy_version(request->held);
     keep_admission(view, request->admission);
-    fr_fan_join(fan, view);
+    fr_fanout_join(fanout, view);
     return FRESHET_OK;
 }
 
@@ -198,26 +200,27 @@ enum freshet_status fr_view_open(struct fr_worker *worker, struct fr_view *view,
 /* What it will never take. */
 static void count_skipped(const struct fr_view *view)
 {
-    const struct fr_show *show = &view->fan->show;
+    const struct fr_show *show = &view->fanout->show;
     if (view->snapshot_seen != 0)
-        fr_count(&view->fan->worker->counters.snapshots_skipped, show->snapshot_number - view->snapshot_seen);
+        fr_count(&view->fanout->worker->counters.snapshots_skipped,
+                 show->snapshot_number - view->snapshot_seen);
 }
 
 void fr_view_close(struct fr_view *view)
 {
-    if (view->fan != NULL)
+    if (view->fanout != NULL)
         count_skipped(view);
     forget_held(view);
     fr_admission_destroy(view->admission);
     view->admission = NULL;
-    if (view->fan != NULL)
-        fr_fan_part(view->fan, view);
+    if (view->fanout != NULL)
+        fr_fanout_part(view->fanout, view);
 }
 
 static enum fr_view_news take_snapshot(struct fr_view *view, const struct fr_show *show,
                                        struct fr_bytes **frame)
 {
-    struct fr_counters *counters = &view->fan->worker->counters;
+    struct fr_counters *counters = &view->fanout->worker->counters;
     bool same = view->held != NULL && fr_version_equal(view->held, &show->version);
     struct fr_bytes *comment = same ? fr_frame_comment(freshet_span_text("unchanged")) : NULL;
     if (view->snapshot_seen != 0)
@@ -247,11 +250,11 @@ static bool is_admitted(struct fr_view *view)
 static enum fr_view_news take_next(struct fr_view *view, struct fr_bytes **frame)
 {
     *frame = NULL;
-    if (view->fan == NULL || view->joining || !is_admitted(view))
+    if (view->fanout == NULL || view->joining || !is_admitted(view))
         return FR_NEWS_NONE;
-    if (view->fan->messages != NULL && fr_message_feed_has_news(view->fan->messages, view))
-        return fr_message_feed_take(view->fan->messages, view, frame);
-    const struct fr_show *show = &view->fan->show;
+    if (view->fanout->messages != NULL && fr_message_feed_has_news(view->fanout->messages, view))
+        return fr_message_feed_take(view->fanout->messages, view, frame);
+    const struct fr_show *show = &view->fanout->show;
     if (show->snapshot != NULL && view->snapshot_seen != show->snapshot_number)
         return take_snapshot(view, show, frame);
     if (show->error == NULL || view->error_seen == show->error_number)
@@ -267,9 +270,9 @@ enum fr_view_news fr_view_take(struct fr_view *view, struct fr_bytes **frame)
     enum fr_view_news news = take_next(view, frame);
     if (view->name == NULL || news == FR_NEWS_NONE)
         return news;
-    struct fr_bytes *named = news == FR_NEWS_UNCHANGED
-                                 ? fr_frame_current(freshet_span_text(view->name), &view->fan->show.version)
-                                 : fr_fan_name(view->fan, *frame, view->name);
+    struct fr_bytes *named = news == FR_NEWS_UNCHANGED ? fr_frame_current(freshet_span_text(view->name),
+                                                                          &view->fanout->show.version)
+                                                       : fr_fanout_name(view->fanout, *frame, view->name);
     fr_bytes_release(*frame);
     *frame = named;
     return named == NULL ? FR_NEWS_NO_MEMORY : news;
@@ -277,7 +280,7 @@ enum fr_view_news fr_view_take(struct fr_view *view, struct fr_bytes **frame)
 
 struct freshet_span fr_view_topic(const struct fr_view *view)
 {
-    return fr_topic_name(view->fan->topic);
+    return fr_topic_name(view->fanout->topic);
 }
 
 /* ---- streams ---- */

@@ -15,13 +15,13 @@
 
 struct fr_admission;
 struct fr_asked;
-struct fr_fan;
+struct fr_fanout;
 struct fr_peer;
 
 /* Embedded in a stream; zeroed before it is opened. */
 struct fr_view {
-    struct fr_list link;            /* in its fan: among those behind, or those that have all */
-    struct fr_fan *fan;             /* NULL: closed */
+    struct fr_list link;            /* in its fanout: among those behind, or those that have all */
+    struct fr_fanout *fanout;       /* NULL: closed */
     uint32_t snapshot_seen;         /* number of the snapshot taken last; 0: none yet */
     uint32_t error_seen;            /* the same of load-errors */
     struct fr_version *held;        /* what the client says it has; forgotten with the first news */

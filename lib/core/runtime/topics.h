@@ -49,7 +49,7 @@ struct fr_topic {
     struct fr_map_node node;
     struct fr_list subscribers;
     struct fr_home home;      /* where its shared feeds live */
-    unsigned references;      /* subscribers and fans */
+    unsigned references;      /* subscribers and fanouts */
     uint64_t subscription_id; /* 0: not wanted on the bus */
     enum fr_topic_state state;
     uint64_t change; /* a new number, never used before, with each mark and each confirmation */

@@ -27,7 +27,7 @@ void fr_worker_release(struct fr_worker *worker)
     fr_mailbox_deinit(&worker->mailbox);
     fr_map_deinit(&worker->subscriptions);
     fr_map_deinit(&worker->feeds);
-    fr_map_deinit(&worker->fans);
+    fr_map_deinit(&worker->fanouts);
     fr_timers_deinit(&worker->timers);
     free(worker);
 }
@@ -76,7 +76,8 @@ enum freshet_status fr_worker_new(struct fr_worker **out, struct freshet *freshe
     fr_list_init(&worker->homes);
     fr_list_init(&worker->tasks);
     fr_list_init(&worker->residents);
-    if (!fr_map_init(&worker->subscriptions) || !fr_map_init(&worker->feeds) || !fr_map_init(&worker->fans)) {
+    if (!fr_map_init(&worker->subscriptions) || !fr_map_init(&worker->feeds) ||
+        !fr_map_init(&worker->fanouts)) {
         fr_worker_release(worker);
         return FRESHET_NO_MEMORY;
     }

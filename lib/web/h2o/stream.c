@@ -168,7 +168,7 @@ static void ended(struct fr_stream *stream, enum freshet_close_reason reason)
     char text[FR_H2O_PEER_TEXT_BYTES];
     struct freshet_span none = {NULL, 0};
     struct freshet_stream_end end = {
-        .topic = stream->view.fan == NULL ? none : fr_view_topic(&stream->view),
+        .topic = stream->view.fanout == NULL ? none : fr_view_topic(&stream->view),
         .peer = fr_h2o_peer_print(&self->peer, text),
         .duration_ms = (uint64_t)(fr_h2o_stream_worker(self)->now_us - self->opened_us) / FR_US_PER_MS,
         .bytes = stream->bytes,

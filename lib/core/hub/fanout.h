@@ -1,8 +1,8 @@
 /* A feed's streams on one worker. The feed may live on another: its side and the streams' side meet in two
  * pieces of mail, and a slot that holds only the newest. Counted: each side holds it, and so does mail on its
  * way. */
-#ifndef FR_FAN_H
-#define FR_FAN_H
+#ifndef FR_FANOUT_H
+#define FR_FANOUT_H
 
 #include "base/bytes.h"
 #include "base/list.h"
@@ -21,7 +21,7 @@
 struct fr_feed;
 struct fr_message_feed;
 
-/* What a fan shows. The two frames are references. */
+/* What a fanout shows. The two frames are references. */
 struct fr_show {
     struct fr_bytes *snapshot;
     struct fr_bytes *error;
@@ -30,14 +30,14 @@ struct fr_show {
     struct fr_version version;
 };
 
-struct fr_fan {
+struct fr_fanout {
     struct fr_refcount references;
     struct fr_worker *worker; /* of the streams; holds a reference */
     struct fr_address *address;
     struct fr_topic *topic;
 
     /* The streams' side. */
-    struct fr_map_node node; /* shared: in worker->fans */
+    struct fr_map_node node; /* shared: in worker->fanouts */
     struct fr_list joining;  /* views that wait for the feed's answer */
     struct fr_list behind;   /* have not been told of the newest */
     struct fr_list told;     /* have */
@@ -45,7 +45,7 @@ struct fr_fan {
     size_t views;
     struct fr_show show;
     struct fr_message_feed *messages; /* of a message loader: lives here instead of with a home */
-    struct fr_bytes *plain, *named;   /* what fr_fan_name() made last, and of what; NULL: nothing */
+    struct fr_bytes *plain, *named;   /* what fr_fanout_name() made last, and of what; NULL: nothing */
     char *name;                       /* for whom */
     bool closed;                      /* has no view and is out of the map */
 
@@ -67,30 +67,31 @@ struct fr_fan {
     bool waits; /* asked, and not answered yet */
 };
 
-/* The fan of an address on this worker, new or known (known only if shared): a view must join a new one at
+/* The fanout of an address on this worker, new or known (known only if shared): a view must join a new one at
  * once. FRESHET_FULL: too many topics; FRESHET_NO_MEMORY. */
-enum freshet_status fr_fan_get(struct fr_worker *worker, struct fr_address *address, struct fr_fan **out);
+enum freshet_status fr_fanout_get(struct fr_worker *worker, struct fr_address *address,
+                                  struct fr_fanout **out);
 /* The view waits for the feed's answer. */
-void fr_fan_join(struct fr_fan *fan, struct fr_view *view);
-/* The last one to part closes the fan. */
-void fr_fan_part(struct fr_fan *fan, struct fr_view *view);
+void fr_fanout_join(struct fr_fanout *fanout, struct fr_view *view);
+/* The last one to part closes the fanout. */
+void fr_fanout_part(struct fr_fanout *fanout, struct fr_view *view);
 
 /* From its message feed: there is something new to take. */
-void fr_fan_wake(struct fr_fan *fan);
+void fr_fanout_wake(struct fr_fanout *fanout);
 
 /* From the feed: show this, and if `answers`, let those in who asked. Takes references of its own. */
-void fr_fan_show(struct fr_fan *fan, const struct fr_show *show, bool answers);
+void fr_fanout_show(struct fr_fanout *fanout, const struct fr_show *show, bool answers);
 /* From the feed: it is gone; a new one has to be found, or with a reason that is not FRESHET_CLOSE_TOPIC the
  * streams end. The feed's side gives its reference up. */
-void fr_fan_lose(struct fr_fan *fan, enum freshet_close_reason reason);
+void fr_fanout_lose(struct fr_fanout *fanout, enum freshet_close_reason reason);
 
 /* The view of a feed of one connection. */
-struct fr_view *fr_fan_only_view(const struct fr_fan *fan);
+struct fr_view *fr_fanout_only_view(const struct fr_fanout *fanout);
 /* Its guards have allowed the load that waits for them. */
-void fr_fan_admitted(struct fr_fan *fan);
+void fr_fanout_admitted(struct fr_fanout *fanout);
 
-/* A frame of this fan as a view of that name is told it: encoded once for all that call it so. One reference;
- * NULL: no memory. */
-struct fr_bytes *fr_fan_name(struct fr_fan *fan, struct fr_bytes *frame, const char *name);
+/* A frame of this fanout as a view of that name is told it: encoded once for all that call it so. One
+ * reference; NULL: no memory. */
+struct fr_bytes *fr_fanout_name(struct fr_fanout *fanout, struct fr_bytes *frame, const char *name);
 
 #endif

@@ -1,0 +1,424 @@
+#include "core/hub/fanout.h"
+
+#include "core/hub/feed.h"
+#include "core/hub/message_feed.h"
+#include "core/hub/subscription.h"
+#include "core/load/loader.h"
+#include "core/runtime/context.h"
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void deliver_to_feed(struct fr_mail *mail);
+static void deliver_to_views(struct fr_mail *mail);
+static size_t sweep(struct fr_task *task, size_t limit);
+static void close_fanout(struct fr_fanout *fanout);
+
+static struct fr_topics *topics_of(const struct fr_fanout *fanout)
+{
+    return &fanout->worker->freshet->topics;
+}
+
+static void release_show(struct fr_show *show)
+{
+    fr_bytes_release(show->snapshot);
+    fr_bytes_release(show->error);
+    *show = (struct fr_show){0};
+}
+
+static void forget_named(struct fr_fanout *fanout)
+{
+    fr_bytes_release(fanout->plain);
+    fr_bytes_release(fanout->named);
+    free(fanout->name);
+    fanout->plain = fanout->named = NULL;
+    fanout->name = NULL;
+}
+
+static void acquire(struct fr_fanout *fanout)
+{
+    fr_refcount_acquire(&fanout->references);
+}
+
+static void release(struct fr_fanout *fanout)
+{
+    if (!fr_refcount_release(&fanout->references))
+        return;
+    release_show(&fanout->next);
+    release_show(&fanout->show);
+    forget_named(fanout);
+    if (fanout->home != NULL)
+        fr_worker_release(fanout->home);
+    fr_topics_release(topics_of(fanout), fanout->topic);
+    fr_address_release(fanout->address);
+    fr_worker_release(fanout->worker);
+    pthread_mutex_destroy(&fanout->lock);
+    free(fanout);
+}
+
+/* ---- the streams' side ---- */
+
+/* Under the lock. False: the home has closed its mailbox. */
+static bool post_to_feed(struct fr_fanout *fanout)
+{
+    if (fanout->to_feed_posted)
+        return true;
+    acquire(fanout);
+    fanout->asked = fanout->home;
+    fanout->to_feed_posted = fr_mailbox_post(&fanout->home->mailbox, &fanout->to_feed);
+    if (!fanout->to_feed_posted)
+        fr_refcount_release(&fanout->references);
+    return fanout->to_feed_posted;
+}
+
+static struct fr_worker *find_home(struct fr_fanout *fanout)
+{
+    if (!fr_loader_shares(fanout->address->loader))
+        return fr_worker_acquire(fanout->worker);
+    return fr_homes_find(&fanout->worker->freshet->homes, &fanout->topic->home);
+}
+
+static void set_home(struct fr_fanout *fanout, struct fr_worker *home)
+{
+    pthread_mutex_lock(&fanout->lock);
+    struct fr_worker *before = fanout->home;
+    fanout->home = home;
+    pthread_mutex_unlock(&fanout->lock);
+    if (before != NULL)
+        fr_worker_release(before);
+}
+
+/* Asks the feed, on a new home if the one before has left. */
+static void ask(struct fr_fanout *fanout)
+{
+    for (bool posted = false; !posted;) {
+        if (fanout->home == NULL)
+            set_home(fanout, find_home(fanout));
+        assert(fanout->home != NULL && "this worker itself could be the home");
+        pthread_mutex_lock(&fanout->lock);
+        fanout->asks = true;
+        posted = post_to_feed(fanout);
+        pthread_mutex_unlock(&fanout->lock);
+        if (!posted)
+            set_home(fanout, NULL);
+    }
+}
+
+static struct fr_fanout *new_fanout(struct fr_worker *worker, struct fr_address *address,
+                                    struct fr_topic *topic)
+{
+    struct fr_fanout *fanout = calloc(1, sizeof(*fanout));
+    if (fanout == NULL)
+        return NULL;
+    fr_refcount_init(&fanout->references);
+    fanout->worker = fr_worker_acquire(worker);
+    fanout->address = fr_address_acquire(address);
+    fanout->topic = topic;
+    fr_list_init(&fanout->joining);
+    fr_list_init(&fanout->behind);
+    fr_list_init(&fanout->told);
+    fr_list_init(&fanout->sweep.link);
+    fr_list_init(&fanout->in_feed);
+    pthread_mutex_init(&fanout->lock, NULL);
+    fanout->to_feed.deliver = deliver_to_feed;
+    fanout->to_views.deliver = deliver_to_views;
+    fanout->sweep.run = sweep;
+    if (fr_loader_shares(address->loader))
+        fr_map_put(&worker->fanouts, address->key, &fanout->node);
+    return fanout;
+}
+
+enum freshet_status fr_fanout_get(struct fr_worker *worker, struct fr_address *address,
+                                  struct fr_fanout **out)
+{
+    struct fr_map_node *node =
+        fr_loader_shares(address->loader) ? fr_map_get(&worker->fanouts, address->key) : NULL;
+    if (node != NULL) {
+        *out = FR_CONTAINER(node, struct fr_fanout, node);
+        return FRESHET_OK;
+    }
+    struct fr_topics *topics = &worker->freshet->topics;
+    struct fr_topic *topic;
+    enum freshet_status status = fr_topics_acquire(topics, address->topic, &topic);
+    if (status != FRESHET_OK)
+        return status;
+    *out = new_fanout(worker, address, topic);
+    if (*out == NULL) {
+        fr_topics_release(topics, topic);
+        return FRESHET_NO_MEMORY;
+    }
+    if (address->loader->options.messages)
+        status = fr_message_feed_new(*out, &(*out)->messages);
+    if (status != FRESHET_OK)
+        close_fanout(*out);
+    return status;
+}
+
+static void schedule_sweep(struct fr_fanout *fanout)
+{
+    if (!fr_list_is_empty(&fanout->behind))
+        fr_worker_queue(fanout->worker, &fanout->sweep);
+}
+
+void fr_fanout_wake(struct fr_fanout *fanout)
+{
+    fr_list_splice(&fanout->behind, &fanout->told);
+    schedule_sweep(fanout);
+}
+
+/* It has all there is, but for an error in force and a gap it brings with it. */
+static void join_messages(struct fr_fanout *fanout, struct fr_view *view)
+{
+    fr_message_feed_join(fanout->messages, view);
+    bool has_all = fanout->show.error == NULL && !view->message_gap;
+    fr_list_append(has_all ? &fanout->told : &fanout->behind, &view->link);
+    schedule_sweep(fanout);
+    if (fanout->views == 1)
+        fr_subscription_pull(fanout->messages->subscription);
+}
+
+void fr_fanout_join(struct fr_fanout *fanout, struct fr_view *view)
+{
+    view->fanout = fanout;
+    fanout->views++;
+    fanout->worker->views++;
+    atomic_fetch_add_explicit(&fanout->topic->streams, 1, memory_order_relaxed);
+    if (fanout->messages != NULL) {
+        join_messages(fanout, view);
+        return;
+    }
+    view->joining = true;
+    fr_list_append(&fanout->joining, &view->link);
+    ask(fanout);
+}
+
+static void close_fanout(struct fr_fanout *fanout)
+{
+    fanout->closed = true;
+    if (fr_loader_shares(fanout->address->loader))
+        fr_map_remove(&fanout->worker->fanouts, &fanout->node);
+    fr_message_feed_destroy(fanout->messages);
+    fr_list_remove(&fanout->sweep.link);
+    release_show(&fanout->show);
+    forget_named(fanout);
+    if (fanout->home != NULL) {
+        pthread_mutex_lock(&fanout->lock);
+        fanout->leaves = true;
+        post_to_feed(fanout); /* refused: its home has let go of it already */
+        pthread_mutex_unlock(&fanout->lock);
+    }
+    release(fanout);
+}
+
+void fr_fanout_part(struct fr_fanout *fanout, struct fr_view *view)
+{
+    fr_list_remove(&view->link);
+    if (fanout->messages != NULL)
+        fr_message_feed_part(fanout->messages, view);
+    view->fanout = NULL;
+    fanout->worker->views--;
+    atomic_fetch_sub_explicit(&fanout->topic->streams, 1, memory_order_relaxed);
+    if (--fanout->views == 0)
+        close_fanout(fanout);
+}
+
+/* Those not reached yet stay first, so nobody is ever more than two sweeps behind. What is shown again only
+ * for those who join costs the others nothing. */
+static void take_show(struct fr_fanout *fanout, struct fr_show *show, bool answers)
+{
+    bool news = show->snapshot_number != fanout->show.snapshot_number ||
+                show->error_number != fanout->show.error_number;
+    release_show(&fanout->show);
+    fanout->show = *show;
+    if (fanout->plain != show->snapshot && fanout->plain != show->error)
+        forget_named(fanout);
+    if (news)
+        fr_list_splice(&fanout->behind, &fanout->told);
+    for (struct fr_list *link; answers && (link = fr_list_shift(&fanout->joining)) != NULL;) {
+        FR_CONTAINER(link, struct fr_view, link)->joining = false;
+        fr_list_append(&fanout->behind, link);
+    }
+    schedule_sweep(fanout);
+}
+
+/* The numbers of a new feed begin anew, so all views join again. */
+static void find_another_feed(struct fr_fanout *fanout)
+{
+    set_home(fanout, NULL);
+    release_show(&fanout->show);
+    fr_list_splice(&fanout->joining, &fanout->behind);
+    fr_list_splice(&fanout->joining, &fanout->told);
+    fr_list_remove(&fanout->sweep.link);
+    for (struct fr_list *link = fanout->joining.next; link != &fanout->joining; link = link->next) {
+        struct fr_view *view = FR_CONTAINER(link, struct fr_view, link);
+        view->joining = true;
+        view->snapshot_seen = view->error_seen = 0;
+    }
+    ask(fanout);
+}
+
+/* The views stay until their streams close them, so that these can still say which topic they showed. The
+ * home stays too: it may have served a later ask, and then has to hear that the last view has left. */
+static void end_views(struct fr_fanout *fanout, enum freshet_close_reason reason)
+{
+    struct fr_list lost;
+    fr_list_init(&lost);
+    fr_list_splice(&lost, &fanout->joining);
+    fr_list_splice(&lost, &fanout->behind);
+    fr_list_splice(&lost, &fanout->told);
+    fr_list_remove(&fanout->sweep.link);
+    for (struct fr_list *link; (link = fr_list_shift(&lost)) != NULL;) {
+        struct fr_view *view = FR_CONTAINER(link, struct fr_view, link);
+        view->joining = true; /* for what will not come */
+        fr_list_append(&fanout->told, link);
+        fanout->worker->host.view_lost(view, reason);
+    }
+}
+
+static void deliver_to_views(struct fr_mail *mail)
+{
+    struct fr_fanout *fanout = FR_CONTAINER(mail, struct fr_fanout, to_views);
+    pthread_mutex_lock(&fanout->lock);
+    struct fr_show show = fanout->next;
+    bool has_show = fanout->has_show, answers = fanout->answers, lost = fanout->lost;
+    enum freshet_close_reason reason = fanout->lost_reason;
+    fanout->next = (struct fr_show){0};
+    fanout->has_show = fanout->answers = fanout->lost = fanout->to_views_posted = false;
+    pthread_mutex_unlock(&fanout->lock);
+    if (has_show && !lost && !fanout->closed)
+        take_show(fanout, &show, answers);
+    else
+        release_show(&show);
+    if (lost && !fanout->closed && reason == FRESHET_CLOSE_TOPIC)
+        find_another_feed(fanout);
+    else if (lost && !fanout->closed)
+        end_views(fanout, reason);
+    release(fanout);
+}
+
+/* Tells views of what is new, at most `limit` of them. A view that is told may part, the last one too. */
+static size_t sweep(struct fr_task *task, size_t limit)
+{
+    struct fr_fanout *fanout = FR_CONTAINER(task, struct fr_fanout, sweep);
+    struct fr_worker *worker = fanout->worker;
+    struct fr_list *link;
+    size_t told = 0;
+    acquire(fanout);
+    while (told < limit && !fanout->closed && (link = fr_list_shift(&fanout->behind)) != NULL) {
+        fr_list_append(&fanout->told, link);
+        told++;
+        worker->host.view_ready(FR_CONTAINER(link, struct fr_view, link));
+    }
+    if (!fanout->closed && fr_list_is_empty(&fanout->behind) && fanout->messages != NULL)
+        fr_message_feed_swept(fanout->messages);
+    if (!fanout->closed)
+        schedule_sweep(fanout);
+    release(fanout);
+    return told;
+}
+
+struct fr_bytes *fr_fanout_name(struct fr_fanout *fanout, struct fr_bytes *frame, const char *name)
+{
+    if (fanout->plain == frame && strcmp(fanout->name, name) == 0)
+        return fr_bytes_acquire(fanout->named);
+    struct fr_bytes *named = fr_frame_named(frame, freshet_span_text(name));
+    char *copy = named == NULL ? NULL : strdup(name);
+    if (copy == NULL)
+        return named;
+    forget_named(fanout);
+    fanout->plain = fr_bytes_acquire(frame); /* held, so that no other can be at its address */
+    fanout->named = fr_bytes_acquire(named);
+    fanout->name = copy;
+    return named;
+}
+
+struct fr_view *fr_fanout_only_view(const struct fr_fanout *fanout)
+{
+    const struct fr_list *lists[] = {&fanout->joining, &fanout->behind, &fanout->told};
+    for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
+        if (!fr_list_is_empty(lists[i]))
+            return FR_CONTAINER(lists[i]->next, struct fr_view, link);
+    return NULL;
+}
+
+void fr_fanout_admitted(struct fr_fanout *fanout)
+{
+    if (fanout->feed != NULL)
+        fr_feed_admitted(fanout->feed);
+}
+
+/* ---- the feed's side ---- */
+
+/* Under the lock. */
+static void post_to_views(struct fr_fanout *fanout)
+{
+    if (fanout->to_views_posted)
+        return;
+    acquire(fanout);
+    fanout->to_views_posted = fr_mailbox_post(&fanout->worker->mailbox, &fanout->to_views);
+    if (!fanout->to_views_posted)
+        fr_refcount_release(&fanout->references); /* its streams are gone */
+}
+
+void fr_fanout_show(struct fr_fanout *fanout, const struct fr_show *show, bool answers)
+{
+    if (show->snapshot != NULL)
+        fr_bytes_acquire(show->snapshot);
+    if (show->error != NULL)
+        fr_bytes_acquire(show->error);
+    pthread_mutex_lock(&fanout->lock);
+    struct fr_show replaced = fanout->next;
+    fanout->next = *show;
+    fanout->has_show = true;
+    fanout->answers |= answers;
+    post_to_views(fanout);
+    pthread_mutex_unlock(&fanout->lock);
+    release_show(&replaced);
+}
+
+static void tell_lost(struct fr_fanout *fanout, enum freshet_close_reason reason)
+{
+    pthread_mutex_lock(&fanout->lock);
+    fanout->lost = true;
+    fanout->lost_reason = reason;
+    post_to_views(fanout);
+    pthread_mutex_unlock(&fanout->lock);
+}
+
+void fr_fanout_lose(struct fr_fanout *fanout, enum freshet_close_reason reason)
+{
+    tell_lost(fanout, reason);
+    release(fanout);
+}
+
+static void serve(struct fr_fanout *fanout, struct fr_worker *home)
+{
+    struct fr_feed *feed = fanout->feed;
+    if (feed == NULL) {
+        enum freshet_status status =
+            home->leaving ? FRESHET_CLOSED : fr_feed_get(home, fanout->address, fanout->topic, &feed);
+        if (status != FRESHET_OK) {
+            tell_lost(fanout, home->leaving ? FRESHET_CLOSE_TOPIC : FRESHET_CLOSE_NO_MEMORY);
+            return;
+        }
+        acquire(fanout); /* the feed's */
+    }
+    fr_feed_ask(feed, fanout);
+}
+
+static void deliver_to_feed(struct fr_mail *mail)
+{
+    struct fr_fanout *fanout = FR_CONTAINER(mail, struct fr_fanout, to_feed);
+    pthread_mutex_lock(&fanout->lock);
+    bool asks = fanout->asks, leaves = fanout->leaves;
+    struct fr_worker *home = fanout->asked; /* this one; fanout->home may be another by now */
+    fanout->asks = fanout->to_feed_posted = false;
+    pthread_mutex_unlock(&fanout->lock);
+    if (leaves && fanout->feed != NULL) {
+        fr_feed_detach(fanout->feed, fanout);
+        release(fanout); /* the feed's */
+    } else if (asks && !leaves) {
+        serve(fanout, home);
+    }
+    release(fanout);
+}
