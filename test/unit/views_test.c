@@ -177,7 +177,7 @@ Test(views, streams_with_the_same_view_share_its_frame)
     const struct fr_fanout *fanout = page.line->stream.views->slots[0].view.fanout;
     cr_assert_eq(fanout, other.line->stream.views->slots[1].view.fanout);
     cr_assert_eq(fanout->named, frame);
-    cr_assert_eq(fanout->plain, fanout->show.snapshot);
+    cr_assert_eq(fanout->plain, fanout->update.snapshot);
     page_hang_up(&page);
     page_hang_up(&other);
     end();
@@ -192,7 +192,7 @@ Test(views, a_frame_that_is_not_current_is_not_kept_for_others)
     page.room = 0;
     change("board/a");
     change("board/a");
-    cr_assert(fanout->plain == NULL || fanout->plain == fanout->show.snapshot);
+    cr_assert(fanout->plain == NULL || fanout->plain == fanout->update.snapshot);
     page_hang_up(&page);
     end();
 }

@@ -19,11 +19,11 @@ static struct fr_topics *topics_of(const struct fr_fanout *fanout)
     return &fanout->worker->freshet->topics;
 }
 
-static void release_show(struct fr_show *show)
+static void release_update(struct fr_update *update)
 {
-    fr_bytes_release(show->snapshot);
-    fr_bytes_release(show->error);
-    *show = (struct fr_show){0};
+    fr_bytes_release(update->snapshot);
+    fr_bytes_release(update->error);
+    *update = (struct fr_update){0};
 }
 
 static void forget_named(struct fr_fanout *fanout)
@@ -44,8 +44,8 @@ static void release(struct fr_fanout *fanout)
 {
     if (!fr_refcount_release(&fanout->references))
         return;
-    release_show(&fanout->next);
-    release_show(&fanout->show);
+    release_update(&fanout->next);
+    release_update(&fanout->update);
     forget_named(fanout);
     if (fanout->home != NULL)
         fr_worker_release(fanout->home);
@@ -170,7 +170,7 @@ void fr_fanout_wake(struct fr_fanout *fanout)
 static void join_messages(struct fr_fanout *fanout, struct fr_view *view)
 {
     fr_message_feed_join(fanout->messages, view);
-    bool has_all = fanout->show.error == NULL && !view->message_gap;
+    bool has_all = fanout->update.error == NULL && !view->message_gap;
     fr_list_append(has_all ? &fanout->told : &fanout->behind, &view->link);
     schedule_sweep(fanout);
     if (fanout->views == 1)
@@ -199,7 +199,7 @@ static void close_fanout(struct fr_fanout *fanout)
         fr_map_remove(&fanout->worker->fanouts, &fanout->node);
     fr_message_feed_destroy(fanout->messages);
     fr_list_remove(&fanout->sweep.link);
-    release_show(&fanout->show);
+    release_update(&fanout->update);
     forget_named(fanout);
     if (fanout->home != NULL) {
         pthread_mutex_lock(&fanout->lock);
@@ -224,13 +224,13 @@ void fr_fanout_part(struct fr_fanout *fanout, struct fr_view *view)
 
 /* Those not reached yet stay first, so nobody is ever more than two sweeps behind. What is shown again only
  * for those who join costs the others nothing. */
-static void take_show(struct fr_fanout *fanout, struct fr_show *show, bool answers)
+static void take_update(struct fr_fanout *fanout, struct fr_update *update, bool answers)
 {
-    bool news = show->snapshot_number != fanout->show.snapshot_number ||
-                show->error_number != fanout->show.error_number;
-    release_show(&fanout->show);
-    fanout->show = *show;
-    if (fanout->plain != show->snapshot && fanout->plain != show->error)
+    bool news = update->snapshot_number != fanout->update.snapshot_number ||
+                update->error_number != fanout->update.error_number;
+    release_update(&fanout->update);
+    fanout->update = *update;
+    if (fanout->plain != update->snapshot && fanout->plain != update->error)
         forget_named(fanout);
     if (news)
         fr_list_splice(&fanout->behind, &fanout->told);
@@ -245,7 +245,7 @@ static void take_show(struct fr_fanout *fanout, struct fr_show *show, bool answe
 static void find_another_feed(struct fr_fanout *fanout)
 {
     set_home(fanout, NULL);
-    release_show(&fanout->show);
+    release_update(&fanout->update);
     fr_list_splice(&fanout->joining, &fanout->behind);
     fr_list_splice(&fanout->joining, &fanout->told);
     fr_list_remove(&fanout->sweep.link);
@@ -279,16 +279,16 @@ static void deliver_to_views(struct fr_mail *mail)
 {
     struct fr_fanout *fanout = FR_CONTAINER(mail, struct fr_fanout, to_views);
     pthread_mutex_lock(&fanout->lock);
-    struct fr_show show = fanout->next;
-    bool has_show = fanout->has_show, answers = fanout->answers, lost = fanout->lost;
+    struct fr_update update = fanout->next;
+    bool has_update = fanout->has_update, answers = fanout->answers, lost = fanout->lost;
     enum freshet_close_reason reason = fanout->lost_reason;
-    fanout->next = (struct fr_show){0};
-    fanout->has_show = fanout->answers = fanout->lost = fanout->to_views_posted = false;
+    fanout->next = (struct fr_update){0};
+    fanout->has_update = fanout->answers = fanout->lost = fanout->to_views_posted = false;
     pthread_mutex_unlock(&fanout->lock);
-    if (has_show && !lost && !fanout->closed)
-        take_show(fanout, &show, answers);
+    if (has_update && !lost && !fanout->closed)
+        take_update(fanout, &update, answers);
     else
-        release_show(&show);
+        release_update(&update);
     if (lost && !fanout->closed && reason == FRESHET_CLOSE_TOPIC)
         find_another_feed(fanout);
     else if (lost && !fanout->closed)
@@ -360,20 +360,20 @@ static void post_to_views(struct fr_fanout *fanout)
         fr_refcount_release(&fanout->references); /* its streams are gone */
 }
 
-void fr_fanout_show(struct fr_fanout *fanout, const struct fr_show *show, bool answers)
+void fr_fanout_update(struct fr_fanout *fanout, const struct fr_update *update, bool answers)
 {
-    if (show->snapshot != NULL)
-        fr_bytes_acquire(show->snapshot);
-    if (show->error != NULL)
-        fr_bytes_acquire(show->error);
+    if (update->snapshot != NULL)
+        fr_bytes_acquire(update->snapshot);
+    if (update->error != NULL)
+        fr_bytes_acquire(update->error);
     pthread_mutex_lock(&fanout->lock);
-    struct fr_show replaced = fanout->next;
-    fanout->next = *show;
-    fanout->has_show = true;
+    struct fr_update replaced = fanout->next;
+    fanout->next = *update;
+    fanout->has_update = true;
     fanout->answers |= answers;
     post_to_views(fanout);
     pthread_mutex_unlock(&fanout->lock);
-    release_show(&replaced);
+    release_update(&replaced);
 }
 
 static void tell_lost(struct fr_fanout *fanout, enum freshet_close_reason reason)

@@ -22,7 +22,7 @@ struct fr_feed;
 struct fr_message_feed;
 
 /* What a fanout shows. The two frames are references. */
-struct fr_show {
+struct fr_update {
     struct fr_bytes *snapshot;
     struct fr_bytes *error;
     uint32_t snapshot_number;
@@ -43,7 +43,7 @@ struct fr_fanout {
     struct fr_list told;     /* have */
     struct fr_task sweep;    /* tells those behind */
     size_t views;
-    struct fr_show show;
+    struct fr_update update;
     struct fr_message_feed *messages; /* of a message loader: lives here instead of with a home */
     struct fr_bytes *plain, *named;   /* what fr_fanout_name() made last, and of what; NULL: nothing */
     char *name;                       /* for whom */
@@ -56,10 +56,10 @@ struct fr_fanout {
     struct fr_mail to_feed;
     struct fr_mail to_views;
     bool to_feed_posted, to_views_posted;
-    bool asks, leaves;            /* to the feed */
-    bool has_show, answers, lost; /* to the views */
+    bool asks, leaves;              /* to the feed */
+    bool has_update, answers, lost; /* to the views */
     enum freshet_close_reason lost_reason;
-    struct fr_show next;
+    struct fr_update next;
 
     /* The feed's side. */
     struct fr_list in_feed;
@@ -79,8 +79,8 @@ void fr_fanout_part(struct fr_fanout *fanout, struct fr_view *view);
 /* From its message feed: there is something new to take. */
 void fr_fanout_wake(struct fr_fanout *fanout);
 
-/* From the feed: show this, and if `answers`, let those in who asked. Takes references of its own. */
-void fr_fanout_show(struct fr_fanout *fanout, const struct fr_show *show, bool answers);
+/* From the feed: update this, and if `answers`, let those in who asked. Takes references of its own. */
+void fr_fanout_update(struct fr_fanout *fanout, const struct fr_update *update, bool answers);
 /* From the feed: it is gone; a new one has to be found, or with a reason that is not FRESHET_CLOSE_TOPIC the
  * streams end. The feed's side gives its reference up. */
 void fr_fanout_lose(struct fr_fanout *fanout, enum freshet_close_reason reason);

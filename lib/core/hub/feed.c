@@ -302,7 +302,7 @@ static void time_out(struct fr_feed *feed)
         /* A second call is not given up: the feed goes on when one of the two comes back. */
         feed->timed_out = true;
         fr_feed_raise_error(feed, "timeout", "the data took too long to load", false);
-        fr_feed_show(feed);
+        fr_feed_update_fanouts(feed);
         set_load_timer(feed);
         return;
     }
@@ -393,7 +393,7 @@ void fr_feed_ask(struct fr_feed *feed, struct fr_fanout *fanout)
     fanout->waits = true;
     bool known = fr_feed_is_known(feed);
     if (known || (feed->failures > 0 && feed->error != NULL))
-        fr_feed_show(feed);
+        fr_feed_update_fanouts(feed);
     if (known)
         return;
     if (feed->state == FR_FEED_IDLE || feed->state == FR_FEED_PAUSED || is_too_early(feed))

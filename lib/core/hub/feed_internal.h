@@ -42,7 +42,7 @@ static inline bool fr_feed_is_marked(const struct fr_feed *feed, enum freshet_lo
 }
 
 /* Tells all fanouts what there is, and lets those in who asked. */
-void fr_feed_show(struct fr_feed *feed);
+void fr_feed_update_fanouts(struct fr_feed *feed);
 /* An error that is in force already is not told twice, unless a snapshot went out since (`again`). Without
  * memory for the frame the streams keep what they have. */
 void fr_feed_raise_error(struct fr_feed *feed, const char *code, const char *text, bool again);

@@ -8,16 +8,16 @@
 
 #define RETRY_MOST_US (30 * FR_US_PER_S)
 
-void fr_feed_show(struct fr_feed *feed)
+void fr_feed_update_fanouts(struct fr_feed *feed)
 {
-    struct fr_show now = {.snapshot = feed->snapshot,
-                          .error = feed->error,
-                          .snapshot_number = feed->snapshot_number,
-                          .error_number = feed->error_number,
-                          .version = feed->version};
+    struct fr_update now = {.snapshot = feed->snapshot,
+                            .error = feed->error,
+                            .snapshot_number = feed->snapshot_number,
+                            .error_number = feed->error_number,
+                            .version = feed->version};
     for (struct fr_list *link = feed->fanouts.next; link != &feed->fanouts; link = link->next) {
         struct fr_fanout *fanout = FR_CONTAINER(link, struct fr_fanout, in_feed);
-        fr_fanout_show(fanout, &now, fanout->waits);
+        fr_fanout_update(fanout, &now, fanout->waits);
         fanout->waits = false;
     }
 }
@@ -78,7 +78,7 @@ void fr_feed_fail(struct fr_feed *feed, const char *code, const char *text)
     fr_feed_mark(feed, FRESHET_CAUSE_RETRY);
     fr_feed_raise_error(feed, code, text, false);
     feed->bus_error = false;
-    fr_feed_show(feed);
+    fr_feed_update_fanouts(feed);
 }
 
 static void note_push(struct fr_feed *feed)
@@ -117,7 +117,7 @@ void fr_feed_succeed(struct fr_feed *feed, struct fr_bytes *bytes)
     else
         raise_bus_error(feed, push);
     feed->shown = feed->running;
-    fr_feed_show(feed);
+    fr_feed_update_fanouts(feed);
 }
 
 void fr_feed_take_result(struct fr_feed *feed, const struct fr_load *load)

@@ -189,7 +189,7 @@ static void on_message(struct fr_listener *listener, const struct fr_bytes *body
 
 static void clear_error(struct fr_message_feed *feed)
 {
-    struct fr_show *shown = &feed->fanout->show;
+    struct fr_update *shown = &feed->fanout->update;
     fr_bytes_release(shown->error);
     shown->error = NULL;
 }
@@ -197,7 +197,7 @@ static void clear_error(struct fr_message_feed *feed)
 /* Without memory for the frame the streams are told nothing; the gap that follows is told in any case. */
 static void raise_error(struct fr_message_feed *feed, const char *code, const char *text)
 {
-    struct fr_show *shown = &feed->fanout->show;
+    struct fr_update *shown = &feed->fanout->update;
     clear_error(feed);
     shown->error = fr_frame_load_error(freshet_span_text(code), freshet_span_text(text));
     shown->error_number++;

@@ -200,10 +200,10 @@ enum freshet_status fr_view_open(struct fr_worker *worker, struct fr_view *view,
 /* What it will never take. */
 static void count_skipped(const struct fr_view *view)
 {
-    const struct fr_show *show = &view->fanout->show;
+    const struct fr_update *update = &view->fanout->update;
     if (view->snapshot_seen != 0)
         fr_count(&view->fanout->worker->counters.snapshots_skipped,
-                 show->snapshot_number - view->snapshot_seen);
+                 update->snapshot_number - view->snapshot_seen);
 }
 
 void fr_view_close(struct fr_view *view)
@@ -217,22 +217,22 @@ void fr_view_close(struct fr_view *view)
         fr_fanout_part(view->fanout, view);
 }
 
-static enum fr_view_news take_snapshot(struct fr_view *view, const struct fr_show *show,
+static enum fr_view_news take_snapshot(struct fr_view *view, const struct fr_update *update,
                                        struct fr_bytes **frame)
 {
     struct fr_counters *counters = &view->fanout->worker->counters;
-    bool same = view->held != NULL && fr_version_equal(view->held, &show->version);
+    bool same = view->held != NULL && fr_version_equal(view->held, &update->version);
     struct fr_bytes *comment = same ? fr_frame_comment(freshet_span_text("unchanged")) : NULL;
     if (view->snapshot_seen != 0)
-        fr_count(&counters->snapshots_skipped, show->snapshot_number - view->snapshot_seen - 1);
-    view->snapshot_seen = show->snapshot_number;
+        fr_count(&counters->snapshots_skipped, update->snapshot_number - view->snapshot_seen - 1);
+    view->snapshot_seen = update->snapshot_number;
     forget_held(view);
     if (comment != NULL) {
         *frame = comment;
         return FR_NEWS_UNCHANGED;
     }
     fr_count(&counters->snapshots_pushed, 1);
-    *frame = fr_bytes_acquire(show->snapshot);
+    *frame = fr_bytes_acquire(update->snapshot);
     return FR_NEWS_SNAPSHOT;
 }
 
@@ -254,14 +254,14 @@ static enum fr_view_news take_next(struct fr_view *view, struct fr_bytes **frame
         return FR_NEWS_NONE;
     if (view->fanout->messages != NULL && fr_message_feed_has_news(view->fanout->messages, view))
         return fr_message_feed_take(view->fanout->messages, view, frame);
-    const struct fr_show *show = &view->fanout->show;
-    if (show->snapshot != NULL && view->snapshot_seen != show->snapshot_number)
-        return take_snapshot(view, show, frame);
-    if (show->error == NULL || view->error_seen == show->error_number)
+    const struct fr_update *update = &view->fanout->update;
+    if (update->snapshot != NULL && view->snapshot_seen != update->snapshot_number)
+        return take_snapshot(view, update, frame);
+    if (update->error == NULL || view->error_seen == update->error_number)
         return FR_NEWS_NONE;
-    view->error_seen = show->error_number;
+    view->error_seen = update->error_number;
     forget_held(view); /* the first success after an error is sent in full */
-    *frame = fr_bytes_acquire(show->error);
+    *frame = fr_bytes_acquire(update->error);
     return FR_NEWS_ERROR;
 }
 
@@ -271,7 +271,7 @@ enum fr_view_news fr_view_take(struct fr_view *view, struct fr_bytes **frame)
     if (view->name == NULL || news == FR_NEWS_NONE)
         return news;
     struct fr_bytes *named = news == FR_NEWS_UNCHANGED ? fr_frame_current(freshet_span_text(view->name),
-                                                                          &view->fanout->show.version)
+                                                                          &view->fanout->update.version)
                                                        : fr_fanout_name(view->fanout, *frame, view->name);
     fr_bytes_release(*frame);
     *frame = named;
