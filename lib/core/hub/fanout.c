@@ -50,7 +50,7 @@ static void release(struct fr_fanout *fanout)
     if (fanout->home != NULL)
         fr_worker_release(fanout->home);
     fr_topics_release(topics_of(fanout), fanout->topic);
-    fr_address_release(fanout->address);
+    fr_feed_key_release(fanout->key);
     fr_worker_release(fanout->worker);
     pthread_mutex_destroy(&fanout->lock);
     free(fanout);
@@ -73,7 +73,7 @@ static bool post_to_feed(struct fr_fanout *fanout)
 
 static struct fr_worker *find_home(struct fr_fanout *fanout)
 {
-    if (!fr_loader_shares(fanout->address->loader))
+    if (!fr_loader_shares(fanout->key->loader))
         return fr_worker_acquire(fanout->worker);
     return fr_homes_find(&fanout->worker->freshet->homes, &fanout->topic->home);
 }
@@ -104,15 +104,14 @@ static void ask(struct fr_fanout *fanout)
     }
 }
 
-static struct fr_fanout *new_fanout(struct fr_worker *worker, struct fr_address *address,
-                                    struct fr_topic *topic)
+static struct fr_fanout *new_fanout(struct fr_worker *worker, struct fr_feed_key *key, struct fr_topic *topic)
 {
     struct fr_fanout *fanout = calloc(1, sizeof(*fanout));
     if (fanout == NULL)
         return NULL;
     fr_refcount_init(&fanout->references);
     fanout->worker = fr_worker_acquire(worker);
-    fanout->address = fr_address_acquire(address);
+    fanout->key = fr_feed_key_acquire(key);
     fanout->topic = topic;
     fr_list_init(&fanout->joining);
     fr_list_init(&fanout->behind);
@@ -123,31 +122,29 @@ static struct fr_fanout *new_fanout(struct fr_worker *worker, struct fr_address 
     fanout->to_feed.deliver = deliver_to_feed;
     fanout->to_views.deliver = deliver_to_views;
     fanout->sweep.run = sweep;
-    if (fr_loader_shares(address->loader))
-        fr_map_put(&worker->fanouts, address->key, &fanout->node);
+    if (fr_loader_shares(key->loader))
+        fr_map_put(&worker->fanouts, key->id, &fanout->node);
     return fanout;
 }
 
-enum freshet_status fr_fanout_get(struct fr_worker *worker, struct fr_address *address,
-                                  struct fr_fanout **out)
+enum freshet_status fr_fanout_get(struct fr_worker *worker, struct fr_feed_key *key, struct fr_fanout **out)
 {
-    struct fr_map_node *node =
-        fr_loader_shares(address->loader) ? fr_map_get(&worker->fanouts, address->key) : NULL;
+    struct fr_map_node *node = fr_loader_shares(key->loader) ? fr_map_get(&worker->fanouts, key->id) : NULL;
     if (node != NULL) {
         *out = FR_CONTAINER(node, struct fr_fanout, node);
         return FRESHET_OK;
     }
     struct fr_topics *topics = &worker->freshet->topics;
     struct fr_topic *topic;
-    enum freshet_status status = fr_topics_acquire(topics, address->topic, &topic);
+    enum freshet_status status = fr_topics_acquire(topics, key->topic, &topic);
     if (status != FRESHET_OK)
         return status;
-    *out = new_fanout(worker, address, topic);
+    *out = new_fanout(worker, key, topic);
     if (*out == NULL) {
         fr_topics_release(topics, topic);
         return FRESHET_NO_MEMORY;
     }
-    if (address->loader->options.messages)
+    if (key->loader->options.messages)
         status = fr_message_feed_new(*out, &(*out)->messages);
     if (status != FRESHET_OK)
         close_fanout(*out);
@@ -195,7 +192,7 @@ void fr_fanout_join(struct fr_fanout *fanout, struct fr_view *view)
 static void close_fanout(struct fr_fanout *fanout)
 {
     fanout->closed = true;
-    if (fr_loader_shares(fanout->address->loader))
+    if (fr_loader_shares(fanout->key->loader))
         fr_map_remove(&fanout->worker->fanouts, &fanout->node);
     fr_message_feed_destroy(fanout->messages);
     fr_list_remove(&fanout->sweep.link);
@@ -326,7 +323,7 @@ struct fr_bytes *fr_fanout_name(struct fr_fanout *fanout, struct fr_bytes *frame
     if (copy == NULL)
         return named;
     forget_named(fanout);
-    fanout->plain = fr_bytes_acquire(frame); /* held, so that no other can be at its address */
+    fanout->plain = fr_bytes_acquire(frame); /* held, so that no other can be at its key */
     fanout->named = fr_bytes_acquire(named);
     fanout->name = copy;
     return named;
@@ -396,7 +393,7 @@ static void serve(struct fr_fanout *fanout, struct fr_worker *home)
     struct fr_feed *feed = fanout->feed;
     if (feed == NULL) {
         enum freshet_status status =
-            home->leaving ? FRESHET_CLOSED : fr_feed_get(home, fanout->address, fanout->topic, &feed);
+            home->leaving ? FRESHET_CLOSED : fr_feed_get(home, fanout->key, fanout->topic, &feed);
         if (status != FRESHET_OK) {
             tell_lost(fanout, home->leaving ? FRESHET_CLOSE_TOPIC : FRESHET_CLOSE_NO_MEMORY);
             return;

@@ -10,7 +10,7 @@
 #include "base/map.h"
 #include "base/refcount.h"
 #include "core/hub/view.h"
-#include "core/load/address.h"
+#include "core/load/feed_key.h"
 #include "core/runtime/topics.h"
 #include "core/runtime/worker_internal.h"
 #include <pthread.h>
@@ -33,7 +33,7 @@ struct fr_update {
 struct fr_fanout {
     struct fr_refcount references;
     struct fr_worker *worker; /* of the streams; holds a reference */
-    struct fr_address *address;
+    struct fr_feed_key *key;
     struct fr_topic *topic;
 
     /* The streams' side. */
@@ -67,10 +67,9 @@ struct fr_fanout {
     bool waits; /* asked, and not answered yet */
 };
 
-/* The fanout of an address on this worker, new or known (known only if shared): a view must join a new one at
+/* The fanout of an key on this worker, new or known (known only if shared): a view must join a new one at
  * once. FRESHET_FULL: too many topics; FRESHET_NO_MEMORY. */
-enum freshet_status fr_fanout_get(struct fr_worker *worker, struct fr_address *address,
-                                  struct fr_fanout **out);
+enum freshet_status fr_fanout_get(struct fr_worker *worker, struct fr_feed_key *key, struct fr_fanout **out);
 /* The view waits for the feed's answer. */
 void fr_fanout_join(struct fr_fanout *fanout, struct fr_view *view);
 /* The last one to part closes the fanout. */

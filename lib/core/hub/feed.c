@@ -82,7 +82,7 @@ static void fail_to_start(struct fr_feed *feed)
 
 static bool is_single(const struct fr_feed *feed)
 {
-    return !fr_loader_shares(feed->address->loader);
+    return !fr_loader_shares(feed->key->loader);
 }
 
 /* Of a single feed with an audience; NULL: it has left, and the word of it is on its way. */
@@ -169,7 +169,7 @@ static void begin(struct fr_feed *feed)
         use_cached(feed, cached);
         return;
     }
-    feed->load = fr_load_new(feed->worker, feed->address, &load_events, feed);
+    feed->load = fr_load_new(feed->worker, feed->key, &load_events, feed);
     if (feed->load == NULL)
         fail_to_start(feed);
     else if (fr_load_enter(feed->load))
@@ -317,8 +317,8 @@ static void check_load_time(struct fr_feed *feed)
         feed->overdue = true;
         fr_count(&feed->worker->counters.loads_overdue, 1);
         fr_log(fr_freshet_log(feed->worker->freshet), FRESHET_LOG_WARN,
-               "a load of %s for topic %s is out for %lld s", feed->address->loader->name,
-               fr_escape(feed->address->topic).text, (long long)(out_us / FR_US_PER_S));
+               "a load of %s for topic %s is out for %lld s", feed->key->loader->name,
+               fr_escape(feed->key->topic).text, (long long)(out_us / FR_US_PER_S));
     }
     int64_t called_for_us = fr_feed_now_us(feed) - called_us(feed);
     if (options->timeout_ms != 0 && !feed->timed_out &&
@@ -365,7 +365,7 @@ static void on_event(struct fr_listener *listener, const struct fr_event *event)
         fr_feed_mark(feed, FRESHET_CAUSE_GAP);
         hurry(feed); /* what came back may be the store, too */
     }
-    if (event->retry && (event->retry_loader == NULL || event->retry_loader == feed->address->loader))
+    if (event->retry && (event->retry_loader == NULL || event->retry_loader == feed->key->loader))
         hurry(feed);
     decide(feed);
 }
@@ -409,7 +409,7 @@ void fr_feed_detach(struct fr_feed *feed, struct fr_fanout *fanout)
         return;
     decide(feed);
     fr_subscription_lose(feed->subscription);
-    if (!fr_loader_shares(feed->address->loader))
+    if (!fr_loader_shares(feed->key->loader))
         fr_feed_destroy(feed);
 }
 
@@ -420,7 +420,7 @@ static void on_subscription_ended(struct fr_listener *listener)
 
 static const struct fr_listener_type listener_type = {.event = on_event, .ended = on_subscription_ended};
 
-static enum freshet_status new_feed(struct fr_worker *worker, struct fr_address *address,
+static enum freshet_status new_feed(struct fr_worker *worker, struct fr_feed_key *key,
                                     struct fr_subscription *subscription, struct fr_feed **out)
 {
     struct fr_feed *feed = calloc(1, sizeof(*feed));
@@ -432,32 +432,31 @@ static enum freshet_status new_feed(struct fr_worker *worker, struct fr_address 
     }
     feed->worker = worker;
     feed->subscription = subscription;
-    feed->address = fr_address_acquire(address);
+    feed->key = fr_feed_key_acquire(key);
     feed->timer.expire = expire;
     feed->settle_us = INT64_MAX;
     feed->admitted = true; /* the guards that let the stream in count for its first load */
     fr_list_init(&feed->fanouts);
     feed->listener.type = &listener_type;
     fr_subscription_listen(subscription, &feed->listener);
-    if (fr_loader_shares(feed->address->loader))
-        fr_map_put(&worker->feeds, address->key, &feed->node);
+    if (fr_loader_shares(feed->key->loader))
+        fr_map_put(&worker->feeds, key->id, &feed->node);
     fr_count(&worker->counters.feeds, 1);
     *out = feed;
     return FRESHET_OK;
 }
 
-enum freshet_status fr_feed_get(struct fr_worker *worker, struct fr_address *address, struct fr_topic *topic,
+enum freshet_status fr_feed_get(struct fr_worker *worker, struct fr_feed_key *key, struct fr_topic *topic,
                                 struct fr_feed **out)
 {
     struct fr_subscription *subscription;
-    struct fr_map_node *node =
-        fr_loader_shares(address->loader) ? fr_map_get(&worker->feeds, address->key) : NULL;
+    struct fr_map_node *node = fr_loader_shares(key->loader) ? fr_map_get(&worker->feeds, key->id) : NULL;
     if (node != NULL) {
         *out = FR_CONTAINER(node, struct fr_feed, node);
         return FRESHET_OK;
     }
     enum freshet_status status = fr_subscription_get(worker, topic, &subscription);
-    return status != FRESHET_OK ? status : new_feed(worker, address, subscription, out);
+    return status != FRESHET_OK ? status : new_feed(worker, key, subscription, out);
 }
 
 void fr_feed_destroy(struct fr_feed *feed)
@@ -475,13 +474,13 @@ void fr_feed_destroy(struct fr_feed *feed)
         fr_load_drop(feed->load);
     if (feed->abandoned != NULL)
         fr_load_drop(feed->abandoned);
-    if (fr_loader_shares(feed->address->loader))
+    if (fr_loader_shares(feed->key->loader))
         fr_map_remove(&worker->feeds, &feed->node);
     fr_subscription_unlisten(&feed->listener);
     clear_marks(feed);
     fr_bytes_release(feed->snapshot);
     fr_bytes_release(feed->error);
-    fr_address_release(feed->address);
+    fr_feed_key_release(feed->key);
     fr_count_down(&worker->counters.feeds);
     free(feed);
 }

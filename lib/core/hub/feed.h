@@ -9,8 +9,8 @@
 #include "base/timers.h"
 #include "core/codec/frame.h"
 #include "core/hub/subscription.h"
-#include "core/load/address.h"
 #include "core/load/cache.h"
+#include "core/load/feed_key.h"
 #include "core/runtime/worker_internal.h"
 #include <freshet/loader.h>
 #include <stdbool.h>
@@ -33,7 +33,7 @@ struct fr_feed {
     struct fr_worker *worker;
     struct fr_subscription *subscription;
     struct fr_listener listener;
-    struct fr_address *address;
+    struct fr_feed_key *key;
     struct fr_list fanouts; /* fr_fanout.in_feed: those with streams */
     enum fr_feed_state state;
     struct fr_timer timer;
@@ -75,8 +75,8 @@ struct fr_feed {
 void fr_feed_ask(struct fr_feed *feed, struct fr_fanout *fanout);
 void fr_feed_detach(struct fr_feed *feed, struct fr_fanout *fanout);
 
-/* The feed of an address, new or known (known only if shared). */
-enum freshet_status fr_feed_get(struct fr_worker *worker, struct fr_address *address, struct fr_topic *topic,
+/* The feed of an key, new or known (known only if shared). */
+enum freshet_status fr_feed_get(struct fr_worker *worker, struct fr_feed_key *key, struct fr_topic *topic,
                                 struct fr_feed **out);
 void fr_feed_destroy(struct fr_feed *feed);
 

@@ -6,13 +6,13 @@
 
 static uint64_t change_of(struct fr_feed *feed)
 {
-    return fr_topics_current(&feed->worker->freshet->topics, feed->address->topic);
+    return fr_topics_current(&feed->worker->freshet->topics, feed->key->topic);
 }
 
 struct fr_bytes *fr_feed_find_cached(struct fr_feed *feed)
 {
     struct freshet_cache *cache = fr_feed_options(feed)->cache;
-    struct freshet_span topic = feed->address->topic;
+    struct freshet_span topic = feed->key->topic;
     struct fr_bytes *bytes;
     feed->running = (struct fr_cache_stamp){.number = 0};
     if (cache == NULL) {
@@ -24,7 +24,7 @@ struct fr_bytes *fr_feed_find_cached(struct fr_feed *feed)
         return NULL;
     }
     /* Without memory the stamp says that nothing is known, and the load goes its way. */
-    fr_cache_find(cache, topic, fr_address_rest(feed->address), &bytes, &feed->running);
+    fr_cache_find(cache, topic, fr_feed_key_rest(feed->key), &bytes, &feed->running);
     return bytes;
 }
 
@@ -33,7 +33,7 @@ void fr_feed_keep_cached(struct fr_feed *feed, struct fr_bytes *bytes)
     struct freshet_cache *cache = fr_feed_options(feed)->cache;
     feed->running.put_us = fr_feed_now_us(feed);
     if (cache != NULL && bytes != NULL)
-        fr_cache_keep(cache, feed->address->topic, fr_address_rest(feed->address), &feed->running, bytes);
+        fr_cache_keep(cache, feed->key->topic, fr_feed_key_rest(feed->key), &feed->running, bytes);
 }
 
 bool fr_feed_is_known(struct fr_feed *feed)
@@ -42,7 +42,7 @@ bool fr_feed_is_known(struct fr_feed *feed)
     if (feed->failures > 0 || feed->shown.token.change == 0)
         return false;
     if (cache != NULL)
-        return fr_cache_would_give(cache, feed->address->topic, fr_address_rest(feed->address), &feed->shown);
+        return fr_cache_would_give(cache, feed->key->topic, fr_feed_key_rest(feed->key), &feed->shown);
     return feed->shown.token.change == change_of(feed);
 }
 
@@ -50,5 +50,5 @@ bool fr_feed_is_outdated(struct fr_feed *feed)
 {
     struct freshet_cache *cache = fr_feed_options(feed)->cache;
     return cache != NULL &&
-           fr_cache_token(cache, feed->address->topic).invalidations != feed->running.token.invalidations;
+           fr_cache_token(cache, feed->key->topic).invalidations != feed->running.token.invalidations;
 }

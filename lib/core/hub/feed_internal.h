@@ -18,7 +18,7 @@ static inline int64_t fr_feed_now_us(const struct fr_feed *feed)
 
 static inline const struct freshet_loader_options *fr_feed_options(const struct fr_feed *feed)
 {
-    return &feed->address->loader->options;
+    return &feed->key->loader->options;
 }
 
 static inline bool fr_feed_has_audience(const struct fr_feed *feed)

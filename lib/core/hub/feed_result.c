@@ -91,7 +91,7 @@ void fr_feed_succeed(struct fr_feed *feed, struct fr_bytes *bytes)
 {
     struct fr_version version = feed->version;
     if (bytes != NULL)
-        version = fr_version_of(feed->address->name, feed->address->topic, bytes->span);
+        version = fr_version_of(feed->key->name, feed->key->topic, bytes->span);
     bool changed = feed->snapshot == NULL || !fr_version_equal(&version, &feed->version);
     if (changed) {
         struct fr_bytes *frame = fr_frame_snapshot(&version, bytes->span);

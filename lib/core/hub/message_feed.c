@@ -253,7 +253,7 @@ static bool reserve(struct fr_message_feed *feed)
 
 static struct fr_message_feed *new_feed(struct fr_fanout *fanout)
 {
-    const struct freshet_loader_options *options = &fanout->address->loader->options;
+    const struct freshet_loader_options *options = &fanout->key->loader->options;
     struct fr_message_feed *feed = calloc(1, sizeof(*feed));
     if (feed == NULL)
         return NULL;

@@ -50,24 +50,24 @@ static struct freshet_request request_of(const struct fr_admission *admission)
                                     .attributes = admission->attributes};
 }
 
-static struct fr_address *readdress(const struct fr_view *view, const struct freshet_identity *identity)
+static struct fr_feed_key *key_of_identity(const struct fr_view *view,
+                                           const struct freshet_identity *identity)
 {
     const struct fr_admission *admission = view->admission;
-    struct freshet_topic topic = {.len = (uint16_t)view->fanout->address->topic.len};
-    memcpy(topic.text, view->fanout->address->topic.data, topic.len);
-    return fr_address_new(admission->loader, &topic, freshet_span(identity->text, identity->len),
-                          admission->params, admission->asked);
+    struct freshet_topic topic = {.len = (uint16_t)view->fanout->key->topic.len};
+    memcpy(topic.text, view->fanout->key->topic.data, topic.len);
+    return fr_feed_key_new(admission->loader, &topic, freshet_span(identity->text, identity->len),
+                           admission->params, admission->asked);
 }
 
 /* What belongs to the feed before is forgotten: the new one's snapshot is sent in full. */
 static void move(struct fr_view *view, const struct freshet_identity *identity)
 {
     struct fr_worker *worker = view->fanout->worker;
-    struct fr_address *address = readdress(view, identity);
+    struct fr_feed_key *key = key_of_identity(view, identity);
     struct fr_fanout *fanout = NULL;
-    enum freshet_status status =
-        address == NULL ? FRESHET_NO_MEMORY : fr_fanout_get(worker, address, &fanout);
-    fr_address_release(address);
+    enum freshet_status status = key == NULL ? FRESHET_NO_MEMORY : fr_fanout_get(worker, key, &fanout);
+    fr_feed_key_release(key);
     if (status != FRESHET_OK) {
         worker->host.view_lost(view, FRESHET_CLOSE_NO_MEMORY);
         return;
@@ -95,8 +95,7 @@ static void go_on(struct fr_view *view)
         struct fr_verdict verdict = {.kind = FR_VERDICT_DENY, .status = refusal.status};
         memcpy(verdict.code, refusal.code, sizeof(verdict.code));
         lose(view, &verdict);
-    } else if (!freshet_span_equal(view->fanout->address->identity,
-                                   freshet_span(identity.text, identity.len))) {
+    } else if (!freshet_span_equal(view->fanout->key->identity, freshet_span(identity.text, identity.len))) {
         move(view, &identity);
     } else {
         view->fanout->worker->host.view_ready(view);
@@ -125,8 +124,8 @@ static void keep_admission(struct fr_view *view, struct fr_admission *admission)
 /* ---- opening ---- */
 
 /* Which feed the request is for. */
-static enum freshet_status find_address(const struct fr_view_request *request, struct fr_address **out,
-                                        struct freshet_refusal *refusal)
+static enum freshet_status find_key(const struct fr_view_request *request, struct fr_feed_key **out,
+                                    struct freshet_refusal *refusal)
 {
     struct freshet_topic topic;
     struct freshet_identity identity = {0};
@@ -143,8 +142,8 @@ static enum freshet_status find_address(const struct fr_view_request *request, s
         status = fr_loader_identity(request->loader, &asked, &identity, refusal);
     if (status != FRESHET_OK)
         return status;
-    *out = fr_address_new(request->loader, &topic, freshet_span(identity.text, identity.len), request->params,
-                          request->asked);
+    *out = fr_feed_key_new(request->loader, &topic, freshet_span(identity.text, identity.len),
+                           request->params, request->asked);
     return *out != NULL ? FRESHET_OK : refuse(refusal, FRESHET_NO_MEMORY, "no-memory");
 }
 
@@ -164,15 +163,15 @@ static const char *reach_limit(struct fr_worker *worker, struct fr_peer *from, s
 static enum freshet_status open_view(struct fr_worker *worker, struct fr_view *view,
                                      const struct fr_view_request *request, struct freshet_refusal *refusal)
 {
-    struct fr_address *address;
+    struct fr_feed_key *key;
     struct fr_fanout *fanout;
-    enum freshet_status status = find_address(request, &address, refusal);
+    enum freshet_status status = find_key(request, &key, refusal);
     if (status != FRESHET_OK)
         return status;
-    const char *limit = reach_limit(worker, request->from, address->topic);
+    const char *limit = reach_limit(worker, request->from, key->topic);
     if (limit == NULL)
-        status = fr_fanout_get(worker, address, &fanout);
-    fr_address_release(address);
+        status = fr_fanout_get(worker, key, &fanout);
+    fr_feed_key_release(key);
     if (limit != NULL)
         return refuse(refusal, FRESHET_FULL, limit);
     if (status == FRESHET_FULL)

@@ -71,7 +71,7 @@ struct freshet_span fr_view_topic(const struct fr_view *view);
 
 /* What an open stream holds of the limits; zeroed: nothing. */
 struct fr_ticket {
-    struct fr_peer *peer; /* NULL: clients are not counted, or this one has no address */
+    struct fr_peer *peer; /* NULL: clients are not counted, or this one has no key */
     uint32_t views;
 };
 

@@ -19,7 +19,7 @@ static void release(struct fr_load *load)
     fr_bytes_release(load->message);
     fr_attribute_release(load->attributes);
     fr_bytes_release(load->bytes);
-    fr_address_release(load->address);
+    fr_feed_key_release(load->key);
     fr_worker_release(load->worker);
     free(load);
 }
@@ -47,7 +47,7 @@ static struct freshet_load public_handle(const struct fr_load *load)
     return (struct freshet_load){.generation = load->handle.generation, .slot = load->handle.slot};
 }
 
-struct fr_load *fr_load_new(struct fr_worker *worker, struct fr_address *address,
+struct fr_load *fr_load_new(struct fr_worker *worker, struct fr_feed_key *key,
                             const struct fr_load_events *events, void *owner)
 {
     struct fr_load *load = calloc(1, sizeof(*load));
@@ -59,7 +59,7 @@ struct fr_load *fr_load_new(struct fr_worker *worker, struct fr_address *address
     atomic_init(&load->called_us, 0);
     fr_list_init(&load->place);
     load->worker = fr_worker_acquire(worker);
-    load->address = fr_address_acquire(address);
+    load->key = fr_feed_key_acquire(key);
     load->events = events;
     load->owner = owner;
     load->state = FR_LOAD_WAITING;
@@ -69,12 +69,12 @@ struct fr_load *fr_load_new(struct fr_worker *worker, struct fr_address *address
 
 static struct fr_gate *gate(const struct fr_load *load)
 {
-    return &load->address->loader->gate;
+    return &load->key->loader->gate;
 }
 
 bool fr_load_enter(struct fr_load *load)
 {
-    return fr_gate_enter(gate(load), &load->place, fr_loader_shares(load->address->loader));
+    return fr_gate_enter(gate(load), &load->place, fr_loader_shares(load->key->loader));
 }
 
 static void deliver_grant(struct fr_mail *mail)
@@ -99,7 +99,7 @@ void fr_load_grant(struct fr_list *place)
 
 static void call_loop(struct fr_load *load)
 {
-    const struct freshet_loader *loader = load->address->loader;
+    const struct freshet_loader *loader = load->key->loader;
     int64_t begin = fr_worker_now_us(load->worker);
     atomic_store_explicit(&load->called_us, begin, memory_order_relaxed);
     loader->options.load(public_handle(load), &load->context, loader->options.user);
@@ -114,7 +114,7 @@ static void call_loop(struct fr_load *load)
 /* The time that a loader has runs from here. */
 static void call_blocking(struct fr_load *load)
 {
-    const struct freshet_loader_options *options = &load->address->loader->options;
+    const struct freshet_loader_options *options = &load->key->loader->options;
     int64_t now_us = fr_worker_now_us(load->worker);
     if (options->timeout_ms != 0)
         load->context.deadline_us = now_us + (int64_t)options->timeout_ms * FR_US_PER_MS;
@@ -135,18 +135,18 @@ static void call_pool(struct fr_job *job, bool abandoned)
 static void describe(struct fr_load *load, enum freshet_load_cause cause, uint64_t publishes,
                      struct fr_bytes *body)
 {
-    struct freshet_loader *loader = load->address->loader;
+    struct freshet_loader *loader = load->key->loader;
     load->message = body;
-    load->context = (struct freshet_load_context){.loader = load->address->name,
-                                                  .topic = load->address->topic,
-                                                  .identity = load->address->identity,
+    load->context = (struct freshet_load_context){.loader = load->key->name,
+                                                  .topic = load->key->topic,
+                                                  .identity = load->key->identity,
                                                   .cause = cause,
                                                   .publishes = publishes,
                                                   .deadline_us = INT64_MAX,
                                                   .internal = load};
-    if (load->address->asked != NULL) {
-        load->request = (struct freshet_request){.asked = load->address->asked,
-                                                 .params = load->address->params,
+    if (load->key->asked != NULL) {
+        load->request = (struct freshet_request){.asked = load->key->asked,
+                                                 .params = load->key->params,
                                                  .route = loader->route,
                                                  .not_named = fr_loader_complain,
                                                  .user = loader,
@@ -175,13 +175,13 @@ bool fr_load_start(struct fr_load *load, enum freshet_load_cause cause, uint64_t
     acquire(load); /* the call's: it may look at the context after its answer */
     fr_count(&load->worker->counters.loads, 1);
     fr_count(&load->worker->counters.loads_running, 1);
-    if (load->address->loader->options.on_loop) {
+    if (load->key->loader->options.on_loop) {
         call_loop(load);
         release(load);
     } else {
         load->job.run = call_pool;
         /* What many look at is healed first. */
-        load->job.urgent = cause == FRESHET_CAUSE_GAP && fr_loader_shares(load->address->loader);
+        load->job.urgent = cause == FRESHET_CAUSE_GAP && fr_loader_shares(load->key->loader);
         fr_pool_run(load->worker->freshet->pool, &load->job);
     }
     return true;
@@ -355,7 +355,7 @@ enum freshet_status freshet_load_param(const struct freshet_load_context *contex
     if (context == NULL || name == NULL)
         return FRESHET_INVALID;
     const struct fr_load *load = context->internal;
-    return fr_param_find(load->address->params, load->address->loader->route, name, index, value);
+    return fr_param_find(load->key->params, load->key->loader->route, name, index, value);
 }
 
 void fr_load_revoke_all(const struct freshet *freshet)

@@ -7,7 +7,7 @@
 #include "base/list.h"
 #include "base/mailbox.h"
 #include "base/refcount.h"
-#include "core/load/address.h"
+#include "core/load/feed_key.h"
 #include "core/request/request.h"
 #include "core/runtime/handles.h"
 #include "core/runtime/pool.h"
@@ -40,7 +40,7 @@ struct fr_load {
     struct fr_list place;          /* at the gate */
     struct fr_job job;
     struct fr_worker *worker;
-    struct fr_address *address;
+    struct fr_feed_key *key;
     atomic_bool cancelled;
     _Atomic int64_t called_us; /* when its callback was called; 0: it waits for a thread of the pool */
 
@@ -67,7 +67,7 @@ struct fr_load {
 };
 
 /* For whoever wants to load: `owner` is not NULL. NULL: no memory. */
-struct fr_load *fr_load_new(struct fr_worker *worker, struct fr_address *address,
+struct fr_load *fr_load_new(struct fr_worker *worker, struct fr_feed_key *key,
                             const struct fr_load_events *events, void *owner);
 /* Goes to the gate: true if it may run now, else granted() comes. */
 bool fr_load_enter(struct fr_load *load);

@@ -42,8 +42,8 @@ struct fr_worker {
     /* The worker's thread only. */
     struct fr_timers timers;
     struct fr_map subscriptions; /* by topic */
-    struct fr_map feeds;         /* shared ones that live here, by address */
-    struct fr_map fanouts;       /* of shared feeds that have streams here, by address */
+    struct fr_map feeds;         /* shared ones that live here, by key */
+    struct fr_map fanouts;       /* of shared feeds that have streams here, by key */
     struct fr_list tasks;        /* fr_task.link, in the order of their turns */
     struct fr_list residents;
     size_t views;

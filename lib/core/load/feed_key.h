@@ -1,7 +1,7 @@
 /* What makes two streams share a feed: loader, topic, route parameters and identity. Counted, immutable, any
  * thread. */
-#ifndef FR_ADDRESS_H
-#define FR_ADDRESS_H
+#ifndef FR_FEED_KEY_H
+#define FR_FEED_KEY_H
 
 #include "base/refcount.h"
 #include "core/channel/pattern.h"
@@ -12,7 +12,7 @@
 
 struct freshet_loader;
 
-struct fr_address {
+struct fr_feed_key {
     struct fr_refcount references;
     struct freshet_loader *loader; /* a reference */
     struct fr_params *params;
@@ -20,18 +20,18 @@ struct fr_address {
     struct freshet_span name; /* the loader's */
     struct freshet_span topic;
     struct freshet_span identity;
-    struct freshet_span key; /* all of it in one, for maps */
+    struct freshet_span id; /* all of it in one, for maps */
     char text[];
 };
 
 /* Takes references to all. `asked` counts only for a loader whose connections share nothing. NULL: no memory.
  */
-struct fr_address *fr_address_new(struct freshet_loader *loader, const struct freshet_topic *topic,
-                                  struct freshet_span identity, struct fr_params *params,
-                                  struct fr_asked *asked);
-struct fr_address *fr_address_acquire(struct fr_address *address);
+struct fr_feed_key *fr_feed_key_new(struct freshet_loader *loader, const struct freshet_topic *topic,
+                                    struct freshet_span identity, struct fr_params *params,
+                                    struct fr_asked *asked);
+struct fr_feed_key *fr_feed_key_acquire(struct fr_feed_key *key);
 /* What follows the topic in `key`: a zero byte, the identity, the route parameters. */
-struct freshet_span fr_address_rest(const struct fr_address *address);
-void fr_address_release(struct fr_address *address); /* NULL is fine */
+struct freshet_span fr_feed_key_rest(const struct fr_feed_key *key);
+void fr_feed_key_release(struct fr_feed_key *key); /* NULL is fine */
 
 #endif
