@@ -118,22 +118,22 @@ static void build(void)
 static void visit_once(unsigned i)
 {
     const char *query = strchr(targets[i], '?');
-    struct fr_ask ask = {.path = freshet_span(targets[i], (size_t)(query - targets[i])),
-                         .query = freshet_span_text(query + 1)};
+    struct fr_request_view request_view = {.path = freshet_span(targets[i], (size_t)(query - targets[i])),
+                                           .query = freshet_span_text(query + 1)};
     struct freshet_loader *loader;
     struct fr_params *params;
     struct fr_ticket ticket;
     const char *code;
     visits[i] = (struct visit){.client = &clients[i], .status = FRESHET_NO_MEMORY};
     clients[i] = (struct client){.blocked = false};
-    ask.headers[ask.header_count++] =
+    request_view.headers[request_view.header_count++] =
         (struct fr_field){freshet_span_text("cookie"), freshet_span_text("a=b")};
     if (fr_stream_begin(rig.workers[0], freshet_span_text("peer"), 1, &ticket, &code) != FRESHET_OK)
         return;
     fr_stream_cancel(rig.workers[0], &ticket);
-    if (fr_route_find(rig.freshet, ask.path, &loader, &params) != FRESHET_OK)
+    if (fr_route_find(rig.freshet, request_view.path, &loader, &params) != FRESHET_OK)
         return;
-    visits[i].status = fr_entry_init(&visits[i].entry, rig.workers[0], loader, params, &ask,
+    visits[i].status = fr_entry_init(&visits[i].entry, rig.workers[0], loader, params, &request_view,
                                      &(struct fr_guards){&passing, i == OPEN ? 0 : 1}, &visits[i].refusal);
     if (visits[i].status != FRESHET_OK)
         return;

@@ -83,20 +83,21 @@ static inline void visit_decided(struct fr_admission *admission, const struct fr
     fr_entry_deinit(&visit->entry); /* in the callback of its own admission */
 }
 
-/* `target` is path and query; `ask` may be NULL. */
+/* `target` is path and query; `request_view` may be NULL. */
 static inline void visit_begin(struct visit *visit, struct client *client, const char *target,
-                               const struct fr_ask *headers, const struct fr_guards *mount)
+                               const struct fr_request_view *headers, const struct fr_guards *mount)
 {
     const char *query = strchr(target, '?');
-    struct fr_ask ask = headers == NULL ? (struct fr_ask){.header_count = 0} : *headers;
+    struct fr_request_view request_view =
+        headers == NULL ? (struct fr_request_view){.header_count = 0} : *headers;
     struct freshet_loader *loader;
     struct fr_params *params;
-    ask.path = freshet_span(target, query == NULL ? strlen(target) : (size_t)(query - target));
-    ask.query = query == NULL ? freshet_span(NULL, 0) : freshet_span_text(query + 1);
+    request_view.path = freshet_span(target, query == NULL ? strlen(target) : (size_t)(query - target));
+    request_view.query = query == NULL ? freshet_span(NULL, 0) : freshet_span_text(query + 1);
     *visit = (struct visit){.client = client};
     *client = (struct client){.blocked = false};
-    cr_assert_eq(fr_route_find(rig.freshet, ask.path, &loader, &params), FRESHET_OK);
-    visit->status = fr_entry_init(&visit->entry, rig.workers[0], loader, params, &ask,
+    cr_assert_eq(fr_route_find(rig.freshet, request_view.path, &loader, &params), FRESHET_OK);
+    visit->status = fr_entry_init(&visit->entry, rig.workers[0], loader, params, &request_view,
                                   mount == NULL ? &(struct fr_guards){NULL, 0} : mount, &visit->refusal);
     if (visit->status != FRESHET_OK) {
         visit->decided = true;

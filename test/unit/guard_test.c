@@ -108,7 +108,7 @@ Test(guard, chain_runs_from_mount_to_topic_function)
     end();
 }
 
-/* contract 4.8: the first that denies is the last that is asked */
+/* contract 4.8: the first that denies is the last that is request_copy */
 Test(guard, denial_ends_the_chain)
 {
     static const struct freshet_guard two[] = {{.guard = hold_guard}, {.guard = hold_guard}};
@@ -212,11 +212,11 @@ Test(guard, timeout_is_for_each_guard_and_can_be_switched_off)
 /* contract 4.8: what was found, and the request, reach the loads of one connection */
 Test(guard, load_of_one_connection_sees_what_the_guards_found)
 {
-    struct fr_ask ask = {.peer = freshet_span_text("127.0.0.1:9")};
-    ask.headers[ask.header_count++] =
+    struct fr_request_view request_view = {.peer = freshet_span_text("127.0.0.1:9")};
+    request_view.headers[request_view.header_count++] =
         (struct fr_field){freshet_span_text("cookie"), freshet_span_text("session=s1")};
     begin((struct freshet_options){0}, &single);
-    visit_begin(&visit, &client, "board/b1?view=full", &ask, NULL);
+    visit_begin(&visit, &client, "board/b1?view=full", &request_view, NULL);
     struct freshet_check check = last_check()->handle;
     cr_assert(has_query(last_check()->request, "view", "full"));
     cr_assert(!has_attribute(last_check()->request, "user", "ann"));
@@ -252,10 +252,10 @@ Test(guard, shared_load_has_no_request)
     end();
 }
 
-/* contract 6.1: an asked request is refused, not cut */
+/* contract 6.1: an request_copy request is refused, not cut */
 Test(guard, request_that_is_too_large_or_not_text_is_refused_before_the_guards)
 {
-    struct fr_ask many = {.too_many = true};
+    struct fr_request_view many = {.too_many = true};
     begin((struct freshet_options){0}, &single);
     visit_begin(&visit, &client, "board/b1", &many, NULL);
     cr_assert_eq(visit.status, FRESHET_REFUSED);
@@ -314,7 +314,7 @@ Test(guard, header_that_no_option_names_is_an_error_and_one_line_in_the_log)
         deny_last(401, "sign-in");
     }
     cr_assert_str_eq(complaints,
-                     "loader board: header \"cookie\" is asked for, but neither the loader's option "
+                     "loader board: header \"cookie\" is request_copy for, but neither the loader's option "
                      "`headers` nor the mount's `request_headers` names it\n");
     end_refused();
 }
@@ -337,7 +337,8 @@ Test(guard, first_answer_counts)
     end_refused();
 }
 
-/* contract 4.8: the client leaves while its guard is out; what was asked stays readable until the answer */
+/* contract 4.8: the client leaves while its guard is out; what was request_copy stays readable until the
+ * answer */
 Test(guard, answer_after_the_client_left_is_stale)
 {
     begin((struct freshet_options){0}, &single);

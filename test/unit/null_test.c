@@ -197,7 +197,7 @@ Test(null, load)
 Test(null, guard_and_request)
 {
     struct freshet_check none = {0};
-    struct freshet_request request = {.asked = NULL};
+    struct freshet_request request = {.request_copy = NULL};
     struct freshet_guard guard = {.guard = NULL};
     begin();
     REFUSED_MUTELY(freshet_check_set(none, NULL, text));

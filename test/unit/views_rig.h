@@ -133,18 +133,21 @@ static inline void page_add(struct page *page, const char *name, const struct fr
 {
     const char *query = strchr(name, '?');
     size_t path_len = query == NULL ? strlen(name) : (size_t)(query - name);
-    struct fr_ask ask = {.path = freshet_span(name, path_len),
-                         .query = freshet_span_text(query == NULL ? "" : query + 1),
-                         .peer = freshet_span_text("192.0.2.1:5"),
-                         .headers = {{freshet_span_text("cookie"), freshet_span_text("user=7")}},
-                         .header_count = 1};
-    struct fr_view_wish wish = {
-        .name = freshet_span_text(name), .held = held, .ask = &ask, .guards = &mount_guards};
+    struct fr_request_view request_view = {
+        .path = freshet_span(name, path_len),
+        .query = freshet_span_text(query == NULL ? "" : query + 1),
+        .peer = freshet_span_text("192.0.2.1:5"),
+        .headers = {{freshet_span_text("cookie"), freshet_span_text("user=7")}},
+        .header_count = 1};
+    struct fr_view_wish wish = {.name = freshet_span_text(name),
+                                .held = held,
+                                .request_view = &request_view,
+                                .guards = &mount_guards};
     struct fr_views *views = page->line->stream.views;
     unsigned subscribes = rig.bus->subscribes;
     if (views->failed)
         return;
-    enum freshet_status status = fr_route_find(rig.freshet, ask.path, &wish.loader, &wish.params);
+    enum freshet_status status = fr_route_find(rig.freshet, request_view.path, &wish.loader, &wish.params);
     if (status == FRESHET_NOT_FOUND)
         wish.refusal = (struct freshet_refusal){404, "not-found"};
     views->failed |= status == FRESHET_NO_MEMORY;

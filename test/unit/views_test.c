@@ -472,10 +472,10 @@ Test(views, the_connection_breaks_while_views_are_told_of_their_end)
     const char *const names[] = {"/board/a", "/board/a?2", "/board/a?3"};
     cr_assert(page_begin(&page, true));
     for (size_t i = 0; i < 3; i++) {
-        struct fr_ask ask = {.path = freshet_span_text("/board/a")};
+        struct fr_request_view request_view = {.path = freshet_span_text("/board/a")};
         struct fr_view_wish wish = {
-            .name = freshet_span_text(names[i]), .ask = &ask, .guards = &mount_guards};
-        cr_assert_eq(fr_route_find(rig.freshet, ask.path, &wish.loader, &wish.params), FRESHET_OK);
+            .name = freshet_span_text(names[i]), .request_view = &request_view, .guards = &mount_guards};
+        cr_assert_eq(fr_route_find(rig.freshet, request_view.path, &wish.loader, &wish.params), FRESHET_OK);
         fr_views_add(page.line->stream.views, rig.workers[0], &wish);
     }
     fr_stream_count_open(rig.workers[0]);
@@ -554,19 +554,21 @@ Test(views, share_the_headers_that_are_kept)
     static const char *const names[] = {"/guarded/a", "/guarded/b?x=1", "/guarded/c"};
     struct fr_views *views = page.line->stream.views;
     for (size_t i = 0; i < 3; i++) {
-        struct fr_ask ask = {.path = freshet_span(names[i], strlen("/guarded/a")),
-                             .query = freshet_span_text(i == 1 ? "x=1" : ""),
-                             .headers = {{freshet_span_text("cookie"), freshet_span_text("user=7")},
-                                         {freshet_span_text("x-two"), freshet_span_text("2")}},
-                             .header_count = i == 2 ? 1 : 2};
+        struct fr_request_view request_view = {
+            .path = freshet_span(names[i], strlen("/guarded/a")),
+            .query = freshet_span_text(i == 1 ? "x=1" : ""),
+            .headers = {{freshet_span_text("cookie"), freshet_span_text("user=7")},
+                        {freshet_span_text("x-two"), freshet_span_text("2")}},
+            .header_count = i == 2 ? 1 : 2};
         struct fr_view_wish wish = {
-            .name = freshet_span_text(names[i]), .ask = &ask, .guards = &mount_guards};
-        cr_assert_eq(fr_route_find(rig.freshet, ask.path, &wish.loader, &wish.params), FRESHET_OK);
+            .name = freshet_span_text(names[i]), .request_view = &request_view, .guards = &mount_guards};
+        cr_assert_eq(fr_route_find(rig.freshet, request_view.path, &wish.loader, &wish.params), FRESHET_OK);
         fr_views_add(views, rig.workers[0], &wish);
     }
     const struct fr_slot *slots = views->slots;
-    cr_assert_eq(slots[0].entry.asked->headers, slots[1].entry.asked->headers);
-    cr_assert_neq(slots[0].entry.asked->headers, slots[2].entry.asked->headers, "not the same ones");
+    cr_assert_eq(slots[0].entry.request_copy->headers, slots[1].entry.request_copy->headers);
+    cr_assert_neq(slots[0].entry.request_copy->headers, slots[2].entry.request_copy->headers,
+                  "not the same ones");
     page_go(&page);
     cr_assert_eq(check_count, 3);
     struct freshet_span value;

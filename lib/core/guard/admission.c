@@ -151,7 +151,7 @@ static void ask_next(struct fr_admission *admission)
         fr_timers_set(timers(admission), &admission->timer, now_us(admission) + timeout_us);
     struct fr_check_subject subject = {.worker = admission->worker,
                                        .loader = admission->loader,
-                                       .asked = admission->asked,
+                                       .request_copy = admission->request_copy,
                                        .params = admission->params,
                                        .before = admission->finding};
     admission->check = fr_check_start(&subject, guard, on_guard_answered, admission);
@@ -256,7 +256,7 @@ void fr_admission_destroy(struct fr_admission *admission)
     fr_timers_unreserve(timers(admission));
     fr_attribute_release(admission->attributes);
     fr_attribute_release(admission->finding);
-    fr_asked_release(admission->asked);
+    fr_request_copy_release(admission->request_copy);
     fr_params_release(admission->params);
     fr_loader_release(admission->loader);
     free(admission);

@@ -15,7 +15,7 @@ static void release(struct fr_check *check)
         return;
     fr_attribute_release(check->before);
     fr_attribute_release(check->found);
-    fr_asked_release(check->asked);
+    fr_request_copy_release(check->request_copy);
     fr_params_release(check->params);
     fr_loader_release(check->loader);
     fr_worker_release(check->worker);
@@ -33,11 +33,11 @@ static struct fr_check *new_check(const struct fr_check_subject *subject, const 
     check->worker = fr_worker_acquire(subject->worker);
     check->guard = *guard;
     check->loader = fr_loader_acquire(subject->loader);
-    check->asked = fr_asked_acquire(subject->asked);
+    check->request_copy = fr_request_copy_acquire(subject->request_copy);
     check->params = fr_params_acquire(subject->params);
     check->before = fr_attribute_acquire(subject->before);
     check->found = fr_attribute_acquire(subject->before);
-    check->request = (struct freshet_request){.asked = check->asked,
+    check->request = (struct freshet_request){.request_copy = check->request_copy,
                                               .params = check->params,
                                               .route = check->loader->route,
                                               .not_named = fr_loader_complain,

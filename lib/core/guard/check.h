@@ -33,7 +33,7 @@ struct fr_check {
     void *user;
     struct freshet_guard guard;
     struct freshet_loader *loader;
-    struct fr_asked *asked;
+    struct fr_request_copy *request_copy;
     struct fr_params *params;
     struct fr_attribute *before; /* what the request shows */
     struct freshet_request request;
@@ -45,11 +45,11 @@ struct fr_check {
     struct fr_verdict verdict;
 };
 
-/* What a guard is asked about. */
+/* What a guard is request_copy about. */
 struct fr_check_subject {
     struct fr_worker *worker;
     struct freshet_loader *loader;
-    struct fr_asked *asked;
+    struct fr_request_copy *request_copy;
     struct fr_params *params;
     struct fr_attribute *before; /* what the guards before it have found */
 };

@@ -3,10 +3,10 @@
 #include "core/load/loader.h"
 #include <string.h>
 
-static enum freshet_status keep(struct fr_entry *entry, const struct fr_ask *ask,
+static enum freshet_status keep(struct fr_entry *entry, const struct fr_request_view *request_view,
                                 struct freshet_refusal *refusal)
 {
-    enum freshet_status status = fr_asked_new(&entry->asked, ask);
+    enum freshet_status status = fr_request_copy_new(&entry->request_copy, request_view);
     if (status == FRESHET_INVALID)
         *refusal = (struct freshet_refusal){400, "bad-query"};
     else if (status == FRESHET_TOO_LARGE)
@@ -16,17 +16,18 @@ static enum freshet_status keep(struct fr_entry *entry, const struct fr_ask *ask
 
 enum freshet_status fr_entry_init(struct fr_entry *entry, struct fr_worker *worker,
                                   struct freshet_loader *loader, struct fr_params *params,
-                                  const struct fr_ask *ask, const struct fr_guards *mount,
+                                  const struct fr_request_view *request_view, const struct fr_guards *mount,
                                   struct freshet_refusal *refusal)
 {
-    *entry = (struct fr_entry){.worker = worker, .loader = loader, .params = params, .from = ask->from};
+    *entry =
+        (struct fr_entry){.worker = worker, .loader = loader, .params = params, .from = request_view->from};
     *refusal = (struct freshet_refusal){.code = "no-memory"};
     enum freshet_status status =
-        fr_admission_new(&entry->admission, worker, loader, ask->path, params, mount);
+        fr_admission_new(&entry->admission, worker, loader, request_view->path, params, mount);
     if (status == FRESHET_OK && (entry->admission != NULL || fr_loader_looks(loader)))
-        status = keep(entry, ask, refusal);
+        status = keep(entry, request_view, refusal);
     if (entry->admission != NULL)
-        entry->admission->asked = fr_asked_acquire(entry->asked);
+        entry->admission->request_copy = fr_request_copy_acquire(entry->request_copy);
     if (status != FRESHET_OK)
         fr_entry_deinit(entry);
     return status;
@@ -36,10 +37,10 @@ void fr_entry_deinit(struct fr_entry *entry)
 {
     fr_admission_destroy(entry->admission);
     fr_params_release(entry->params);
-    fr_asked_release(entry->asked);
+    fr_request_copy_release(entry->request_copy);
     entry->admission = NULL;
     entry->params = NULL;
-    entry->asked = NULL;
+    entry->request_copy = NULL;
 }
 
 enum freshet_status fr_entry_open(struct fr_entry *entry, struct fr_view *view, struct freshet_span peer,
@@ -47,13 +48,13 @@ enum freshet_status fr_entry_open(struct fr_entry *entry, struct fr_view *view, 
 {
     struct fr_view_request request = {.loader = entry->loader,
                                       .params = entry->params,
-                                      .asked = entry->asked,
+                                      .request_copy = entry->request_copy,
                                       .admission = entry->admission,
                                       .peer = peer,
                                       .from = entry->from,
                                       .held = held};
     entry->params = NULL;
-    entry->asked = NULL;
+    entry->request_copy = NULL;
     entry->admission = NULL;
     return fr_view_open(entry->worker, view, &request, refusal);
 }

@@ -9,18 +9,18 @@
 struct fr_entry {
     struct fr_worker *worker;
     struct freshet_loader *loader;
-    struct fr_params *params;       /* a reference, and so on */
-    struct fr_asked *asked;         /* NULL: nobody looks at the request */
-    struct fr_admission *admission; /* NULL: no guards */
-    struct fr_peer *from;           /* who comes; NULL: not known */
+    struct fr_params *params;             /* a reference, and so on */
+    struct fr_request_copy *request_copy; /* NULL: nobody looks at the request */
+    struct fr_admission *admission;       /* NULL: no guards */
+    struct fr_peer *from;                 /* who comes; NULL: not known */
 };
 
-/* Keeps of `ask` what somebody may look at, and who asks. Takes `params` over. FRESHET_OK: with an admission
- * this has to be run before the entry is opened. FRESHET_REFUSED: for good, *refusal says why.
+/* Keeps of `request_view` what somebody may look at, and who asks. Takes `params` over. FRESHET_OK: with an
+ * admission this has to be run before the entry is opened. FRESHET_REFUSED: for good, *refusal says why.
  * FRESHET_NO_MEMORY. */
 enum freshet_status fr_entry_init(struct fr_entry *entry, struct fr_worker *worker,
                                   struct freshet_loader *loader, struct fr_params *params,
-                                  const struct fr_ask *ask, const struct fr_guards *mount,
+                                  const struct fr_request_view *request_view, const struct fr_guards *mount,
                                   struct freshet_refusal *refusal);
 /* Zeroed and opened ones are fine. */
 void fr_entry_deinit(struct fr_entry *entry);

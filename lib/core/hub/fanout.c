@@ -64,7 +64,7 @@ static bool post_to_feed(struct fr_fanout *fanout)
     if (fanout->to_feed_posted)
         return true;
     acquire(fanout);
-    fanout->asked = fanout->home;
+    fanout->posted_to = fanout->home;
     fanout->to_feed_posted = fr_mailbox_post(&fanout->home->mailbox, &fanout->to_feed);
     if (!fanout->to_feed_posted)
         fr_refcount_release(&fanout->references);
@@ -89,7 +89,7 @@ static void set_home(struct fr_fanout *fanout, struct fr_worker *home)
 }
 
 /* Asks the feed, on a new home if the one before has left. */
-static void ask(struct fr_fanout *fanout)
+static void ask_feed(struct fr_fanout *fanout)
 {
     for (bool posted = false; !posted;) {
         if (fanout->home == NULL)
@@ -186,7 +186,7 @@ void fr_fanout_join(struct fr_fanout *fanout, struct fr_view *view)
     }
     view->joining = true;
     fr_list_append(&fanout->joining, &view->link);
-    ask(fanout);
+    ask_feed(fanout);
 }
 
 static void close_fanout(struct fr_fanout *fanout)
@@ -251,11 +251,12 @@ static void find_another_feed(struct fr_fanout *fanout)
         view->joining = true;
         view->snapshot_seen = view->error_seen = 0;
     }
-    ask(fanout);
+    ask_feed(fanout);
 }
 
 /* The views stay until their streams close them, so that these can still say which topic they showed. The
- * home stays too: it may have served a later ask, and then has to hear that the last view has left. */
+ * home stays too: it may have served a later request_view, and then has to hear that the last view has left.
+ */
 static void end_views(struct fr_fanout *fanout, enum freshet_close_reason reason)
 {
     struct fr_list lost;
@@ -408,7 +409,7 @@ static void deliver_to_feed(struct fr_mail *mail)
     struct fr_fanout *fanout = FR_CONTAINER(mail, struct fr_fanout, to_feed);
     pthread_mutex_lock(&fanout->lock);
     bool asks = fanout->asks, leaves = fanout->leaves;
-    struct fr_worker *home = fanout->asked; /* this one; fanout->home may be another by now */
+    struct fr_worker *home = fanout->posted_to; /* this one; fanout->home may be another by now */
     fanout->asks = fanout->to_feed_posted = false;
     pthread_mutex_unlock(&fanout->lock);
     if (leaves && fanout->feed != NULL) {

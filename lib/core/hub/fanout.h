@@ -51,8 +51,8 @@ struct fr_fanout {
 
     /* Both sides, under `lock`. */
     pthread_mutex_t lock;
-    struct fr_worker *home;  /* where the feed lives, with a reference; NULL: to be found */
-    struct fr_worker *asked; /* where `to_feed` was posted to last */
+    struct fr_worker *home;      /* where the feed lives, with a reference; NULL: to be found */
+    struct fr_worker *posted_to; /* where `to_feed` was posted to last */
     struct fr_mail to_feed;
     struct fr_mail to_views;
     bool to_feed_posted, to_views_posted;
@@ -64,7 +64,7 @@ struct fr_fanout {
     /* The feed's side. */
     struct fr_list in_feed;
     struct fr_feed *feed;
-    bool waits; /* asked, and not answered yet */
+    bool waits; /* request_copy, and not answered yet */
 };
 
 /* The fanout of an key on this worker, new or known (known only if shared): a view must join a new one at
@@ -78,7 +78,8 @@ void fr_fanout_part(struct fr_fanout *fanout, struct fr_view *view);
 /* From its message feed: there is something new to take. */
 void fr_fanout_wake(struct fr_fanout *fanout);
 
-/* From the feed: update this, and if `answers`, let those in who asked. Takes references of its own. */
+/* From the feed: update this, and if `answers`, let those in who request_copy. Takes references of its own.
+ */
 void fr_fanout_update(struct fr_fanout *fanout, const struct fr_update *update, bool answers);
 /* From the feed: it is gone; a new one has to be found, or with a reason that is not FRESHET_CLOSE_TOPIC the
  * streams end. The feed's side gives its reference up. */

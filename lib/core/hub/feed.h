@@ -22,7 +22,7 @@ struct fr_load;
 enum fr_feed_state {
     FR_FEED_IDLE = 0, /* nothing to load */
     FR_FEED_PAUSED,   /* marked; the timer says when it may load */
-    FR_FEED_CHECKING, /* of one connection: its guards are asked whether it may load */
+    FR_FEED_CHECKING, /* of one connection: its guards are request_copy whether it may load */
     FR_FEED_QUEUED,   /* at the gate */
     FR_FEED_LOADING,
     FR_FEED_LINGERING /* shared, and nobody to load for; the timer says when it goes */

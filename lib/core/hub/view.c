@@ -42,7 +42,7 @@ static void lose(struct fr_view *view, const struct fr_verdict *verdict)
 
 static struct freshet_request request_of(const struct fr_admission *admission)
 {
-    return (struct freshet_request){.asked = admission->asked,
+    return (struct freshet_request){.request_copy = admission->request_copy,
                                     .params = admission->params,
                                     .route = admission->loader->route,
                                     .not_named = fr_loader_complain,
@@ -57,7 +57,7 @@ static struct fr_feed_key *key_of_identity(const struct fr_view *view,
     struct freshet_topic topic = {.len = (uint16_t)view->fanout->key->topic.len};
     memcpy(topic.text, view->fanout->key->topic.data, topic.len);
     return fr_feed_key_new(admission->loader, &topic, freshet_span(identity->text, identity->len),
-                           admission->params, admission->asked);
+                           admission->params, admission->request_copy);
 }
 
 /* What belongs to the feed before is forgotten: the new one's snapshot is sent in full. */
@@ -129,21 +129,21 @@ static enum freshet_status find_key(const struct fr_view_request *request, struc
 {
     struct freshet_topic topic;
     struct freshet_identity identity = {0};
-    struct freshet_request asked = {.asked = request->asked,
-                                    .params = request->params,
-                                    .route = request->loader->route,
-                                    .not_named = fr_loader_complain,
-                                    .user = request->loader,
-                                    .peer = request->peer};
+    struct freshet_request seen = {.request_copy = request->request_copy,
+                                   .params = request->params,
+                                   .route = request->loader->route,
+                                   .not_named = fr_loader_complain,
+                                   .user = request->loader,
+                                   .peer = request->peer};
     if (request->admission != NULL)
-        asked.attributes = request->admission->attributes;
-    enum freshet_status status = fr_loader_topic(request->loader, &asked, &topic, refusal);
+        seen.attributes = request->admission->attributes;
+    enum freshet_status status = fr_loader_topic(request->loader, &seen, &topic, refusal);
     if (status == FRESHET_OK)
-        status = fr_loader_identity(request->loader, &asked, &identity, refusal);
+        status = fr_loader_identity(request->loader, &seen, &identity, refusal);
     if (status != FRESHET_OK)
         return status;
     *out = fr_feed_key_new(request->loader, &topic, freshet_span(identity.text, identity.len),
-                           request->params, request->asked);
+                           request->params, request->request_copy);
     return *out != NULL ? FRESHET_OK : refuse(refusal, FRESHET_NO_MEMORY, "no-memory");
 }
 
@@ -192,7 +192,7 @@ enum freshet_status fr_view_open(struct fr_worker *worker, struct fr_view *view,
     if (status != FRESHET_OK)
         fr_admission_destroy(request->admission);
     fr_params_release(request->params);
-    fr_asked_release(request->asked);
+    fr_request_copy_release(request->request_copy);
     return status;
 }
 
@@ -235,8 +235,8 @@ static enum fr_view_news take_snapshot(struct fr_view *view, const struct fr_upd
     return FR_NEWS_SNAPSHOT;
 }
 
-/* False: view_ready() comes when its guards have allowed it again. A feed of one connection has them asked
- * before each load. */
+/* False: view_ready() comes when its guards have allowed it again. A feed of one connection has them
+ * request_copy before each load. */
 static bool is_admitted(struct fr_view *view)
 {
     struct fr_admission *admission = view->admission;

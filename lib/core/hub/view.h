@@ -14,7 +14,7 @@
 #include <stdint.h>
 
 struct fr_admission;
-struct fr_asked;
+struct fr_request_copy;
 struct fr_fanout;
 struct fr_peer;
 
@@ -34,9 +34,9 @@ struct fr_view {
 
 struct fr_view_request {
     struct freshet_loader *loader;
-    struct fr_params *params;       /* taken over, also on failure; so are the next two */
-    struct fr_asked *asked;         /* NULL: the loader does not look at requests */
-    struct fr_admission *admission; /* admitted; NULL: no guards */
+    struct fr_params *params;             /* taken over, also on failure; so are the next two */
+    struct fr_request_copy *request_copy; /* NULL: the loader does not look at requests */
+    struct fr_admission *admission;       /* admitted; NULL: no guards */
     struct freshet_span peer;
     struct fr_peer *from;          /* whose new topics are counted; NULL: nobody's */
     const struct fr_version *held; /* Last-Event-ID; NULL: none */

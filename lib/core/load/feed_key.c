@@ -24,7 +24,7 @@ static size_t key_bytes(struct freshet_span name, const struct freshet_topic *to
 
 struct fr_feed_key *fr_feed_key_new(struct freshet_loader *loader, const struct freshet_topic *topic,
                                     struct freshet_span identity, struct fr_params *params,
-                                    struct fr_asked *asked)
+                                    struct fr_request_copy *request_copy)
 {
     struct freshet_span name = freshet_span_text(loader->name);
     size_t len = key_bytes(name, topic, identity, params);
@@ -34,7 +34,7 @@ struct fr_feed_key *fr_feed_key_new(struct freshet_loader *loader, const struct 
     *key = (struct fr_feed_key){.loader = fr_loader_acquire(loader), .params = fr_params_acquire(params)};
     fr_refcount_init(&key->references);
     if (!fr_loader_shares(loader))
-        key->asked = fr_asked_acquire(asked);
+        key->request_copy = fr_request_copy_acquire(request_copy);
     key->id = freshet_span(key->text, len);
     char *at = append(key->text, name);
     key->name = freshet_span(key->text, name.len);
@@ -66,7 +66,7 @@ void fr_feed_key_release(struct fr_feed_key *key)
     if (key == NULL || !fr_refcount_release(&key->references))
         return;
     fr_params_release(key->params);
-    fr_asked_release(key->asked);
+    fr_request_copy_release(key->request_copy);
     fr_loader_release(key->loader);
     free(key);
 }

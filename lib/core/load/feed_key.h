@@ -16,19 +16,20 @@ struct fr_feed_key {
     struct fr_refcount references;
     struct freshet_loader *loader; /* a reference */
     struct fr_params *params;
-    struct fr_asked *asked;   /* of the one connection; NULL for several */
-    struct freshet_span name; /* the loader's */
+    struct fr_request_copy *request_copy; /* of the one connection; NULL for several */
+    struct freshet_span name;             /* the loader's */
     struct freshet_span topic;
     struct freshet_span identity;
     struct freshet_span id; /* all of it in one, for maps */
     char text[];
 };
 
-/* Takes references to all. `asked` counts only for a loader whose connections share nothing. NULL: no memory.
+/* Takes references to all. `request_copy` counts only for a loader whose connections share nothing. NULL: no
+ * memory.
  */
 struct fr_feed_key *fr_feed_key_new(struct freshet_loader *loader, const struct freshet_topic *topic,
                                     struct freshet_span identity, struct fr_params *params,
-                                    struct fr_asked *asked);
+                                    struct fr_request_copy *request_copy);
 struct fr_feed_key *fr_feed_key_acquire(struct fr_feed_key *key);
 /* What follows the topic in `key`: a zero byte, the identity, the route parameters. */
 struct freshet_span fr_feed_key_rest(const struct fr_feed_key *key);

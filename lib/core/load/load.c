@@ -144,8 +144,8 @@ static void describe(struct fr_load *load, enum freshet_load_cause cause, uint64
                                                   .publishes = publishes,
                                                   .deadline_us = INT64_MAX,
                                                   .internal = load};
-    if (load->key->asked != NULL) {
-        load->request = (struct freshet_request){.asked = load->key->asked,
+    if (load->key->request_copy != NULL) {
+        load->request = (struct freshet_request){.request_copy = load->key->request_copy,
                                                  .params = load->key->params,
                                                  .route = loader->route,
                                                  .not_named = fr_loader_complain,

@@ -26,99 +26,108 @@ static struct freshet_span keep(char **at, struct freshet_span from)
     return freshet_span(to, from.len);
 }
 
-static enum freshet_status keep_query(struct fr_asked *asked, struct freshet_span query, char *at)
+static enum freshet_status keep_query(struct fr_request_copy *request_copy, struct freshet_span query,
+                                      char *at)
 {
     struct fr_field field;
     enum freshet_status status;
     while ((status = fr_query_next(&query, &at, &field.name, &field.value)) == FRESHET_OK)
-        asked->query[asked->query_count++] = field;
+        request_copy->query[request_copy->query_count++] = field;
     return status == FRESHET_NOT_FOUND ? FRESHET_OK : status;
 }
 
-static void keep_headers(struct fr_asked *asked, const struct fr_ask *ask, char **at)
+static void keep_headers(struct fr_request_copy *request_copy, const struct fr_request_view *request_view,
+                         char **at)
 {
-    for (; asked->header_count < ask->header_count; asked->header_count++) {
-        struct fr_field *header = &asked->headers[asked->header_count];
-        header->name = keep(at, ask->headers[asked->header_count].name);
-        if (ask->headers[asked->header_count].value.data != NULL)
-            header->value = keep(at, ask->headers[asked->header_count].value);
+    for (; request_copy->header_count < request_view->header_count; request_copy->header_count++) {
+        struct fr_field *header = &request_copy->headers[request_copy->header_count];
+        header->name = keep(at, request_view->headers[request_copy->header_count].name);
+        if (request_view->headers[request_copy->header_count].value.data != NULL)
+            header->value = keep(at, request_view->headers[request_copy->header_count].value);
         else
             header->value = freshet_span(NULL, 0);
     }
 }
 
-static bool has_same_headers(const struct fr_asked *asked, const struct fr_ask *ask)
+static bool has_same_headers(const struct fr_request_copy *request_copy,
+                             const struct fr_request_view *request_view)
 {
-    bool same = asked->header_count == ask->header_count;
-    for (size_t i = 0; same && i < ask->header_count; i++)
-        same = freshet_span_equal(asked->headers[i].name, ask->headers[i].name) &&
-               freshet_span_equal(asked->headers[i].value, ask->headers[i].value);
+    bool same = request_copy->header_count == request_view->header_count;
+    for (size_t i = 0; same && i < request_view->header_count; i++)
+        same = freshet_span_equal(request_copy->headers[i].name, request_view->headers[i].name) &&
+               freshet_span_equal(request_copy->headers[i].value, request_view->headers[i].value);
     return same;
 }
 
 /* Who has these headers already, or NULL. */
-static struct fr_asked *find_like(const struct fr_ask *ask)
+static struct fr_request_copy *find_like(const struct fr_request_view *request_view)
 {
-    if (ask->header_count == 0 || ask->like == NULL || !has_same_headers(ask->like, ask))
+    if (request_view->header_count == 0 || request_view->like == NULL ||
+        !has_same_headers(request_view->like, request_view))
         return NULL;
-    return ask->like->like == NULL ? ask->like : ask->like->like;
+    return request_view->like->like == NULL ? request_view->like : request_view->like->like;
 }
 
-static size_t count_header_bytes(const struct fr_ask *ask)
+static size_t count_header_bytes(const struct fr_request_view *request_view)
 {
     size_t bytes = 0;
-    for (size_t i = 0; i < ask->header_count; i++)
-        bytes += ask->headers[i].name.len + ask->headers[i].value.len;
+    for (size_t i = 0; i < request_view->header_count; i++)
+        bytes += request_view->headers[i].name.len + request_view->headers[i].value.len;
     return bytes;
 }
 
-enum freshet_status fr_asked_new(struct fr_asked **out, const struct fr_ask *ask)
+enum freshet_status fr_request_copy_new(struct fr_request_copy **out,
+                                        const struct fr_request_view *request_view)
 {
-    size_t pairs = count_pairs(ask->query), header_bytes = count_header_bytes(ask);
+    size_t pairs = count_pairs(request_view->query), header_bytes = count_header_bytes(request_view);
     *out = NULL;
-    if (header_bytes + ask->query.len > FR_ASKED_MOST_BYTES || pairs > FR_ASKED_MOST_PAIRS || ask->too_many)
+    if (header_bytes + request_view->query.len > FR_REQUEST_MOST_BYTES || pairs > FR_REQUEST_MOST_PAIRS ||
+        request_view->too_many)
         return FRESHET_TOO_LARGE;
-    struct fr_asked *like = find_like(ask);
-    size_t own = like == NULL ? ask->header_count : 0, fields = own + pairs;
-    size_t bytes = ask->path.len + ask->peer.len + ask->query.len + 2; /* two NULs */
+    struct fr_request_copy *like = find_like(request_view);
+    size_t own = like == NULL ? request_view->header_count : 0, fields = own + pairs;
+    size_t bytes =
+        request_view->path.len + request_view->peer.len + request_view->query.len + 2; /* two NULs */
     if (like == NULL)
         bytes += header_bytes + 2 * own;
-    struct fr_asked *asked = malloc(sizeof(*asked) + fields * sizeof(struct fr_field) + bytes);
-    if (asked == NULL)
+    struct fr_request_copy *request_copy =
+        malloc(sizeof(*request_copy) + fields * sizeof(struct fr_field) + bytes);
+    if (request_copy == NULL)
         return FRESHET_NO_MEMORY;
-    *asked = (struct fr_asked){.headers = asked->fields, .query = asked->fields + own};
-    fr_refcount_init(&asked->references);
-    char *at = (char *)(asked->fields + fields);
-    asked->path = keep(&at, ask->path);
-    asked->peer = keep(&at, ask->peer);
+    *request_copy =
+        (struct fr_request_copy){.headers = request_copy->fields, .query = request_copy->fields + own};
+    fr_refcount_init(&request_copy->references);
+    char *at = (char *)(request_copy->fields + fields);
+    request_copy->path = keep(&at, request_view->path);
+    request_copy->peer = keep(&at, request_view->peer);
     if (like == NULL) {
-        keep_headers(asked, ask, &at);
+        keep_headers(request_copy, request_view, &at);
     } else {
-        asked->like = fr_asked_acquire(like);
-        asked->headers = like->headers;
-        asked->header_count = like->header_count;
+        request_copy->like = fr_request_copy_acquire(like);
+        request_copy->headers = like->headers;
+        request_copy->header_count = like->header_count;
     }
-    enum freshet_status status = keep_query(asked, ask->query, at);
+    enum freshet_status status = keep_query(request_copy, request_view->query, at);
     if (status == FRESHET_OK)
-        *out = asked;
+        *out = request_copy;
     else
-        fr_asked_release(asked);
+        fr_request_copy_release(request_copy);
     return status;
 }
 
-struct fr_asked *fr_asked_acquire(struct fr_asked *asked)
+struct fr_request_copy *fr_request_copy_acquire(struct fr_request_copy *request_copy)
 {
-    if (asked != NULL)
-        fr_refcount_acquire(&asked->references);
-    return asked;
+    if (request_copy != NULL)
+        fr_refcount_acquire(&request_copy->references);
+    return request_copy;
 }
 
-void fr_asked_release(struct fr_asked *asked)
+void fr_request_copy_release(struct fr_request_copy *request_copy)
 {
-    if (asked == NULL || !fr_refcount_release(&asked->references))
+    if (request_copy == NULL || !fr_refcount_release(&request_copy->references))
         return;
-    fr_asked_release(asked->like); /* has none itself */
-    free(asked);
+    fr_request_copy_release(request_copy->like); /* has none itself */
+    free(request_copy);
 }
 
 struct fr_attribute *fr_attribute_new(struct fr_attribute *next, struct freshet_span name,
@@ -153,7 +162,7 @@ void fr_attribute_release(struct fr_attribute *attribute)
     }
 }
 
-/* ---- what callbacks ask ---- */
+/* ---- what callbacks request_view ---- */
 
 static enum freshet_status find_field(const struct fr_field *fields, size_t count, const char *name,
                                       size_t index, struct freshet_span *value)
@@ -169,7 +178,7 @@ static enum freshet_status find_field(const struct fr_field *fields, size_t coun
     return FRESHET_NOT_FOUND;
 }
 
-/* FRESHET_INVALID: there is no request to ask, no name, or no room for the answer. */
+/* FRESHET_INVALID: there is no request to request_view, no name, or no room for the answer. */
 static enum freshet_status begin(const struct freshet_request *request, const char *name,
                                  struct freshet_span *value)
 {
@@ -178,7 +187,7 @@ static enum freshet_status begin(const struct freshet_request *request, const ch
     *value = freshet_span(NULL, 0);
     if (request == NULL || name == NULL)
         return FRESHET_INVALID;
-    return request->asked == NULL ? FRESHET_NOT_FOUND : FRESHET_OK;
+    return request->request_copy == NULL ? FRESHET_NOT_FOUND : FRESHET_OK;
 }
 
 enum freshet_status freshet_request_param(const struct freshet_request *request, const char *name,
@@ -195,15 +204,16 @@ enum freshet_status freshet_request_query(const struct freshet_request *request,
     enum freshet_status status = begin(request, name, value);
     if (status != FRESHET_OK)
         return status;
-    return find_field(request->asked->query, request->asked->query_count, name, index, value);
+    return find_field(request->request_copy->query, request->request_copy->query_count, name, index, value);
 }
 
 /* The `index`-th of that name. FRESHET_UNSUPPORTED: it is not kept, so nobody knows whether it was sent. */
 static enum freshet_status find_header(const struct freshet_request *request, const char *name, size_t index,
                                        struct freshet_span *value)
 {
-    const struct fr_asked *asked = request->asked;
-    enum freshet_status status = find_field(asked->headers, asked->header_count, name, index, value);
+    const struct fr_request_copy *request_copy = request->request_copy;
+    enum freshet_status status =
+        find_field(request_copy->headers, request_copy->header_count, name, index, value);
     if (status == FRESHET_OK && value->data == NULL)
         return FRESHET_NOT_FOUND;
     if (status == FRESHET_OK || index > 0)
@@ -251,12 +261,13 @@ enum freshet_status freshet_request_attribute(const struct freshet_request *requ
 
 struct freshet_span freshet_request_path(const struct freshet_request *request)
 {
-    return request == NULL || request->asked == NULL ? freshet_span(NULL, 0) : request->asked->path;
+    return request == NULL || request->request_copy == NULL ? freshet_span(NULL, 0)
+                                                            : request->request_copy->path;
 }
 
 struct freshet_span freshet_request_peer(const struct freshet_request *request)
 {
     if (request == NULL)
         return freshet_span(NULL, 0);
-    return request->asked == NULL ? request->peer : request->asked->peer;
+    return request->request_copy == NULL ? request->peer : request->request_copy->peer;
 }

@@ -30,7 +30,7 @@ struct freshet {
     struct fr_list uses;       /* guards of routes, in the order they were added */
     char publisher[17];        /* 16 hex digits, new for each instance */
     atomic_uint_fast64_t sequence;
-    atomic_size_t views; /* of open streams: of each as many as it asked for */
+    atomic_size_t views; /* of open streams: of each as many as it request_copy for */
     struct fr_peers peers;
     atomic_int bus_state;
     atomic_bool closing;

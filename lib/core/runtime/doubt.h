@@ -30,7 +30,7 @@ void fr_doubt_deinit(struct fr_doubt *doubt);
 /* Anything may have changed. */
 enum fr_doubt_answer fr_doubt_raise(struct fr_doubt *doubt, int64_t now_us);
 /* Whether the caller has to tell the feeds now: it is time, or they wait and the caller asks for it `early`.
- * Of several who ask, one has to. */
+ * Of several who request_view, one has to. */
 bool fr_doubt_take(struct fr_doubt *doubt, int64_t now_us, bool early);
 
 #endif

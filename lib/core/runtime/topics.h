@@ -87,8 +87,8 @@ void fr_topics_deinit(struct fr_topics *topics);
 
 /* Any thread. */
 bool fr_topics_is_known(struct fr_topics *topics, struct freshet_span name);
-/* Whether a stream may ask for this topic: it is known, or the limit of new ones leaves room, which is then
- * taken. Any thread. */
+/* Whether a stream may request_view for this topic: it is known, or the limit of new ones leaves room, which
+ * is then taken. Any thread. */
 bool fr_topics_permit(struct fr_topics *topics, struct freshet_span name, int64_t now_us);
 
 /* A reference to a topic, new or known. FRESHET_FULL, FRESHET_NO_MEMORY. Any thread. */

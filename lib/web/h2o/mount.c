@@ -60,7 +60,7 @@ static struct fr_h2o_site *find_site(struct fr_h2o_mount *mount, h2o_req_t *req)
     if (site == NULL) {
         if (!atomic_flag_test_and_set(&mount->warned))
             fr_log(fr_freshet_log(mount->freshet), FRESHET_LOG_ERROR,
-                   "a stream was asked for on an h2o context that has not joined; it is refused");
+                   "a stream was request_copy for on an h2o context that has not joined; it is refused");
         fr_h2o_refuse_for_now(mount, req, "not-ready");
     } else if (site->worker->state != FR_H2O_SERVING) {
         fr_h2o_refuse_for_now(mount, req, "going-away");

@@ -118,22 +118,23 @@ static void add_view(struct fr_h2o_visit *visit, struct fr_views *views, struct 
     char peer[FR_H2O_PEER_TEXT_BYTES];
     struct fr_version version;
     struct fr_target target;
-    struct fr_ask ask = {.peer = fr_h2o_peer_print(&visit->peer, peer), .from = visit->ticket.peer};
-    struct fr_view_wish wish = {.name = name, .ask = &ask, .guards = &guards};
+    struct fr_request_view request_view = {.peer = fr_h2o_peer_print(&visit->peer, peer),
+                                           .from = visit->ticket.peer};
+    struct fr_view_wish wish = {.name = name, .request_view = &request_view, .guards = &guards};
     if (fr_version_parse(version_text, &version))
         wish.held = &version;
     enum freshet_status status = fr_target_cut(name, freshet_span_text(""), &target);
     if (status == FRESHET_OK) {
         views->failed |= !find_route(mount, &target, &wish);
-        ask.path = target.path;
-        ask.query = target.query;
+        request_view.path = target.path;
+        request_view.query = target.query;
     } else if (status == FRESHET_INVALID) {
         wish.refusal = (struct freshet_refusal){400, "bad-path"};
     } else {
         wish.refusal = (struct freshet_refusal){404, "not-found"};
     }
     if (wish.loader != NULL)
-        fr_h2o_borrow_headers(mount, wish.loader, visit->req, &ask);
+        fr_h2o_borrow_headers(mount, wish.loader, visit->req, &request_view);
     if (!views->failed)
         fr_views_add(views, visit->site->worker->core, &wish);
 }

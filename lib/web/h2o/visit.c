@@ -45,41 +45,42 @@ static bool names(char *const *list, struct freshet_span name)
     return false;
 }
 
-static void borrow(struct fr_ask *ask, struct freshet_span name, h2o_iovec_t value)
+static void borrow(struct fr_request_view *request_view, struct freshet_span name, h2o_iovec_t value)
 {
-    if (ask->header_count < FR_ASKED_MOST_HEADERS)
-        ask->headers[ask->header_count++] = (struct fr_field){name, freshet_span(value.base, value.len)};
+    if (request_view->header_count < FR_REQUEST_MOST_HEADERS)
+        request_view->headers[request_view->header_count++] =
+            (struct fr_field){name, freshet_span(value.base, value.len)};
     else
-        ask->too_many = true;
+        request_view->too_many = true;
 }
 
 /* That a header was not sent is kept as well. */
-static void borrow_absent(struct fr_ask *ask, char *const *list)
+static void borrow_absent(struct fr_request_view *request_view, char *const *list)
 {
     for (; list != NULL && *list != NULL; list++) {
         struct freshet_span name = freshet_span_text(*list);
         bool is_there = false;
-        for (size_t i = 0; i < ask->header_count && !is_there; i++)
-            is_there = freshet_span_equal(ask->headers[i].name, name);
-        if (!is_there && ask->header_count < FR_ASKED_ROOM_HEADERS)
-            ask->headers[ask->header_count++] = (struct fr_field){.name = name};
+        for (size_t i = 0; i < request_view->header_count && !is_there; i++)
+            is_there = freshet_span_equal(request_view->headers[i].name, name);
+        if (!is_there && request_view->header_count < FR_ASKED_ROOM_HEADERS)
+            request_view->headers[request_view->header_count++] = (struct fr_field){.name = name};
     }
 }
 
 void fr_h2o_borrow_headers(const struct fr_h2o_mount *mount, const struct freshet_loader *loader,
-                           const h2o_req_t *req, struct fr_ask *ask)
+                           const h2o_req_t *req, struct fr_request_view *request_view)
 {
     struct freshet_span host = freshet_span_text("host"); /* h2o keeps it elsewhere */
     if (names(loader->headers, host) || names(mount->request_headers, host))
-        borrow(ask, host, req->input.authority);
+        borrow(request_view, host, req->input.authority);
     for (size_t i = 0; i < req->headers.size; i++) {
         const h2o_header_t *header = &req->headers.entries[i];
         struct freshet_span name = freshet_span(header->name->base, header->name->len);
         if (names(loader->headers, name) || names(mount->request_headers, name))
-            borrow(ask, name, header->value);
+            borrow(request_view, name, header->value);
     }
-    borrow_absent(ask, loader->headers);
-    borrow_absent(ask, mount->request_headers);
+    borrow_absent(request_view, loader->headers);
+    borrow_absent(request_view, mount->request_headers);
 }
 
 /* ---- guards ---- */
@@ -142,12 +143,13 @@ static void go(struct fr_h2o_visit *visit, struct freshet_loader *loader, struct
     const struct fr_h2o_mount *mount = visit->site->mount;
     struct fr_guards guards = {mount->guards, mount->options.use_count};
     char peer[FR_H2O_PEER_TEXT_BYTES];
-    struct fr_ask ask = {.path = target->path, .query = target->query, .from = visit->ticket.peer};
+    struct fr_request_view request_view = {
+        .path = target->path, .query = target->query, .from = visit->ticket.peer};
     struct freshet_refusal refusal;
-    ask.peer = fr_h2o_peer_print(&visit->peer, peer);
-    fr_h2o_borrow_headers(mount, loader, visit->req, &ask);
+    request_view.peer = fr_h2o_peer_print(&visit->peer, peer);
+    fr_h2o_borrow_headers(mount, loader, visit->req, &request_view);
     enum freshet_status status =
-        fr_entry_init(&visit->entry, core_of(visit), loader, params, &ask, &guards, &refusal);
+        fr_entry_init(&visit->entry, core_of(visit), loader, params, &request_view, &guards, &refusal);
     if (status != FRESHET_OK)
         fr_h2o_visit_refuse(visit, status, &refusal);
     else if (visit->entry.admission != NULL)

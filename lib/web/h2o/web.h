@@ -93,7 +93,7 @@ bool fr_h2o_accepts_events(const h2o_req_t *req);
  * once is enough. Before h2o_context_init(). */
 void fr_h2o_entrance_add(h2o_pathconf_t *path);
 
-/* A body that nobody asked for: nothing behind it is read. */
+/* A body that nobody request_copy for: nothing behind it is read. */
 void fr_h2o_close_behind_body(h2o_req_t *req);
 /* Answers for good, with {"code":…}; `mount` NULL: without the headers of one. */
 void fr_h2o_refuse(const struct fr_h2o_mount *mount, h2o_req_t *req, int status, const char *code);
@@ -123,7 +123,7 @@ void fr_h2o_visit_begin(struct fr_h2o_site *site, h2o_req_t *req, struct freshet
                         struct fr_params *params, const struct fr_target *target);
 /* The headers that the mount or the loader names. */
 void fr_h2o_borrow_headers(const struct fr_h2o_mount *mount, const struct freshet_loader *loader,
-                           const h2o_req_t *req, struct fr_ask *ask);
+                           const h2o_req_t *req, struct fr_request_view *request_view);
 
 /* Whether the target asks for several views on one stream, and the answer to that. */
 bool fr_h2o_wants_views(const struct fr_target *target, h2o_req_t *req);

@@ -99,7 +99,7 @@ void fr_views_destroy(struct fr_views *views)
         fr_bytes_release(slot->end);
         free(slot->name);
     }
-    fr_asked_release(views->asked);
+    fr_request_copy_release(views->request_copy);
     free(views);
 }
 
@@ -128,12 +128,13 @@ static struct fr_slot *new_slot(struct fr_views *views, const struct fr_view_wis
     return slot;
 }
 
-static void share(struct fr_views *views, struct fr_asked *asked)
+static void share(struct fr_views *views, struct fr_request_copy *request_copy)
 {
-    if (asked == NULL || (views->asked != NULL && asked->header_count <= views->asked->header_count))
+    if (request_copy == NULL ||
+        (views->request_copy != NULL && request_copy->header_count <= views->request_copy->header_count))
         return;
-    fr_asked_release(views->asked);
-    views->asked = fr_asked_acquire(asked);
+    fr_request_copy_release(views->request_copy);
+    views->request_copy = fr_request_copy_acquire(request_copy);
 }
 
 void fr_views_add(struct fr_views *views, struct fr_worker *worker, const struct fr_view_wish *wish)
@@ -147,15 +148,15 @@ void fr_views_add(struct fr_views *views, struct fr_worker *worker, const struct
         return;
     }
     if (wish->loader != NULL) {
-        wish->ask->like = views->asked;
-        status = fr_entry_init(&slot->entry, worker, wish->loader, wish->params, wish->ask, wish->guards,
-                               &refusal);
-        share(views, slot->entry.asked);
+        wish->request_view->like = views->request_copy;
+        status = fr_entry_init(&slot->entry, worker, wish->loader, wish->params, wish->request_view,
+                               wish->guards, &refusal);
+        share(views, slot->entry.request_copy);
     }
     if (status != FRESHET_OK) {
         refuse(slot, status, &refusal);
     } else if (slot->entry.admission == NULL) {
-        open_slot(slot, wish->ask->peer);
+        open_slot(slot, wish->request_view->peer);
     } else {
         slot->state = FR_SLOT_CHECKING;
         slot->entry.admission->decided = on_decided;

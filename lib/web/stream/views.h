@@ -35,8 +35,8 @@ struct fr_slot {
 struct fr_views {
     struct fr_stream *stream;
     struct fr_list ready;
-    struct fr_asked
-        *asked; /* the most that was kept of the request: views share its headers; NULL: nothing */
+    struct fr_request_copy
+        *request_copy; /* the most that was kept of the request: views share its headers; NULL: nothing */
     size_t count;
     bool failed; /* the stream cannot go on: no memory to tell a client of something */
     struct fr_slot slots[];
@@ -44,13 +44,13 @@ struct fr_views {
 
 /* What one view asks for. */
 struct fr_view_wish {
-    struct freshet_span name;       /* printable ASCII; copied */
-    const struct fr_version *held;  /* NULL: nothing */
-    struct freshet_loader *loader;  /* NULL: refused */
-    struct fr_params *params;       /* taken over */
-    struct fr_ask *ask;             /* with loader */
-    const struct fr_guards *guards; /* of the mount */
-    struct freshet_refusal refusal; /* without loader */
+    struct freshet_span name;             /* printable ASCII; copied */
+    const struct fr_version *held;        /* NULL: nothing */
+    struct freshet_loader *loader;        /* NULL: refused */
+    struct fr_params *params;             /* taken over */
+    struct fr_request_view *request_view; /* with loader */
+    const struct fr_guards *guards;       /* of the mount */
+    struct freshet_refusal refusal;       /* without loader */
 };
 
 /* Room for `count`. NULL: no memory. */
