@@ -4,7 +4,7 @@
 #include "base/log.h"
 #include "base/options.h"
 #include "base/random.h"
-#include "core/guard/check.h"
+#include "core/guard/guard_call.h"
 #include "core/load/cache.h"
 #include "core/load/load.h"
 #include "core/load/loader.h"
@@ -201,7 +201,7 @@ static bool init_parts(struct freshet *freshet)
     fr_doubt_init(&freshet->doubt);
     bool peers = fr_peers_init(&freshet->peers);
     fr_load_keep_table();
-    fr_check_keep_table();
+    fr_guard_call_keep_table();
     return topics && peers && fr_forks_watch();
 }
 
@@ -241,7 +241,7 @@ void freshet_destroy(struct freshet *freshet, uint32_t deadline_ms)
     freshet->bus->ops->stop(freshet->bus, deadline_ms);
     fr_pool_stop(freshet->pool, deadline_us);
     fr_load_revoke_all(freshet);
-    fr_check_revoke_all(freshet);
+    fr_guard_call_revoke_all(freshet);
     fr_cache_detach_all(freshet);
     free_freshet(freshet);
 }

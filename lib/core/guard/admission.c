@@ -73,9 +73,9 @@ static enum freshet_status collect(struct fr_admission *admission, const struct 
 static void cancel(struct fr_admission *admission)
 {
     fr_timers_cancel(timers(admission), &admission->timer);
-    if (admission->check != NULL)
-        fr_check_drop(admission->check);
-    admission->check = NULL;
+    if (admission->call != NULL)
+        fr_guard_call_drop(admission->call);
+    admission->call = NULL;
 }
 
 static void decide(struct fr_admission *admission, const struct fr_verdict *verdict)
@@ -120,16 +120,16 @@ static void fail(struct fr_admission *admission, const char *code)
     enter_over(admission, &unknown);
 }
 
-static void on_guard_answered(struct fr_check *check, void *user)
+static void on_guard_answered(struct fr_guard_call *call, void *user)
 {
     struct fr_admission *admission = user;
-    struct fr_verdict verdict = check->verdict;
+    struct fr_verdict verdict = call->verdict;
     fr_timers_cancel(timers(admission), &admission->timer);
     fr_attribute_release(admission->finding);
-    admission->finding = fr_attribute_acquire(check->found);
-    admission->check = NULL;
-    check->verdict.location = NULL;
-    fr_check_drop(check);
+    admission->finding = fr_attribute_acquire(call->found);
+    admission->call = NULL;
+    call->verdict.location = NULL;
+    fr_guard_call_drop(call);
     if (verdict.kind == FR_VERDICT_ALLOW && admission->next < admission->guard_count)
         ask_next(admission);
     else if (verdict.kind == FR_VERDICT_ALLOW)
@@ -149,13 +149,13 @@ static void ask_next(struct fr_admission *admission)
     admission->state = FR_ADMISSION_CHECKING;
     if (timeout_ms != FRESHET_NEVER)
         fr_timers_set(timers(admission), &admission->timer, now_us(admission) + timeout_us);
-    struct fr_check_subject subject = {.worker = admission->worker,
-                                       .loader = admission->loader,
-                                       .request_copy = admission->request_copy,
-                                       .params = admission->params,
-                                       .before = admission->finding};
-    admission->check = fr_check_start(&subject, guard, on_guard_answered, admission);
-    if (admission->check == NULL) /* never decided within a call that came from outside */
+    struct fr_guard_call_subject subject = {.worker = admission->worker,
+                                            .loader = admission->loader,
+                                            .request_copy = admission->request_copy,
+                                            .params = admission->params,
+                                            .before = admission->finding};
+    admission->call = fr_guard_call_start(&subject, guard, on_guard_answered, admission);
+    if (admission->call == NULL) /* never decided within a call that came from outside */
         fr_timers_set(timers(admission), &admission->timer, now_us(admission));
 }
 
@@ -181,7 +181,7 @@ static void expire(struct fr_timer *timer)
         run(admission);
         return;
     }
-    const char *code = admission->check == NULL ? "no-memory" : "guard-timeout";
+    const char *code = admission->call == NULL ? "no-memory" : "guard-timeout";
     cancel(admission);
     fail(admission, code);
 }

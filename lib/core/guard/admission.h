@@ -4,7 +4,7 @@
 #define FR_ADMISSION_H
 
 #include "base/timers.h"
-#include "core/guard/check.h"
+#include "core/guard/guard_call.h"
 #include "core/request/request.h"
 #include <stdbool.h>
 #include <stddef.h>
@@ -26,7 +26,7 @@ struct fr_admission {
     struct fr_params *params;
     struct fr_attribute *attributes; /* what the last chain that allowed has found */
     struct fr_attribute *finding;    /* what this one has so far */
-    struct fr_check *check;
+    struct fr_guard_call *call;
     size_t next; /* guard */
     struct fr_timer timer;
     int64_t checked_us;

@@ -1,7 +1,7 @@
 /* One call of a guard: from its callback to its answer back on the worker. The callback gets a handle, not a
  * pointer: see freshet/guard.h. */
-#ifndef FR_CHECK_H
-#define FR_CHECK_H
+#ifndef FR_GUARD_CALL_H
+#define FR_GUARD_CALL_H
 
 #include "base/mailbox.h"
 #include "base/refcount.h"
@@ -23,13 +23,13 @@ struct fr_verdict {
     char *location; /* REDIRECT */
 };
 
-struct fr_check {
+struct fr_guard_call {
     struct fr_refcount references; /* the owner's side until its mail came, the application's, the call's */
     struct fr_mail mail;           /* to `worker`, once it is answered */
     struct fr_job job;
     struct fr_worker *worker;
     /* The worker's. The answer, in `found` and `verdict`; NULL: nobody waits. */
-    void (*answered)(struct fr_check *check, void *user);
+    void (*answered)(struct fr_guard_call *call, void *user);
     void *user;
     struct freshet_guard guard;
     struct freshet_loader *loader;
@@ -46,7 +46,7 @@ struct fr_check {
 };
 
 /* What a guard is request_copy about. */
-struct fr_check_subject {
+struct fr_guard_call_subject {
     struct fr_worker *worker;
     struct freshet_loader *loader;
     struct fr_request_copy *request_copy;
@@ -56,14 +56,16 @@ struct fr_check_subject {
 
 /* Calls the guard; `answered` comes on the worker, never from within. Takes references to all of the subject.
  * NULL: no memory. */
-struct fr_check *fr_check_start(const struct fr_check_subject *subject, const struct freshet_guard *guard,
-                                void (*answered)(struct fr_check *check, void *user), void *user);
+struct fr_guard_call *fr_guard_call_start(const struct fr_guard_call_subject *subject,
+                                          const struct freshet_guard *guard,
+                                          void (*answered)(struct fr_guard_call *call, void *user),
+                                          void *user);
 /* Nobody waits any more: what is answered goes nowhere. */
-void fr_check_drop(struct fr_check *check);
+void fr_guard_call_drop(struct fr_guard_call *call);
 
 /* See fr_forks_keep(): the table of handles belongs to the process. */
-void fr_check_keep_table(void);
+void fr_guard_call_keep_table(void);
 /* Makes every handle of the freshet stale. */
-void fr_check_revoke_all(const struct freshet *freshet);
+void fr_guard_call_revoke_all(const struct freshet *freshet);
 
 #endif
