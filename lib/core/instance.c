@@ -8,7 +8,7 @@
 #include "core/load/cache.h"
 #include "core/load/load.h"
 #include "core/load/loader.h"
-#include "core/load/use.h"
+#include "core/load/route_guards.h"
 #include "core/publish.h"
 #include "core/runtime/worker_internal.h"
 #include <assert.h>
@@ -149,8 +149,9 @@ static void free_freshet(struct freshet *freshet)
         atomic_store(&loader->complained, true); /* loads that are still out may hold it */
         fr_loader_release(loader);
     }
-    while (!fr_list_is_empty(&freshet->uses))
-        fr_use_destroy(FR_CONTAINER(fr_list_shift(&freshet->uses), struct fr_use, link));
+    while (!fr_list_is_empty(&freshet->route_guards))
+        fr_route_guards_destroy(
+            FR_CONTAINER(fr_list_shift(&freshet->route_guards), struct fr_route_guards, link));
     fr_pool_destroy(freshet->pool);
     freshet_bus_destroy(freshet->bus);
     fr_topics_deinit(&freshet->topics);
@@ -170,7 +171,7 @@ static struct freshet *new_freshet(void)
     fr_list_init(&freshet->data_links);
     fr_list_init(&freshet->loaders);
     fr_list_init(&freshet->caches);
-    fr_list_init(&freshet->uses);
+    fr_list_init(&freshet->route_guards);
     pthread_mutex_init(&freshet->lock, NULL);
     atomic_init(&freshet->bus_state, FRESHET_BUS_DOWN);
     freshet->now_us = read_clock;

@@ -3,7 +3,7 @@
 #include "base/backoff.h"
 #include "base/clock.h"
 #include "core/load/loader.h"
-#include "core/load/use.h"
+#include "core/load/route_guards.h"
 #include "core/runtime/context.h"
 #include <stdlib.h>
 #include <string.h>
@@ -31,8 +31,9 @@ static size_t count_most(const struct freshet *freshet, const struct freshet_loa
                          const struct fr_guards *mount)
 {
     size_t count = mount->count + loader->guard_count;
-    for (const struct fr_list *link = freshet->uses.next; link != &freshet->uses; link = link->next)
-        count += FR_CONTAINER(link, struct fr_use, link)->count;
+    for (const struct fr_list *link = freshet->route_guards.next; link != &freshet->route_guards;
+         link = link->next)
+        count += FR_CONTAINER(link, struct fr_route_guards, link)->count;
     return count;
 }
 
@@ -43,7 +44,7 @@ static void add(struct fr_admission *admission, const struct freshet_guard *guar
     admission->guard_count += count;
 }
 
-static enum freshet_status add_use(struct fr_admission *admission, const struct fr_use *use,
+static enum freshet_status add_use(struct fr_admission *admission, const struct fr_route_guards *use,
                                    struct freshet_span raw_path)
 {
     struct fr_params *params;
@@ -60,10 +61,10 @@ static enum freshet_status collect(struct fr_admission *admission, const struct 
                                    const struct fr_guards *mount)
 {
     enum freshet_status status = FRESHET_OK;
-    const struct fr_list *all = &freshet->uses;
+    const struct fr_list *all = &freshet->route_guards;
     add(admission, mount->guards, mount->count);
     for (const struct fr_list *link = all->next; link != all && status == FRESHET_OK; link = link->next)
-        status = add_use(admission, FR_CONTAINER(link, struct fr_use, link), raw_path);
+        status = add_use(admission, FR_CONTAINER(link, struct fr_route_guards, link), raw_path);
     add(admission, loader->guards, loader->guard_count);
     return status;
 }

@@ -5,7 +5,7 @@
 #include "core/load/cache.h"
 #include "core/load/load.h"
 #include "core/load/loader.h"
-#include "core/load/use.h"
+#include "core/load/route_guards.h"
 #include "core/runtime/context.h"
 #include <stdlib.h>
 #include <string.h>

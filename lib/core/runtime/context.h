@@ -24,11 +24,11 @@ struct freshet {
     struct fr_topics topics;
     struct fr_homes homes;
     struct fr_doubt doubt;
-    pthread_mutex_t lock; /* loaders, uses, caches */
+    pthread_mutex_t lock; /* loaders, route_guards, caches */
     struct fr_list loaders, caches;
-    struct fr_list data_links; /* under the lock of the homes */
-    struct fr_list uses;       /* guards of routes, in the order they were added */
-    char publisher[17];        /* 16 hex digits, new for each instance */
+    struct fr_list data_links;   /* under the lock of the homes */
+    struct fr_list route_guards; /* guards of routes, in the order they were added */
+    char publisher[17];          /* 16 hex digits, new for each instance */
     atomic_uint_fast64_t sequence;
     atomic_size_t views; /* of open streams: of each as many as it request_copy for */
     struct fr_peers peers;

@@ -1,16 +1,16 @@
-#include "core/load/use.h"
+#include "core/load/route_guards.h"
 
 #include "base/log.h"
 #include "core/runtime/context.h"
 #include <stdlib.h>
 #include <string.h>
 
-void fr_use_destroy(struct fr_use *use)
+void fr_route_guards_destroy(struct fr_route_guards *guards_of)
 {
-    if (use == NULL)
+    if (guards_of == NULL)
         return;
-    fr_pattern_destroy(use->pattern);
-    free(use);
+    fr_pattern_destroy(guards_of->pattern);
+    free(guards_of);
 }
 
 enum freshet_status fr_guards_check(const struct freshet_guard *guards, size_t count, const char *what,
@@ -45,19 +45,19 @@ enum freshet_status freshet_use(struct freshet *freshet, const char *pattern,
     enum freshet_status status = check(freshet, pattern, guards, count, error);
     if (status != FRESHET_OK)
         return status;
-    struct fr_use *use = calloc(1, sizeof(*use) + count * sizeof(*guards));
-    if (use == NULL)
+    struct fr_route_guards *guards_of = calloc(1, sizeof(*guards_of) + count * sizeof(*guards));
+    if (guards_of == NULL)
         return fr_fail(error, FRESHET_NO_MEMORY, "out of memory");
-    fr_list_init(&use->link);
-    status = fr_pattern_new(&use->pattern, pattern, error);
+    fr_list_init(&guards_of->link);
+    status = fr_pattern_new(&guards_of->pattern, pattern, error);
     if (status != FRESHET_OK) {
-        fr_use_destroy(use);
+        fr_route_guards_destroy(guards_of);
         return status;
     }
-    use->count = count;
-    memcpy(use->guards, guards, count * sizeof(*guards));
+    guards_of->count = count;
+    memcpy(guards_of->guards, guards, count * sizeof(*guards));
     pthread_mutex_lock(&freshet->lock);
-    fr_list_append(&freshet->uses, &use->link);
+    fr_list_append(&freshet->route_guards, &guards_of->link);
     pthread_mutex_unlock(&freshet->lock);
     return FRESHET_OK;
 }
