@@ -122,15 +122,15 @@ static void visit_once(unsigned i)
                                            .query = freshet_span_text(query + 1)};
     struct freshet_loader *loader;
     struct fr_params *params;
-    struct fr_ticket ticket;
+    struct fr_quota quota;
     const char *code;
     visits[i] = (struct visit){.client = &clients[i], .status = FRESHET_NO_MEMORY};
     clients[i] = (struct client){.blocked = false};
     request_view.headers[request_view.header_count++] =
         (struct fr_field){freshet_span_text("cookie"), freshet_span_text("a=b")};
-    if (fr_stream_begin(rig.workers[0], freshet_span_text("peer"), 1, &ticket, &code) != FRESHET_OK)
+    if (fr_stream_begin(rig.workers[0], freshet_span_text("peer"), 1, &quota, &code) != FRESHET_OK)
         return;
-    fr_stream_cancel(rig.workers[0], &ticket);
+    fr_stream_cancel(rig.workers[0], &quota);
     if (fr_route_find(rig.freshet, request_view.path, &loader, &params) != FRESHET_OK)
         return;
     visits[i].status = fr_entry_init(&visits[i].entry, rig.workers[0], loader, params, &request_view,

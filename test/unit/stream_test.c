@@ -33,10 +33,10 @@ void fr_histogram_add(struct fr_histogram *histogram, int64_t us)
     histogram->sum_us += (uint64_t)us;
 }
 
-void fr_stream_end(struct fr_worker *of, struct fr_ticket *ticket, enum freshet_close_reason reason)
+void fr_stream_end(struct fr_worker *of, struct fr_quota *quota, enum freshet_close_reason reason)
 {
     (void)of;
-    (void)ticket;
+    (void)quota;
     ends[reason]++;
 }
 

@@ -110,8 +110,7 @@ static inline bool page_begin(struct page *page, bool chunked)
     if (line == NULL)
         return false;
     const char *code;
-    if (fr_stream_begin(rig.workers[0], freshet_span(NULL, 0), 1, &line->stream.ticket, &code) !=
-        FRESHET_OK) {
+    if (fr_stream_begin(rig.workers[0], freshet_span(NULL, 0), 1, &line->stream.quota, &code) != FRESHET_OK) {
         free(line);
         return false;
     }
@@ -119,7 +118,7 @@ static inline bool page_begin(struct page *page, bool chunked)
     fr_stream_init(&line->stream, &kind, chunked);
     line->stream.views = fr_views_new(&line->stream, FR_VIEWS_MOST);
     if (line->stream.views == NULL) {
-        fr_stream_cancel(rig.workers[0], &line->stream.ticket);
+        fr_stream_cancel(rig.workers[0], &line->stream.quota);
         fr_stream_deinit(&line->stream);
         free(line);
         return false;

@@ -420,7 +420,7 @@ Test(views, a_stream_is_dropped_before_its_head_was_sent)
     page_add(&page, "/guarded/a", NULL);
     page_add(&page, "/board/b", NULL);
     page_add(&page, "/nowhere", NULL);
-    fr_stream_cancel(rig.workers[0], &page.line->stream.ticket);
+    fr_stream_cancel(rig.workers[0], &page.line->stream.quota);
     fr_stream_deinit(&page.line->stream);
     free(page.line);
     cr_assert_eq(page.ended, 0);

@@ -141,17 +141,17 @@ Test(workers, max_topics_refuses_a_stream_of_a_new_topic)
 /* contract 6.5 */
 Test(workers, max_streams_is_counted)
 {
-    struct fr_ticket ticket;
+    struct fr_quota quota;
     const char *code;
     rig_begin((struct freshet_options){.max_streams = 2}, 1);
-    cr_assert_eq(fr_stream_begin(rig.workers[0], freshet_span(NULL, 0), 1, &ticket, &code), FRESHET_OK);
-    cr_assert_eq(fr_stream_begin(rig.workers[0], freshet_span(NULL, 0), 1, &ticket, &code), FRESHET_OK);
-    cr_assert_eq(fr_stream_begin(rig.workers[0], freshet_span(NULL, 0), 1, &ticket, &code), FRESHET_FULL);
-    fr_stream_end(rig.workers[0], &ticket, FRESHET_CLOSE_CLIENT);
-    cr_assert_eq(fr_stream_begin(rig.workers[0], freshet_span(NULL, 0), 1, &ticket, &code), FRESHET_OK);
+    cr_assert_eq(fr_stream_begin(rig.workers[0], freshet_span(NULL, 0), 1, &quota, &code), FRESHET_OK);
+    cr_assert_eq(fr_stream_begin(rig.workers[0], freshet_span(NULL, 0), 1, &quota, &code), FRESHET_OK);
+    cr_assert_eq(fr_stream_begin(rig.workers[0], freshet_span(NULL, 0), 1, &quota, &code), FRESHET_FULL);
+    fr_stream_end(rig.workers[0], &quota, FRESHET_CLOSE_CLIENT);
+    cr_assert_eq(fr_stream_begin(rig.workers[0], freshet_span(NULL, 0), 1, &quota, &code), FRESHET_OK);
     cr_assert_eq(rig_stats().streams, 2);
-    fr_stream_end(rig.workers[0], &ticket, FRESHET_CLOSE_CLIENT);
-    fr_stream_end(rig.workers[0], &ticket, FRESHET_CLOSE_FLOOD);
+    fr_stream_end(rig.workers[0], &quota, FRESHET_CLOSE_CLIENT);
+    fr_stream_end(rig.workers[0], &quota, FRESHET_CLOSE_FLOOD);
     cr_assert_eq(rig_stats().streams, 0);
     cr_assert_eq(rig_stats().streams_closed[FRESHET_CLOSE_CLIENT], 2);
     rig_end();

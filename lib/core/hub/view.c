@@ -284,17 +284,17 @@ struct freshet_span fr_view_topic(const struct fr_view *view)
 
 /* ---- streams ---- */
 
-static void give_back(struct fr_worker *worker, struct fr_ticket *ticket)
+static void give_back(struct fr_worker *worker, struct fr_quota *quota)
 {
-    atomic_fetch_sub_explicit(&worker->freshet->views, ticket->views, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&worker->freshet->views, quota->views, memory_order_relaxed);
     fr_count_down(&worker->counters.streams);
-    if (ticket->peer != NULL)
-        fr_peers_leave(&worker->freshet->peers, ticket->peer, ticket->views, fr_worker_now_us(worker));
-    ticket->peer = NULL;
+    if (quota->peer != NULL)
+        fr_peers_leave(&worker->freshet->peers, quota->peer, quota->views, fr_worker_now_us(worker));
+    quota->peer = NULL;
 }
 
 enum freshet_status fr_stream_begin(struct fr_worker *worker, struct freshet_span peer, uint32_t views,
-                                    struct fr_ticket *ticket, const char **code)
+                                    struct fr_quota *quota, const char **code)
 {
     struct freshet *freshet = worker->freshet;
     const struct freshet_options *options = &freshet->options;
@@ -302,21 +302,21 @@ enum freshet_status fr_stream_begin(struct fr_worker *worker, struct freshet_spa
     bool full = options->max_streams != 0 && before >= options->max_streams;
     bool counts_peers = options->max_streams_per_peer != 0 || options->max_new_topics_per_s_per_peer != 0;
     enum freshet_status status = full ? FRESHET_FULL : FRESHET_OK;
-    *ticket = (struct fr_ticket){.views = views};
+    *quota = (struct fr_quota){.views = views};
     fr_count(&worker->counters.streams, 1);
     *code = "max-streams";
     if (status == FRESHET_OK && counts_peers && peer.len > 0) {
-        status = fr_peers_enter(&freshet->peers, peer, views, options->max_streams_per_peer, &ticket->peer);
+        status = fr_peers_enter(&freshet->peers, peer, views, options->max_streams_per_peer, &quota->peer);
         *code = status == FRESHET_FULL ? "max-streams-per-peer" : "no-memory";
     }
     if (status != FRESHET_OK)
-        give_back(worker, ticket);
+        give_back(worker, quota);
     return status;
 }
 
-void fr_stream_cancel(struct fr_worker *worker, struct fr_ticket *ticket)
+void fr_stream_cancel(struct fr_worker *worker, struct fr_quota *quota)
 {
-    give_back(worker, ticket);
+    give_back(worker, quota);
 }
 
 void fr_stream_count_open(struct fr_worker *worker)
@@ -324,8 +324,8 @@ void fr_stream_count_open(struct fr_worker *worker)
     fr_count(&worker->counters.streams_opened, 1);
 }
 
-void fr_stream_end(struct fr_worker *worker, struct fr_ticket *ticket, enum freshet_close_reason reason)
+void fr_stream_end(struct fr_worker *worker, struct fr_quota *quota, enum freshet_close_reason reason)
 {
-    give_back(worker, ticket);
+    give_back(worker, quota);
     fr_count(&worker->counters.streams_closed[reason], 1);
 }

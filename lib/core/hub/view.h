@@ -70,7 +70,7 @@ enum fr_view_news fr_view_take(struct fr_view *view, struct fr_bytes **frame);
 struct freshet_span fr_view_topic(const struct fr_view *view);
 
 /* What an open stream holds of the limits; zeroed: nothing. */
-struct fr_ticket {
+struct fr_quota {
     struct fr_peer *peer; /* NULL: clients are not counted, or this one has no key */
     uint32_t views;
 };
@@ -79,12 +79,12 @@ struct fr_ticket {
  * max_streams_per_peer: each view counts, since each costs a topic, a feed and its loads. FRESHET_OK,
  * FRESHET_FULL, FRESHET_NO_MEMORY; then *code says why. The worker's thread, as the rest. */
 enum freshet_status fr_stream_begin(struct fr_worker *worker, struct freshet_span peer, uint32_t views,
-                                    struct fr_ticket *ticket, const char **code);
+                                    struct fr_quota *quota, const char **code);
 /* Takes that back: the stream was refused after all, and was never open. */
-void fr_stream_cancel(struct fr_worker *worker, struct fr_ticket *ticket);
+void fr_stream_cancel(struct fr_worker *worker, struct fr_quota *quota);
 /* Counts it as opened. */
 void fr_stream_count_open(struct fr_worker *worker);
 /* Counts it as closed. */
-void fr_stream_end(struct fr_worker *worker, struct fr_ticket *ticket, enum freshet_close_reason reason);
+void fr_stream_end(struct fr_worker *worker, struct fr_quota *quota, enum freshet_close_reason reason);
 
 #endif

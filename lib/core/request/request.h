@@ -39,7 +39,7 @@ struct fr_request_view {
     struct fr_field headers[FR_ASKED_ROOM_HEADERS];
     size_t header_count;
     bool too_many;        /* there were more headers */
-    struct fr_peer *from; /* who asks, while its stream holds a ticket; NULL: not known */
+    struct fr_peer *from; /* who asks, while its stream holds a quota; NULL: not known */
     struct fr_request_copy
         *like; /* kept of the same request before, to share equal headers with; NULL: none */
 };

@@ -47,7 +47,7 @@ static h2o_iovec_t make_first(struct fr_h2o_stream *self, h2o_req_t *req)
 void fr_h2o_stream_upgrade(struct fr_h2o_stream *self, const struct fr_h2o_visit *visit)
 {
     h2o_req_t *req = visit->req;
-    self->stream.ticket = visit->ticket;
+    self->stream.quota = visit->quota;
     fr_stream_count_open(fr_h2o_stream_worker(self)->core);
     self->upgrading = true;
     fr_h2o_stream_worker(self)->upgrading++;

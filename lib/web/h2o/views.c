@@ -119,7 +119,7 @@ static void add_view(struct fr_h2o_visit *visit, struct fr_views *views, struct 
     struct fr_version version;
     struct fr_target target;
     struct fr_request_view request_view = {.peer = fr_h2o_peer_print(&visit->peer, peer),
-                                           .from = visit->ticket.peer};
+                                           .from = visit->quota.peer};
     struct fr_view_wish wish = {.name = name, .request_view = &request_view, .guards = &guards};
     if (fr_version_parse(version_text, &version))
         wish.held = &version;
@@ -171,7 +171,7 @@ void fr_h2o_views_begin(struct fr_h2o_site *site, h2o_req_t *req, const struct f
         return;
     fr_h2o_worker_tick(site->worker);
     fr_h2o_peer_read(&visit.peer, h2o_socket_get_fd(req->conn->callbacks->get_socket(req->conn)));
-    if (fr_stream_begin(site->worker->core, fr_h2o_peer_key(&visit.peer), (uint32_t)count, &visit.ticket,
+    if (fr_stream_begin(site->worker->core, fr_h2o_peer_key(&visit.peer), (uint32_t)count, &visit.quota,
                         &code) == FRESHET_OK)
         open_stream(&visit, target, count);
     else

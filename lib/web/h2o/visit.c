@@ -18,7 +18,7 @@ static struct fr_worker *core_of(const struct fr_h2o_visit *visit)
 static void give_up(struct fr_h2o_visit *visit)
 {
     fr_entry_deinit(&visit->entry);
-    fr_stream_cancel(core_of(visit), &visit->ticket);
+    fr_stream_cancel(core_of(visit), &visit->quota);
 }
 
 void fr_h2o_visit_refuse(struct fr_h2o_visit *visit, enum freshet_status status,
@@ -144,7 +144,7 @@ static void go(struct fr_h2o_visit *visit, struct freshet_loader *loader, struct
     struct fr_guards guards = {mount->guards, mount->options.use_count};
     char peer[FR_H2O_PEER_TEXT_BYTES];
     struct fr_request_view request_view = {
-        .path = target->path, .query = target->query, .from = visit->ticket.peer};
+        .path = target->path, .query = target->query, .from = visit->quota.peer};
     struct freshet_refusal refusal;
     request_view.peer = fr_h2o_peer_print(&visit->peer, peer);
     fr_h2o_borrow_headers(mount, loader, visit->req, &request_view);
@@ -165,7 +165,7 @@ void fr_h2o_visit_begin(struct fr_h2o_site *site, h2o_req_t *req, struct freshet
     const char *code;
     fr_h2o_worker_tick(site->worker);
     fr_h2o_peer_read(&visit.peer, h2o_socket_get_fd(req->conn->callbacks->get_socket(req->conn)));
-    if (fr_stream_begin(site->worker->core, fr_h2o_peer_key(&visit.peer), 1, &visit.ticket, &code) ==
+    if (fr_stream_begin(site->worker->core, fr_h2o_peer_key(&visit.peer), 1, &visit.quota, &code) ==
         FRESHET_OK) {
         go(&visit, loader, params, target);
     } else {

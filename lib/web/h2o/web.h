@@ -114,7 +114,7 @@ struct fr_h2o_visit {
     struct fr_h2o_site *site;
     h2o_req_t *req;
     struct fr_entry entry;
-    struct fr_ticket ticket;
+    struct fr_quota quota;
     struct fr_h2o_peer peer;
 };
 

@@ -122,7 +122,7 @@ static void release_frames(struct fr_stream *stream)
 static void count_end(struct fr_stream *stream, enum freshet_close_reason reason)
 {
     stream->kind->ops->ended(stream, reason);
-    fr_stream_end(group_of(stream)->worker, &stream->ticket, reason);
+    fr_stream_end(group_of(stream)->worker, &stream->quota, reason);
     fr_view_close(&stream->view);
     fr_views_destroy(stream->views);
     stream->views = NULL;

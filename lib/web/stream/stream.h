@@ -85,7 +85,7 @@ struct fr_stream {
     uint32_t expires_ms; /* with kind->max_age_ms */
     uint32_t allowed_ms; /* until then the frame on its way, and all before it, may take */
     uint32_t watched;    /* with `watches`: what the client has to acknowledge, as ops->written() ... */
-    struct fr_ticket ticket;
+    struct fr_quota quota;
     uint32_t confirm_ms; /* ... until then */
     uint8_t state, reason;
     bool chunked; /* HTTP/1.1; else the body ends with the connection */
