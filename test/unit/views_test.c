@@ -174,8 +174,8 @@ Test(views, streams_with_the_same_view_share_its_frame)
     struct fr_bytes *frame = page.line->stream.frame;
     cr_assert_not_null(frame);
     cr_assert_eq(frame, other.line->stream.frame);
-    const struct fr_fanout *fanout = page.line->stream.views->slots[0].view.fanout;
-    cr_assert_eq(fanout, other.line->stream.views->slots[1].view.fanout);
+    const struct fr_fanout *fanout = page.line->stream.views->all[0].view.fanout;
+    cr_assert_eq(fanout, other.line->stream.views->all[1].view.fanout);
     cr_assert_eq(fanout->named, frame);
     cr_assert_eq(fanout->plain, fanout->update.snapshot);
     page_hang_up(&page);
@@ -187,7 +187,7 @@ Test(views, a_frame_that_is_not_current_is_not_kept_for_others)
 {
     begin();
     OPEN(&page, "/board/a");
-    const struct fr_fanout *fanout = page.line->stream.views->slots[0].view.fanout;
+    const struct fr_fanout *fanout = page.line->stream.views->all[0].view.fanout;
     cr_assert_not_null(fanout->named);
     page.room = 0;
     change("board/a");
@@ -565,9 +565,9 @@ Test(views, share_the_headers_that_are_kept)
         cr_assert_eq(fr_route_find(rig.freshet, request_view.path, &wish.loader, &wish.params), FRESHET_OK);
         fr_views_add(views, rig.workers[0], &wish);
     }
-    const struct fr_slot *slots = views->slots;
-    cr_assert_eq(slots[0].entry.request_copy->headers, slots[1].entry.request_copy->headers);
-    cr_assert_neq(slots[0].entry.request_copy->headers, slots[2].entry.request_copy->headers,
+    const struct fr_named_view *all = views->all;
+    cr_assert_eq(all[0].entry.request_copy->headers, all[1].entry.request_copy->headers);
+    cr_assert_neq(all[0].entry.request_copy->headers, all[2].entry.request_copy->headers,
                   "not the same ones");
     page_go(&page);
     cr_assert_eq(check_count, 3);

@@ -7,80 +7,81 @@
 #include <stdlib.h>
 #include <string.h>
 
-static struct freshet_span name_of(const struct fr_slot *slot)
+static struct freshet_span name_of(const struct fr_named_view *named)
 {
-    return freshet_span_text(slot->name);
+    return freshet_span_text(named->name);
 }
 
-/* The slot has something to send, perhaps. */
-static void queue(struct fr_slot *slot)
+/* The named has something to send, perhaps. */
+static void queue(struct fr_named_view *named)
 {
-    if (fr_list_is_empty(&slot->ready))
-        fr_list_append(&slot->views->ready, &slot->ready);
+    if (fr_list_is_empty(&named->ready))
+        fr_list_append(&named->views->ready, &named->ready);
 }
 
-static int64_t retry_ms(const struct fr_slot *slot)
+static int64_t retry_ms(const struct fr_named_view *named)
 {
-    const struct fr_stream_kind *kind = slot->views->stream->kind;
+    const struct fr_stream_kind *kind = named->views->stream->kind;
     return (int64_t)fr_random_between(kind->retry_min_ms, kind->retry_max_ms);
 }
 
-static void enter_ended(struct fr_slot *slot, const struct fr_end *end, int status)
+static void enter_ended(struct fr_named_view *named, const struct fr_end *end, int status)
 {
-    slot->state = FR_SLOT_ENDED;
-    fr_entry_deinit(&slot->entry);
-    slot->end = fr_frame_end_view(end, name_of(slot), status);
-    if (slot->end == NULL)
-        slot->views->failed = true;
-    fr_view_close(&slot->view);
-    queue(slot);
+    named->state = FR_NAMED_VIEW_ENDED;
+    fr_entry_deinit(&named->entry);
+    named->end = fr_frame_end_view(end, name_of(named), status);
+    if (named->end == NULL)
+        named->views->failed = true;
+    fr_view_close(&named->view);
+    queue(named);
 }
 
-static void count(struct fr_slot *slot, bool denied)
+static void count(struct fr_named_view *named, bool denied)
 {
-    struct fr_counters *counters = fr_worker_counters(slot->views->stream->kind->group->worker);
+    struct fr_counters *counters = fr_worker_counters(named->views->stream->kind->group->worker);
     fr_count(denied ? &counters->streams_denied : &counters->streams_refused, 1);
 }
 
 /* `status` is that of fr_view_open(). */
-static void refuse(struct fr_slot *slot, enum freshet_status status, const struct freshet_refusal *refusal)
+static void refuse(struct fr_named_view *named, enum freshet_status status,
+                   const struct freshet_refusal *refusal)
 {
     bool final = status == FRESHET_REFUSED;
-    struct fr_end end = {.code = freshet_span_text(refusal->code), .retry_ms = final ? -1 : retry_ms(slot)};
-    count(slot, final);
-    enter_ended(slot, &end, final ? refusal->status : 0);
+    struct fr_end end = {.code = freshet_span_text(refusal->code), .retry_ms = final ? -1 : retry_ms(named)};
+    count(named, final);
+    enter_ended(named, &end, final ? refusal->status : 0);
 }
 
-static void open_slot(struct fr_slot *slot, struct freshet_span peer)
+static void open_named(struct fr_named_view *named, struct freshet_span peer)
 {
     struct freshet_refusal refusal = {0};
     enum freshet_status status =
-        fr_entry_open(&slot->entry, &slot->view, peer, slot->has_held ? &slot->held : NULL, &refusal);
-    slot->state = FR_SLOT_OPEN;
+        fr_entry_open(&named->entry, &named->view, peer, named->has_held ? &named->held : NULL, &refusal);
+    named->state = FR_NAMED_VIEW_OPEN;
     if (status != FRESHET_OK)
-        refuse(slot, status, &refusal);
+        refuse(named, status, &refusal);
 }
 
 static void on_decided(struct fr_admission *admission, const struct fr_verdict *verdict)
 {
-    struct fr_slot *slot = admission->user;
+    struct fr_named_view *named = admission->user;
     struct freshet_refusal refusal;
     if (verdict->kind == FR_VERDICT_ALLOW) {
-        open_slot(slot, freshet_span(NULL, 0)); /* the entry has kept the peer for its guards */
+        open_named(named, freshet_span(NULL, 0)); /* the entry has kept the peer for its guards */
     } else if (verdict->kind == FR_VERDICT_REDIRECT) {
         struct fr_end end = {freshet_span_text(verdict->code), -1, freshet_span_text(verdict->location)};
-        count(slot, true);
-        enter_ended(slot, &end, 302);
+        count(named, true);
+        enter_ended(named, &end, 302);
     } else {
         enum freshet_status status = fr_verdict_refusal(verdict, &refusal);
-        refuse(slot, status, &refusal);
+        refuse(named, status, &refusal);
     }
-    fr_stream_ready(slot->views->stream);
+    fr_stream_ready(named->views->stream);
 }
 
 struct fr_views *fr_views_new(struct fr_stream *stream, size_t count)
 {
-    struct fr_views *views = calloc(1, sizeof(*views) + count * sizeof(struct fr_slot));
+    struct fr_views *views = calloc(1, sizeof(*views) + count * sizeof(struct fr_named_view));
     if (views == NULL)
         return NULL;
     views->stream = stream;
@@ -93,11 +94,11 @@ void fr_views_destroy(struct fr_views *views)
     if (views == NULL)
         return;
     for (size_t i = 0; i < views->count; i++) {
-        struct fr_slot *slot = &views->slots[i];
-        fr_entry_deinit(&slot->entry);
-        fr_view_close(&slot->view);
-        fr_bytes_release(slot->end);
-        free(slot->name);
+        struct fr_named_view *named = &views->all[i];
+        fr_entry_deinit(&named->entry);
+        fr_view_close(&named->view);
+        fr_bytes_release(named->end);
+        free(named->name);
     }
     fr_request_copy_release(views->request_copy);
     free(views);
@@ -106,26 +107,26 @@ void fr_views_destroy(struct fr_views *views)
 bool fr_views_has(const struct fr_views *views, struct freshet_span name)
 {
     for (size_t i = 0; i < views->count; i++)
-        if (freshet_span_equal(name_of(&views->slots[i]), name))
+        if (freshet_span_equal(name_of(&views->all[i]), name))
             return true;
     return false;
 }
 
 /* False: no memory. */
-static struct fr_slot *new_slot(struct fr_views *views, const struct fr_view_wish *wish)
+static struct fr_named_view *new_named(struct fr_views *views, const struct fr_view_wish *wish)
 {
-    struct fr_slot *slot = &views->slots[views->count];
-    slot->name = strndup(wish->name.data, wish->name.len);
-    if (slot->name == NULL)
+    struct fr_named_view *named = &views->all[views->count];
+    named->name = strndup(wish->name.data, wish->name.len);
+    if (named->name == NULL)
         return NULL;
     views->count++;
-    slot->views = views;
-    slot->view.name = slot->name;
-    slot->has_held = wish->held != NULL;
-    if (slot->has_held)
-        slot->held = *wish->held;
-    fr_list_init(&slot->ready);
-    return slot;
+    named->views = views;
+    named->view.name = named->name;
+    named->has_held = wish->held != NULL;
+    if (named->has_held)
+        named->held = *wish->held;
+    fr_list_init(&named->ready);
+    return named;
 }
 
 static void share(struct fr_views *views, struct fr_request_copy *request_copy)
@@ -139,46 +140,46 @@ static void share(struct fr_views *views, struct fr_request_copy *request_copy)
 
 void fr_views_add(struct fr_views *views, struct fr_worker *worker, const struct fr_view_wish *wish)
 {
-    struct fr_slot *slot = new_slot(views, wish);
+    struct fr_named_view *named = new_named(views, wish);
     struct freshet_refusal refusal = wish->refusal;
     enum freshet_status status = FRESHET_REFUSED;
-    if (slot == NULL) {
+    if (named == NULL) {
         fr_params_release(wish->params);
         views->failed = true;
         return;
     }
     if (wish->loader != NULL) {
         wish->request_view->like = views->request_copy;
-        status = fr_entry_init(&slot->entry, worker, wish->loader, wish->params, wish->request_view,
+        status = fr_entry_init(&named->entry, worker, wish->loader, wish->params, wish->request_view,
                                wish->guards, &refusal);
-        share(views, slot->entry.request_copy);
+        share(views, named->entry.request_copy);
     }
     if (status != FRESHET_OK) {
-        refuse(slot, status, &refusal);
-    } else if (slot->entry.admission == NULL) {
-        open_slot(slot, wish->request_view->peer);
+        refuse(named, status, &refusal);
+    } else if (named->entry.admission == NULL) {
+        open_named(named, wish->request_view->peer);
     } else {
-        slot->state = FR_SLOT_CHECKING;
-        slot->entry.admission->decided = on_decided;
-        slot->entry.admission->user = slot;
-        fr_admission_run(slot->entry.admission);
+        named->state = FR_NAMED_VIEW_CHECKING;
+        named->entry.admission->decided = on_decided;
+        named->entry.admission->user = named;
+        fr_admission_run(named->entry.admission);
     }
 }
 
 static bool is_over(const struct fr_views *views)
 {
     for (size_t i = 0; i < views->count; i++)
-        if (views->slots[i].state != FR_SLOT_ENDED)
+        if (views->all[i].state != FR_NAMED_VIEW_ENDED)
             return false;
     return true;
 }
 
-static enum fr_view_news take_of(struct fr_slot *slot, struct fr_bytes **frame)
+static enum fr_view_news take_of(struct fr_named_view *named, struct fr_bytes **frame)
 {
-    if (slot->state == FR_SLOT_OPEN)
-        return fr_view_take(&slot->view, frame);
-    *frame = slot->end;
-    slot->end = NULL;
+    if (named->state == FR_NAMED_VIEW_OPEN)
+        return fr_view_take(&named->view, frame);
+    *frame = named->end;
+    named->end = NULL;
     return *frame == NULL ? FR_NEWS_NONE : FR_NEWS_ERROR;
 }
 
@@ -188,11 +189,11 @@ enum fr_view_news fr_views_take(struct fr_views *views, struct fr_bytes **frame)
     if (views->failed)
         return FR_NEWS_NO_MEMORY;
     for (struct fr_list *link; (link = fr_list_shift(&views->ready)) != NULL;) {
-        struct fr_slot *slot = FR_CONTAINER(link, struct fr_slot, ready);
-        enum fr_view_news news = take_of(slot, frame);
+        struct fr_named_view *named = FR_CONTAINER(link, struct fr_named_view, ready);
+        enum fr_view_news news = take_of(named, frame);
         if (news == FR_NEWS_NONE)
             continue;
-        queue(slot); /* behind the others: there may be more */
+        queue(named); /* behind the others: there may be more */
         return news;
     }
     return is_over(views) ? FR_NEWS_OVER : FR_NEWS_NONE;
@@ -200,19 +201,19 @@ enum fr_view_news fr_views_take(struct fr_views *views, struct fr_bytes **frame)
 
 void fr_views_ready(struct fr_view *view)
 {
-    struct fr_slot *slot = FR_CONTAINER(view, struct fr_slot, view);
-    queue(slot);
-    fr_stream_ready(slot->views->stream);
+    struct fr_named_view *named = FR_CONTAINER(view, struct fr_named_view, view);
+    queue(named);
+    fr_stream_ready(named->views->stream);
 }
 
 void fr_views_lost(struct fr_view *view, enum freshet_close_reason reason)
 {
-    struct fr_slot *slot = FR_CONTAINER(view, struct fr_slot, view);
-    struct fr_stream *stream = slot->views->stream;
-    if (slot->state != FR_SLOT_OPEN)
+    struct fr_named_view *named = FR_CONTAINER(view, struct fr_named_view, view);
+    struct fr_stream *stream = named->views->stream;
+    if (named->state != FR_NAMED_VIEW_OPEN)
         return;
     struct fr_end end = fr_stream_describe_end(stream, view, reason);
-    count(slot, reason == FRESHET_CLOSE_DENIED);
-    enter_ended(slot, &end, 0);
+    count(named, reason == FRESHET_CLOSE_DENIED);
+    enter_ended(named, &end, 0);
     fr_stream_ready(stream);
 }

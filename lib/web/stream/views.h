@@ -14,20 +14,20 @@
 
 struct fr_stream;
 
-enum fr_slot_state {
-    FR_SLOT_CHECKING = 1, /* its guards are out */
-    FR_SLOT_OPEN,
-    FR_SLOT_ENDED /* with its `end` still to be sent, or without */
+enum fr_named_view_state {
+    FR_NAMED_VIEW_CHECKING = 1, /* its guards are out */
+    FR_NAMED_VIEW_OPEN,
+    FR_NAMED_VIEW_ENDED /* with its `end` still to be sent, or without */
 };
 
-struct fr_slot {
+struct fr_named_view {
     struct fr_view view;
     struct fr_views *views;
     struct fr_list ready; /* in views->ready: may have something to send */
     struct fr_entry entry;
     struct fr_version held;
     bool has_held;
-    enum fr_slot_state state;
+    enum fr_named_view_state state;
     struct fr_bytes *end;
     char *name;
 };
@@ -39,7 +39,7 @@ struct fr_views {
         *request_copy; /* the most that was kept of the request: views share its headers; NULL: nothing */
     size_t count;
     bool failed; /* the stream cannot go on: no memory to tell a client of something */
-    struct fr_slot slots[];
+    struct fr_named_view all[];
 };
 
 /* What one view asks for. */
