@@ -16,22 +16,22 @@ static bool is_mount_of(const struct fr_h2o_mount *mount, const struct freshet *
 
 static bool add_site(struct freshet_h2o_worker *worker, struct fr_h2o_mount *mount)
 {
-    struct fr_h2o_site *site = calloc(1, sizeof(*site));
-    if (site == NULL)
+    struct fr_h2o_mount_worker *mount_worker = calloc(1, sizeof(*mount_worker));
+    if (mount_worker == NULL)
         return false;
     const struct freshet_h2o_mount_options *options = &mount->options;
-    site->worker = worker;
-    site->mount = mount;
-    site->kind = (struct fr_stream_kind){.group = &worker->group,
-                                         .ops = &fr_h2o_stream_ops,
-                                         .heartbeat = mount->heartbeat,
-                                         .heartbeat_ms = options->heartbeat_ms,
-                                         .max_age_ms = options->max_age_ms,
-                                         .write_timeout_ms = options->write_timeout_ms,
-                                         .retry_min_ms = options->retry_min_ms,
-                                         .retry_max_ms = options->retry_max_ms};
-    site->next = worker->sites;
-    worker->sites = site;
+    mount_worker->worker = worker;
+    mount_worker->mount = mount;
+    mount_worker->kind = (struct fr_stream_kind){.group = &worker->group,
+                                                 .ops = &fr_h2o_stream_ops,
+                                                 .heartbeat = mount->heartbeat,
+                                                 .heartbeat_ms = options->heartbeat_ms,
+                                                 .max_age_ms = options->max_age_ms,
+                                                 .write_timeout_ms = options->write_timeout_ms,
+                                                 .retry_min_ms = options->retry_min_ms,
+                                                 .retry_max_ms = options->retry_max_ms};
+    mount_worker->next = worker->mount_workers;
+    worker->mount_workers = mount_worker;
     return true;
 }
 
@@ -67,8 +67,10 @@ static enum freshet_status add_sites(struct freshet_h2o_worker *worker, const st
 /* From here on requests find the worker; `joined` false: no more. */
 static void bind_sites(struct freshet_h2o_worker *worker, bool joined)
 {
-    for (struct fr_h2o_site *site = worker->sites; site != NULL; site = site->next)
-        h2o_context_set_handler_context(worker->context, &site->mount->super, joined ? site : NULL);
+    for (struct fr_h2o_mount_worker *mount_worker = worker->mount_workers; mount_worker != NULL;
+         mount_worker = mount_worker->next)
+        h2o_context_set_handler_context(worker->context, &mount_worker->mount->super,
+                                        joined ? mount_worker : NULL);
 }
 
 static h2o_socket_t *watch(struct freshet_h2o_worker *worker, int fd, h2o_socket_cb callback)
@@ -81,11 +83,11 @@ static h2o_socket_t *watch(struct freshet_h2o_worker *worker, int fd, h2o_socket
 
 static void destroy(struct freshet_h2o_worker *worker)
 {
-    struct fr_h2o_site *site = worker->sites;
-    while (site != NULL) {
-        struct fr_h2o_site *next = site->next;
-        free(site);
-        site = next;
+    struct fr_h2o_mount_worker *mount_worker = worker->mount_workers;
+    while (mount_worker != NULL) {
+        struct fr_h2o_mount_worker *next = mount_worker->next;
+        free(mount_worker);
+        mount_worker = next;
     }
     h2o_timeout_unlink(&worker->soon);
     if (worker->timer != NULL)

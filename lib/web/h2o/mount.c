@@ -54,36 +54,38 @@ static bool is_streamable(const struct fr_h2o_mount *mount, h2o_req_t *req)
 }
 
 /* The worker that serves this request, or NULL and the client is told to come back. */
-static struct fr_h2o_site *find_site(struct fr_h2o_mount *mount, h2o_req_t *req)
+static struct fr_h2o_mount_worker *find_mount_worker(struct fr_h2o_mount *mount, h2o_req_t *req)
 {
-    struct fr_h2o_site *site = h2o_context_get_handler_context(req->conn->ctx, &mount->super);
-    if (site == NULL) {
+    struct fr_h2o_mount_worker *mount_worker = h2o_context_get_handler_context(req->conn->ctx, &mount->super);
+    if (mount_worker == NULL) {
         if (!atomic_flag_test_and_set(&mount->warned))
             fr_log(fr_freshet_log(mount->freshet), FRESHET_LOG_ERROR,
                    "a stream was request_copy for on an h2o context that has not joined; it is refused");
         fr_h2o_refuse_for_now(mount, req, "not-ready");
-    } else if (site->worker->state != FR_H2O_SERVING) {
+    } else if (mount_worker->worker->state != FR_H2O_SERVING) {
         fr_h2o_refuse_for_now(mount, req, "going-away");
-        site = NULL;
+        mount_worker = NULL;
     }
-    return site;
+    return mount_worker;
 }
 
 static void serve(struct fr_h2o_mount *mount, h2o_req_t *req, struct freshet_loader *loader,
                   struct fr_params *params, const struct fr_target *target)
 {
-    struct fr_h2o_site *site = is_streamable(mount, req) ? find_site(mount, req) : NULL;
-    if (site == NULL)
+    struct fr_h2o_mount_worker *mount_worker =
+        is_streamable(mount, req) ? find_mount_worker(mount, req) : NULL;
+    if (mount_worker == NULL)
         fr_params_release(params);
     else
-        fr_h2o_visit_begin(site, req, loader, params, target);
+        fr_h2o_visit_begin(mount_worker, req, loader, params, target);
 }
 
 static void serve_views(struct fr_h2o_mount *mount, h2o_req_t *req, const struct fr_target *target)
 {
-    struct fr_h2o_site *site = is_streamable(mount, req) ? find_site(mount, req) : NULL;
-    if (site != NULL)
-        fr_h2o_views_begin(site, req, target);
+    struct fr_h2o_mount_worker *mount_worker =
+        is_streamable(mount, req) ? find_mount_worker(mount, req) : NULL;
+    if (mount_worker != NULL)
+        fr_h2o_views_begin(mount_worker, req, target);
 }
 
 /* No handler of the path comes after the mount. */

@@ -23,7 +23,7 @@ static void write_head(const struct fr_h2o_stream *self, h2o_req_t *req)
     add_header(req, "x-content-type-options", "nosniff");
     /* Beside h2o's own, which says `upgrade`. */
     add_header(req, "connection", "close");
-    fr_h2o_mount_add_headers(fr_h2o_stream_site(&self->stream)->mount, req);
+    fr_h2o_mount_add_headers(fr_h2o_stream_mount_worker(&self->stream)->mount, req);
     if (self->stream.chunked)
         add_header(req, "transfer-encoding", "chunked");
 }
@@ -73,9 +73,9 @@ struct fr_h2o_stream *fr_h2o_stream_new(const struct fr_h2o_visit *visit)
     if (self == NULL)
         return NULL;
     self->sock = visit->req->conn->callbacks->get_socket(visit->req->conn);
-    self->opened_us = visit->site->worker->now_us;
+    self->opened_us = visit->mount_worker->worker->now_us;
     self->peer = visit->peer;
-    fr_stream_init(&self->stream, &visit->site->kind, visit->req->version >= 0x101);
+    fr_stream_init(&self->stream, &visit->mount_worker->kind, visit->req->version >= 0x101);
     return self;
 }
 

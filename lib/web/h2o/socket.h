@@ -17,14 +17,14 @@ struct fr_h2o_stream {
     bool finished;      /* nothing more to send: close without haste */
 };
 
-static inline const struct fr_h2o_site *fr_h2o_stream_site(const struct fr_stream *stream)
+static inline const struct fr_h2o_mount_worker *fr_h2o_stream_mount_worker(const struct fr_stream *stream)
 {
-    return FR_CONTAINER(stream->kind, struct fr_h2o_site, kind);
+    return FR_CONTAINER(stream->kind, struct fr_h2o_mount_worker, kind);
 }
 
 static inline struct freshet_h2o_worker *fr_h2o_stream_worker(const struct fr_h2o_stream *self)
 {
-    return fr_h2o_stream_site(&self->stream)->worker;
+    return fr_h2o_stream_mount_worker(&self->stream)->worker;
 }
 
 void fr_h2o_peer_read(struct fr_h2o_peer *peer, int fd);

@@ -29,7 +29,7 @@ static void set_option(int fd, int level, int name, const void *value, socklen_t
 
 static void set_options(const struct fr_h2o_stream *self, int fd)
 {
-    int on = 1, unsent = (int)fr_h2o_stream_site(&self->stream)->mount->options.max_unsent_bytes;
+    int on = 1, unsent = (int)fr_h2o_stream_mount_worker(&self->stream)->mount->options.max_unsent_bytes;
     set_option(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     set_option(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof(unsent));
 }
@@ -158,7 +158,7 @@ static bool is_abort(enum freshet_close_reason reason)
 static void ended(struct fr_stream *stream, enum freshet_close_reason reason)
 {
     struct fr_h2o_stream *self = cast(stream);
-    const struct freshet_h2o_mount_options *options = &fr_h2o_stream_site(stream)->mount->options;
+    const struct freshet_h2o_mount_options *options = &fr_h2o_stream_mount_worker(stream)->mount->options;
     if (self->sock != NULL && is_abort(reason)) {
         struct linger reset = {.l_onoff = 1, .l_linger = 0};
         set_option(h2o_socket_get_fd(self->sock), SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));

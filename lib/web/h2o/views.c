@@ -113,7 +113,7 @@ static bool find_route(struct fr_h2o_mount *mount, const struct fr_target *targe
 static void add_view(struct fr_h2o_visit *visit, struct fr_views *views, struct freshet_span name,
                      struct freshet_span version_text)
 {
-    struct fr_h2o_mount *mount = visit->site->mount;
+    struct fr_h2o_mount *mount = visit->mount_worker->mount;
     struct fr_guards guards = {mount->guards, mount->options.use_count};
     char peer[FR_H2O_PEER_TEXT_BYTES];
     struct fr_version version;
@@ -136,7 +136,7 @@ static void add_view(struct fr_h2o_visit *visit, struct fr_views *views, struct 
     if (wish.loader != NULL)
         fr_h2o_borrow_headers(mount, wish.loader, visit->req, &request_view);
     if (!views->failed)
-        fr_views_add(views, visit->site->worker->core, &wish);
+        fr_views_add(views, visit->mount_worker->worker->core, &wish);
 }
 
 static void add_views(struct fr_h2o_visit *visit, struct fr_views *views, const struct fr_target *target)
@@ -162,19 +162,20 @@ static void open_stream(struct fr_h2o_visit *visit, const struct fr_target *targ
     fr_h2o_stream_upgrade(self, visit);
 }
 
-void fr_h2o_views_begin(struct fr_h2o_site *site, h2o_req_t *req, const struct fr_target *target)
+void fr_h2o_views_begin(struct fr_h2o_mount_worker *mount_worker, h2o_req_t *req,
+                        const struct fr_target *target)
 {
-    struct fr_h2o_visit visit = {.site = site, .req = req};
+    struct fr_h2o_visit visit = {.mount_worker = mount_worker, .req = req};
     const char *code;
-    size_t count = check_wishes(site->mount, req, target);
+    size_t count = check_wishes(mount_worker->mount, req, target);
     if (count == 0)
         return;
-    fr_h2o_worker_tick(site->worker);
+    fr_h2o_worker_tick(mount_worker->worker);
     fr_h2o_peer_read(&visit.peer, h2o_socket_get_fd(req->conn->callbacks->get_socket(req->conn)));
-    if (fr_stream_begin(site->worker->core, fr_h2o_peer_key(&visit.peer), (uint32_t)count, &visit.quota,
-                        &code) == FRESHET_OK)
+    if (fr_stream_begin(mount_worker->worker->core, fr_h2o_peer_key(&visit.peer), (uint32_t)count,
+                        &visit.quota, &code) == FRESHET_OK)
         open_stream(&visit, target, count);
     else
-        fr_h2o_refuse_for_now(site->mount, req, code);
-    fr_h2o_worker_rearm(site->worker);
+        fr_h2o_refuse_for_now(mount_worker->mount, req, code);
+    fr_h2o_worker_rearm(mount_worker->worker);
 }

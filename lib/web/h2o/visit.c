@@ -12,7 +12,7 @@ struct waiting {
 
 static struct fr_worker *core_of(const struct fr_h2o_visit *visit)
 {
-    return visit->site->worker->core;
+    return visit->mount_worker->worker->core;
 }
 
 static void give_up(struct fr_h2o_visit *visit)
@@ -24,7 +24,7 @@ static void give_up(struct fr_h2o_visit *visit)
 void fr_h2o_visit_refuse(struct fr_h2o_visit *visit, enum freshet_status status,
                          const struct freshet_refusal *refusal)
 {
-    const struct fr_h2o_mount *mount = visit->site->mount;
+    const struct fr_h2o_mount *mount = visit->mount_worker->mount;
     give_up(visit);
     if (status != FRESHET_REFUSED) {
         fr_h2o_refuse_for_now(mount, visit->req, refusal->code);
@@ -93,7 +93,7 @@ static void answer(struct fr_h2o_visit *visit, const struct fr_verdict *verdict)
     } else if (verdict->kind == FR_VERDICT_REDIRECT) {
         fr_count(&fr_worker_counters(core_of(visit))->streams_denied, 1);
         give_up(visit);
-        fr_h2o_redirect(visit->site->mount, visit->req, verdict->location);
+        fr_h2o_redirect(visit->mount_worker->mount, visit->req, verdict->location);
     } else {
         enum freshet_status status = fr_verdict_refusal(verdict, &refusal);
         fr_h2o_visit_refuse(visit, status, &refusal);
@@ -122,7 +122,7 @@ static void wait_for_guards(const struct fr_h2o_visit *visit)
     struct waiting *waiting = h2o_mem_alloc_shared(&visit->req->pool, sizeof(*waiting), on_gone);
     waiting->visit = *visit;
     fr_list_init(&waiting->link);
-    fr_list_append(&visit->site->worker->visits, &waiting->link);
+    fr_list_append(&visit->mount_worker->worker->visits, &waiting->link);
     visit->entry.admission->decided = on_decided;
     visit->entry.admission->user = waiting;
     fr_admission_run(visit->entry.admission);
@@ -140,7 +140,7 @@ void fr_h2o_visits_end(struct freshet_h2o_worker *worker)
 static void go(struct fr_h2o_visit *visit, struct freshet_loader *loader, struct fr_params *params,
                const struct fr_target *target)
 {
-    const struct fr_h2o_mount *mount = visit->site->mount;
+    const struct fr_h2o_mount *mount = visit->mount_worker->mount;
     struct fr_guards guards = {mount->guards, mount->options.use_count};
     char peer[FR_H2O_PEER_TEXT_BYTES];
     struct fr_request_view request_view = {
@@ -158,19 +158,20 @@ static void go(struct fr_h2o_visit *visit, struct freshet_loader *loader, struct
         fr_h2o_visit_open(visit);
 }
 
-void fr_h2o_visit_begin(struct fr_h2o_site *site, h2o_req_t *req, struct freshet_loader *loader,
-                        struct fr_params *params, const struct fr_target *target)
+void fr_h2o_visit_begin(struct fr_h2o_mount_worker *mount_worker, h2o_req_t *req,
+                        struct freshet_loader *loader, struct fr_params *params,
+                        const struct fr_target *target)
 {
-    struct fr_h2o_visit visit = {.site = site, .req = req};
+    struct fr_h2o_visit visit = {.mount_worker = mount_worker, .req = req};
     const char *code;
-    fr_h2o_worker_tick(site->worker);
+    fr_h2o_worker_tick(mount_worker->worker);
     fr_h2o_peer_read(&visit.peer, h2o_socket_get_fd(req->conn->callbacks->get_socket(req->conn)));
-    if (fr_stream_begin(site->worker->core, fr_h2o_peer_key(&visit.peer), 1, &visit.quota, &code) ==
+    if (fr_stream_begin(mount_worker->worker->core, fr_h2o_peer_key(&visit.peer), 1, &visit.quota, &code) ==
         FRESHET_OK) {
         go(&visit, loader, params, target);
     } else {
         fr_params_release(params);
-        fr_h2o_refuse_for_now(site->mount, req, code);
+        fr_h2o_refuse_for_now(mount_worker->mount, req, code);
     }
-    fr_h2o_worker_rearm(site->worker);
+    fr_h2o_worker_rearm(mount_worker->worker);
 }

@@ -29,8 +29,8 @@ struct fr_h2o_mount {
 };
 
 /* A mount on a worker: what a request finds through its context. */
-struct fr_h2o_site {
-    struct fr_h2o_site *next; /* of the worker */
+struct fr_h2o_mount_worker {
+    struct fr_h2o_mount_worker *next; /* of the worker */
     struct freshet_h2o_worker *worker;
     struct fr_h2o_mount *mount;
     struct fr_stream_kind kind;
@@ -53,7 +53,7 @@ struct freshet_h2o_worker {
     int64_t armed_us; /* what the timer is set to; INT64_MAX: not set */
     bool in_turn, again;
     struct fr_stream_group group;
-    struct fr_h2o_site *sites;
+    struct fr_h2o_mount_worker *mount_workers;
     size_t upgrading;      /* requests whose socket h2o still has */
     struct fr_list visits; /* requests that wait for guards */
     enum fr_h2o_worker_state state;
@@ -111,7 +111,7 @@ struct fr_h2o_peer {
 
 /* A request that may become a stream. */
 struct fr_h2o_visit {
-    struct fr_h2o_site *site;
+    struct fr_h2o_mount_worker *mount_worker;
     h2o_req_t *req;
     struct fr_entry entry;
     struct fr_quota quota;
@@ -119,15 +119,17 @@ struct fr_h2o_visit {
 };
 
 /* Answers with a stream or a refusal, at once or when its guards have decided. Takes `params` over. */
-void fr_h2o_visit_begin(struct fr_h2o_site *site, h2o_req_t *req, struct freshet_loader *loader,
-                        struct fr_params *params, const struct fr_target *target);
+void fr_h2o_visit_begin(struct fr_h2o_mount_worker *mount_worker, h2o_req_t *req,
+                        struct freshet_loader *loader, struct fr_params *params,
+                        const struct fr_target *target);
 /* The headers that the mount or the loader names. */
 void fr_h2o_borrow_headers(const struct fr_h2o_mount *mount, const struct freshet_loader *loader,
                            const h2o_req_t *req, struct fr_request_view *request_view);
 
 /* Whether the target asks for several views on one stream, and the answer to that. */
 bool fr_h2o_wants_views(const struct fr_target *target, h2o_req_t *req);
-void fr_h2o_views_begin(struct fr_h2o_site *site, h2o_req_t *req, const struct fr_target *target);
+void fr_h2o_views_begin(struct fr_h2o_mount_worker *mount_worker, h2o_req_t *req,
+                        const struct fr_target *target);
 
 /* Refuses all that wait for their guards: the worker drains. */
 void fr_h2o_visits_end(struct freshet_h2o_worker *worker);
