@@ -166,7 +166,7 @@ static const struct fr_stream_ops ops = {.send = wire_send,
 #define EVENT(letter) "3\r\n" letter "\n\n\r\n"
 
 static struct fr_stream_group group;
-static struct fr_stream_kind kind;
+static struct fr_stream_config config;
 static struct fr_stream *stream;
 
 static void open_stream(bool chunked)
@@ -174,18 +174,18 @@ static void open_stream(bool chunked)
     group.worker = &worker;
     group.now_ms = UINT32_MAX - 100; /* the clock's end comes in the middle of the tests */
     fr_wheel_init(&group.wheel, group.now_ms);
-    kind = (struct fr_stream_kind){.group = &group,
-                                   .ops = &ops,
-                                   .heartbeat = chunk(":\n\n"),
-                                   .heartbeat_ms = 1000,
-                                   .max_age_ms = FRESHET_NEVER,
-                                   .write_timeout_ms = 300,
-                                   .retry_min_ms = 10,
-                                   .retry_max_ms = 20};
+    config = (struct fr_stream_config){.group = &group,
+                                       .ops = &ops,
+                                       .heartbeat = chunk(":\n\n"),
+                                       .heartbeat_ms = 1000,
+                                       .max_age_ms = FRESHET_NEVER,
+                                       .write_timeout_ms = 300,
+                                       .retry_min_ms = 10,
+                                       .retry_max_ms = 20};
     wire.room = SIZE_MAX;
     wire.written = UINT32_MAX - 3; /* begins anew, too */
     stream = calloc(1, sizeof(*stream));
-    fr_stream_init(stream, &kind, chunked);
+    fr_stream_init(stream, &config, chunked);
     stream->view.fanout = &fanout;
     fr_stream_opened(stream, 0);
 }
@@ -266,7 +266,7 @@ Test(stream, sends_nothing_before_the_head_has_left)
 {
     open_stream(true);
     struct fr_stream other = {0};
-    fr_stream_init(&other, &kind, true);
+    fr_stream_init(&other, &config, true);
     other.view.fanout = &fanout;
     fanout.newest = chunk("a\n\n");
     fr_stream_ready(&other);
@@ -344,7 +344,7 @@ Test(stream, drain_ends_idle_blocked_and_opening_streams)
 {
     open_stream(true);
     struct fr_stream opening = {0};
-    fr_stream_init(&opening, &kind, true);
+    fr_stream_init(&opening, &config, true);
     wire.room = 4;
     show("a\n\n");
     fr_stream_group_drain(&group, 50);
@@ -385,7 +385,7 @@ Test(stream, cut_closes_at_once_and_at_most_as_many_as_asked)
 {
     open_stream(true);
     struct fr_stream other = {0};
-    fr_stream_init(&other, &kind, true);
+    fr_stream_init(&other, &config, true);
     cr_assert(fr_stream_group_cut(&group, 1));
     cr_assert_eq(group.count, 1);
     cr_assert(!fr_stream_group_cut(&group, 2));
@@ -412,7 +412,7 @@ Test(stream, sends_a_heartbeat_when_nothing_else_was_sent)
 Test(stream, short_heartbeats_come_in_time)
 {
     open_stream(true);
-    kind.heartbeat_ms = 20;
+    config.heartbeat_ms = 20;
     pass(1000); /* the first still follows the old time */
     wire.out.len = 0;
     pass(1000);
@@ -423,7 +423,7 @@ Test(stream, short_heartbeats_come_in_time)
 Test(stream, long_heartbeats_are_neither_early_nor_late)
 {
     open_stream(true);
-    kind.heartbeat_ms = 60000;
+    config.heartbeat_ms = 60000;
     show("a\n\n");
     wire.out.len = 0;
     pass(59999);
@@ -435,7 +435,7 @@ Test(stream, long_heartbeats_are_neither_early_nor_late)
 Test(stream, heartbeat_and_write_timeout_can_be_off)
 {
     open_stream(true);
-    kind.heartbeat_ms = kind.write_timeout_ms = FRESHET_NEVER;
+    config.heartbeat_ms = config.write_timeout_ms = FRESHET_NEVER;
     show("a\n\n");
     wire.out.len = 0;
     pass(20000);
@@ -507,7 +507,7 @@ Test(stream, closes_when_nothing_is_acknowledged_behind_a_frame_that_was)
 Test(stream, a_slow_reader_has_the_time_of_the_largest_frame_for_all_that_waits)
 {
     open_stream(true);
-    kind.heartbeat_ms = 100;
+    config.heartbeat_ms = 100;
     show_large(70000);
     wire.queued = 60000;
     pass(560);
@@ -588,7 +588,7 @@ Test(stream, closes_when_the_head_is_not_taken)
 {
     open_stream(true);
     struct fr_stream opening = {0};
-    fr_stream_init(&opening, &kind, true);
+    fr_stream_init(&opening, &config, true);
     pass(310);
     cr_assert_eq(ends[FRESHET_CLOSE_WRITE_TIMEOUT], 1);
     cr_assert_eq(opening.state, FR_STREAM_CLOSED);
@@ -638,7 +638,7 @@ Test(stream, refused_one_leaves_no_trace)
 {
     open_stream(true);
     struct fr_stream other = {0};
-    fr_stream_init(&other, &kind, true);
+    fr_stream_init(&other, &config, true);
     fr_stream_deinit(&other);
     cr_assert_eq(group.count, 1);
     cr_assert_eq(group.wheel.count, 1);

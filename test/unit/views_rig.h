@@ -28,7 +28,7 @@ struct line {
 };
 
 static struct fr_stream_group group;
-static struct fr_stream_kind kind;
+static struct fr_stream_config config;
 static struct fr_guards mount_guards;
 
 static struct page *page_of(struct fr_stream *stream)
@@ -93,13 +93,13 @@ static inline void add_page_worker(void)
     group = (struct fr_stream_group){.worker = rig.workers[0], .now_ms = 1000};
     fr_wheel_init(&group.wheel, group.now_ms);
     mount_guards = (struct fr_guards){NULL, 0};
-    kind = (struct fr_stream_kind){.group = &group,
-                                   .ops = &page_ops,
-                                   .heartbeat_ms = FRESHET_NEVER,
-                                   .max_age_ms = FRESHET_NEVER,
-                                   .write_timeout_ms = 300,
-                                   .retry_min_ms = 10,
-                                   .retry_max_ms = 19};
+    config = (struct fr_stream_config){.group = &group,
+                                       .ops = &page_ops,
+                                       .heartbeat_ms = FRESHET_NEVER,
+                                       .max_age_ms = FRESHET_NEVER,
+                                       .write_timeout_ms = 300,
+                                       .retry_min_ms = 10,
+                                       .retry_max_ms = 19};
 }
 
 /* False: no memory. */
@@ -115,7 +115,7 @@ static inline bool page_begin(struct page *page, bool chunked)
         return false;
     }
     line->page = page;
-    fr_stream_init(&line->stream, &kind, chunked);
+    fr_stream_init(&line->stream, &config, chunked);
     line->stream.views = fr_views_new(&line->stream, FR_VIEWS_MOST);
     if (line->stream.views == NULL) {
         fr_stream_cancel(rig.workers[0], &line->stream.quota);

@@ -432,7 +432,7 @@ Test(views, a_stream_is_dropped_before_its_head_was_sent)
 Test(views, a_stream_ends_at_its_age_with_all_of_them)
 {
     begin();
-    kind.max_age_ms = 100;
+    config.max_age_ms = 100;
     OPEN(&page, "/board/a", "/board/b");
     pass_for_streams(130);
     EXPECT(&page, "event: end\ndata: {\"code\":\"max-age\",\"retry_ms\":1");

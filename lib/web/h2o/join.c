@@ -22,14 +22,14 @@ static bool add_site(struct freshet_h2o_worker *worker, struct fr_h2o_mount *mou
     const struct freshet_h2o_mount_options *options = &mount->options;
     mount_worker->worker = worker;
     mount_worker->mount = mount;
-    mount_worker->kind = (struct fr_stream_kind){.group = &worker->group,
-                                                 .ops = &fr_h2o_stream_ops,
-                                                 .heartbeat = mount->heartbeat,
-                                                 .heartbeat_ms = options->heartbeat_ms,
-                                                 .max_age_ms = options->max_age_ms,
-                                                 .write_timeout_ms = options->write_timeout_ms,
-                                                 .retry_min_ms = options->retry_min_ms,
-                                                 .retry_max_ms = options->retry_max_ms};
+    mount_worker->stream_config = (struct fr_stream_config){.group = &worker->group,
+                                                            .ops = &fr_h2o_stream_ops,
+                                                            .heartbeat = mount->heartbeat,
+                                                            .heartbeat_ms = options->heartbeat_ms,
+                                                            .max_age_ms = options->max_age_ms,
+                                                            .write_timeout_ms = options->write_timeout_ms,
+                                                            .retry_min_ms = options->retry_min_ms,
+                                                            .retry_max_ms = options->retry_max_ms};
     mount_worker->next = worker->mount_workers;
     worker->mount_workers = mount_worker;
     return true;

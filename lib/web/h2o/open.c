@@ -31,9 +31,9 @@ static void write_head(const struct fr_h2o_stream *self, h2o_req_t *req)
 /* The first part of the body: leaves in one write with the head. */
 static h2o_iovec_t make_first(struct fr_h2o_stream *self, h2o_req_t *req)
 {
-    const struct fr_stream_kind *kind = self->stream.kind;
-    unsigned heartbeat_ms = kind->heartbeat_ms == FRESHET_NEVER ? 0 : kind->heartbeat_ms;
-    unsigned retry_ms = (unsigned)fr_random_between(kind->retry_min_ms, kind->retry_max_ms);
+    const struct fr_stream_config *config = self->stream.config;
+    unsigned heartbeat_ms = config->heartbeat_ms == FRESHET_NEVER ? 0 : config->heartbeat_ms;
+    unsigned retry_ms = (unsigned)fr_random_between(config->retry_min_ms, config->retry_max_ms);
     char body[FIRST_BODY_BYTES];
     int body_len =
         snprintf(body, sizeof(body), ": freshet 1 heartbeat=%u\nretry: %u\n\n", heartbeat_ms, retry_ms);
@@ -75,7 +75,7 @@ struct fr_h2o_stream *fr_h2o_stream_new(const struct fr_h2o_visit *visit)
     self->sock = visit->req->conn->callbacks->get_socket(visit->req->conn);
     self->opened_us = visit->mount_worker->worker->now_us;
     self->peer = visit->peer;
-    fr_stream_init(&self->stream, &visit->mount_worker->kind, visit->req->version >= 0x101);
+    fr_stream_init(&self->stream, &visit->mount_worker->stream_config, visit->req->version >= 0x101);
     return self;
 }
 

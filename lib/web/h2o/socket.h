@@ -19,7 +19,7 @@ struct fr_h2o_stream {
 
 static inline const struct fr_h2o_mount_worker *fr_h2o_stream_mount_worker(const struct fr_stream *stream)
 {
-    return FR_CONTAINER(stream->kind, struct fr_h2o_mount_worker, kind);
+    return FR_CONTAINER(stream->config, struct fr_h2o_mount_worker, stream_config);
 }
 
 static inline struct freshet_h2o_worker *fr_h2o_stream_worker(const struct fr_h2o_stream *self)

@@ -33,7 +33,7 @@ struct fr_h2o_mount_worker {
     struct fr_h2o_mount_worker *next; /* of the worker */
     struct freshet_h2o_worker *worker;
     struct fr_h2o_mount *mount;
-    struct fr_stream_kind kind;
+    struct fr_stream_config stream_config;
 };
 
 enum fr_h2o_worker_state { FR_H2O_SERVING, FR_H2O_DRAINING, FR_H2O_DRAINED };

@@ -15,7 +15,7 @@ static struct fr_bytes *make_end(const struct fr_stream *stream, enum freshet_cl
 
 static struct fr_stream_group *group_of(const struct fr_stream *stream)
 {
-    return stream->kind->group;
+    return stream->config->group;
 }
 
 /* The part of a frame that this stream's framing needs. */
@@ -37,7 +37,7 @@ static bool is_before(uint32_t one_ms, uint32_t other_ms)
 /* Until when the frame that starts now may take. */
 static uint32_t write_deadline(const struct fr_stream *stream)
 {
-    uint64_t timeout_ms = stream->kind->write_timeout_ms;
+    uint64_t timeout_ms = stream->config->write_timeout_ms;
     size_t size = stream->frame == NULL ? 0 : payload(stream, stream->frame).len;
     if (timeout_ms == FRESHET_NEVER)
         return after(stream->since_ms, INT32_MAX);
@@ -56,13 +56,13 @@ static void allow(struct fr_stream *stream)
 static void watch(struct fr_stream *stream)
 {
     stream->watches = true;
-    stream->watched = stream->kind->ops->written(stream);
+    stream->watched = stream->config->ops->written(stream);
     stream->confirm_ms = stream->allowed_ms;
 }
 
 static bool ages(const struct fr_stream *stream)
 {
-    return stream->kind->max_age_ms != FRESHET_NEVER && stream->end == NULL &&
+    return stream->config->max_age_ms != FRESHET_NEVER && stream->end == NULL &&
            stream->state < FR_STREAM_ENDING;
 }
 
@@ -82,9 +82,9 @@ static uint32_t state_due(const struct fr_stream *stream)
         return after(stream->since_ms, FR_STREAM_LINGER_MS);
     if (stream->state != FR_STREAM_IDLE)
         return stream->allowed_ms;
-    if (stream->kind->heartbeat_ms == FRESHET_NEVER)
+    if (stream->config->heartbeat_ms == FRESHET_NEVER)
         return after(now_ms, INT32_MAX);
-    return after(stream->since_ms, stream->kind->heartbeat_ms);
+    return after(stream->since_ms, stream->config->heartbeat_ms);
 }
 
 static bool has_watch(const struct fr_stream *stream)
@@ -121,7 +121,7 @@ static void release_frames(struct fr_stream *stream)
 /* Told and counted once, whichever way it ends. */
 static void count_end(struct fr_stream *stream, enum freshet_close_reason reason)
 {
-    stream->kind->ops->ended(stream, reason);
+    stream->config->ops->ended(stream, reason);
     fr_stream_end(group_of(stream)->worker, &stream->quota, reason);
     fr_view_close(&stream->view);
     fr_views_destroy(stream->views);
@@ -139,7 +139,7 @@ static void enter_closed(struct fr_stream *stream, enum freshet_close_reason rea
     group->count--;
     if (!counted)
         count_end(stream, reason);
-    stream->kind->ops->close(stream);
+    stream->config->ops->close(stream);
 }
 
 static void enter_lingering(struct fr_stream *stream)
@@ -148,7 +148,7 @@ static void enter_lingering(struct fr_stream *stream)
     stream->since_ms = group_of(stream)->now_ms;
     count_end(stream, stream->reason);
     file(stream);
-    stream->kind->ops->finish(stream);
+    stream->config->ops->finish(stream);
 }
 
 /* The connection was full: from now on there is a deadline. */
@@ -190,7 +190,7 @@ static bool push(struct fr_stream *stream)
 {
     struct freshet_span all = payload(stream, stream->frame);
     struct freshet_span rest = freshet_span(all.data + stream->offset, all.len - stream->offset);
-    ssize_t taken = stream->kind->ops->send(stream, rest);
+    ssize_t taken = stream->config->ops->send(stream, rest);
     if (taken < 0) {
         enter_closed(stream, FRESHET_CLOSE_WRITE_ERROR);
         return false;
@@ -276,7 +276,7 @@ static const char *end_code(enum freshet_close_reason reason)
 struct fr_end fr_stream_describe_end(const struct fr_stream *stream, const struct fr_view *view,
                                      enum freshet_close_reason reason)
 {
-    const struct fr_stream_kind *kind = stream->kind;
+    const struct fr_stream_config *config = stream->config;
     const struct fr_verdict *verdict = view->admission == NULL ? NULL : view->admission->verdict;
     if (reason == FRESHET_CLOSE_DENIED && verdict == NULL)
         return (struct fr_end){.code = freshet_span_text("no-views"), .retry_ms = -1};
@@ -285,8 +285,8 @@ struct fr_end fr_stream_describe_end(const struct fr_stream *stream, const struc
         return (struct fr_end){freshet_span_text(verdict->code), -1, freshet_span_text(location)};
     }
     uint64_t retry_ms = reason == FRESHET_CLOSE_DRAIN
-                            ? fr_random_between(0, kind->group->spread_ms)
-                            : fr_random_between(kind->retry_min_ms, kind->retry_max_ms);
+                            ? fr_random_between(0, config->group->spread_ms)
+                            : fr_random_between(config->retry_min_ms, config->retry_max_ms);
     return (struct fr_end){.code = freshet_span_text(end_code(reason)), .retry_ms = (int64_t)retry_ms};
 }
 
@@ -313,17 +313,17 @@ static void begin_end(struct fr_stream *stream, enum freshet_close_reason reason
         pump(stream);
 }
 
-void fr_stream_init(struct fr_stream *stream, const struct fr_stream_kind *kind, bool chunked)
+void fr_stream_init(struct fr_stream *stream, const struct fr_stream_config *config, bool chunked)
 {
-    stream->kind = kind;
+    stream->config = config;
     stream->chunked = chunked;
     stream->state = FR_STREAM_OPENING;
-    stream->since_ms = kind->group->now_ms;
+    stream->since_ms = config->group->now_ms;
     allow(stream);
     fr_list_init(&stream->link);
-    if (kind->max_age_ms != FRESHET_NEVER)
-        stream->expires_ms = after(kind->group->now_ms, fr_random_jitter(kind->max_age_ms));
-    kind->group->count++;
+    if (config->max_age_ms != FRESHET_NEVER)
+        stream->expires_ms = after(config->group->now_ms, fr_random_jitter(config->max_age_ms));
+    config->group->count++;
     file(stream);
 }
 
@@ -411,15 +411,15 @@ static void send_heartbeat(struct fr_stream *stream)
 {
     stream->since_ms = group_of(stream)->now_ms;
     file(stream);
-    if (start(stream, fr_bytes_acquire(stream->kind->heartbeat)))
+    if (start(stream, fr_bytes_acquire(stream->config->heartbeat)))
         pump(stream);
 }
 
 /* The time of what is watched is over. */
 static void check_watched(struct fr_stream *stream)
 {
-    uint32_t since = stream->kind->ops->written(stream) - stream->watched;
-    uint32_t queued = stream->kind->ops->queued(stream);
+    uint32_t since = stream->config->ops->written(stream) - stream->watched;
+    uint32_t queued = stream->config->ops->queued(stream);
     if (queued > since) {
         enter_closed(stream, FRESHET_CLOSE_WRITE_TIMEOUT);
         return;

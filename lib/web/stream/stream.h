@@ -52,7 +52,7 @@ struct fr_stream_group {
 };
 
 /* What all streams of one mount on a worker share. */
-struct fr_stream_kind {
+struct fr_stream_config {
     struct fr_stream_group *group;
     const struct fr_stream_ops *ops;
     struct fr_bytes *heartbeat;              /* the frame of a comment */
@@ -75,14 +75,14 @@ struct fr_stream {
     struct fr_view view;    /* opened by the transport after fr_stream_init() ... */
     struct fr_views *views; /* ... or several, which it has given over */
     struct fr_list link;    /* in the wheel */
-    const struct fr_stream_kind *kind;
+    const struct fr_stream_config *config;
     struct fr_bytes *frame; /* on its way */
     struct fr_bytes *end;   /* to be sent next; then the stream is over for `reason` */
     uint64_t bytes;         /* taken by the transport */
     uint32_t offset;        /* of what `frame` holds for this stream */
     uint32_t since_ms;      /* when the frame started; IDLE: when one was last completed; else the state */
     uint32_t client_bytes;
-    uint32_t expires_ms; /* with kind->max_age_ms */
+    uint32_t expires_ms; /* with config->max_age_ms */
     uint32_t allowed_ms; /* until then the frame on its way, and all before it, may take */
     uint32_t watched;    /* with `watches`: what the client has to acknowledge, as ops->written() ... */
     struct fr_quota quota;
@@ -93,7 +93,7 @@ struct fr_stream {
 };
 
 /* In zeroed memory, as OPENING. */
-void fr_stream_init(struct fr_stream *stream, const struct fr_stream_kind *kind, bool chunked);
+void fr_stream_init(struct fr_stream *stream, const struct fr_stream_config *config, bool chunked);
 /* The opposite while nothing has been counted or sent: closes the view, calls none of the ops. */
 void fr_stream_deinit(struct fr_stream *stream);
 

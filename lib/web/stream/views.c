@@ -21,8 +21,8 @@ static void queue(struct fr_named_view *named)
 
 static int64_t retry_ms(const struct fr_named_view *named)
 {
-    const struct fr_stream_kind *kind = named->views->stream->kind;
-    return (int64_t)fr_random_between(kind->retry_min_ms, kind->retry_max_ms);
+    const struct fr_stream_config *config = named->views->stream->config;
+    return (int64_t)fr_random_between(config->retry_min_ms, config->retry_max_ms);
 }
 
 static void enter_ended(struct fr_named_view *named, const struct fr_end *end, int status)
@@ -38,7 +38,7 @@ static void enter_ended(struct fr_named_view *named, const struct fr_end *end, i
 
 static void count(struct fr_named_view *named, bool denied)
 {
-    struct fr_counters *counters = fr_worker_counters(named->views->stream->kind->group->worker);
+    struct fr_counters *counters = fr_worker_counters(named->views->stream->config->group->worker);
     fr_count(denied ? &counters->streams_denied : &counters->streams_refused, 1);
 }
 
