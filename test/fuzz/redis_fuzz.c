@@ -1,9 +1,9 @@
 /* What Redis may say, through the guard and the reader into the subscriptions, while channels come and go.
  * The input is a script: the low three bits of a byte say what happens, the others which channel or how much.
  */
-#include "bus/redis/proto/guard.h"
 #include "bus/redis/proto/push.h"
 #include "bus/redis/proto/reply.h"
+#include "bus/redis/proto/resp_limit.h"
 #include "bus/redis/proto/subscriptions.h"
 #include "check.h"
 #include <hiredis/hiredis.h>
@@ -29,7 +29,7 @@ struct owed {
 
 static struct run {
     struct fr_redis_subscriptions subs;
-    struct fr_redis_guard guard;
+    struct fr_resp_limit guard;
     redisReader *reader;
     uint64_t numbers[CHANNELS]; /* of the wanted ones; 0: not wanted */
     uint64_t next_number;
@@ -88,9 +88,9 @@ static void on_pinged(void *user, uint64_t number)
 
 static void reset_link(void)
 {
-    static const struct fr_redis_guard_limits limits = {
+    static const struct fr_resp_limit_limits limits = {
         .max_elements = MAX_ARRAY, .max_bytes = MAX_BULK, .max_body = MAX_BODY};
-    fr_redis_guard_init(&run.guard, &limits);
+    fr_resp_limit_init(&run.guard, &limits);
     if (run.reader != NULL)
         redisReaderFree(run.reader);
     run.reader = redisReaderCreate();
@@ -136,7 +136,7 @@ static void hear(struct freshet_span bytes)
 {
     if (run.broken)
         return;
-    if (!fr_redis_guard_feed(&run.guard, bytes, feed_reader, NULL)) {
+    if (!fr_resp_limit_feed(&run.guard, bytes, feed_reader, NULL)) {
         CHECK(run.guard.error != NULL);
         run.broken = true;
         return;
@@ -242,17 +242,17 @@ static void append(void *user, struct freshet_span piece)
 }
 
 /* However the bytes are cut, the same ones reach the reader. */
-static void check_cuts(const uint8_t *data, size_t size, const struct fr_redis_guard_limits *limits)
+static void check_cuts(const uint8_t *data, size_t size, const struct fr_resp_limit_limits *limits)
 {
-    struct fr_redis_guard whole, cut;
+    struct fr_resp_limit whole, cut;
     size_t room = size * 12 + REPLY_ROOM;
     char *a = malloc(room), *b = malloc(room), *a_end = a, *b_end = b;
     bool good = true;
-    fr_redis_guard_init(&whole, limits);
-    fr_redis_guard_init(&cut, limits);
-    bool all = fr_redis_guard_feed(&whole, freshet_span((const char *)data, size), append, &a_end);
+    fr_resp_limit_init(&whole, limits);
+    fr_resp_limit_init(&cut, limits);
+    bool all = fr_resp_limit_feed(&whole, freshet_span((const char *)data, size), append, &a_end);
     for (size_t i = 0; i < size && good; i++)
-        good = fr_redis_guard_feed(&cut, freshet_span((const char *)data + i, 1), append, &b_end);
+        good = fr_resp_limit_feed(&cut, freshet_span((const char *)data + i, 1), append, &b_end);
     CHECK(all == good);
     if (all)
         CHECK(freshet_span_equal(freshet_span(a, (size_t)(a_end - a)), freshet_span(b, (size_t)(b_end - b))));
@@ -262,8 +262,8 @@ static void check_cuts(const uint8_t *data, size_t size, const struct fr_redis_g
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const struct fr_redis_guard_limits pushes = {.max_elements = 16, .max_bytes = 32, .max_body = 64},
-                                              budget = {.max_reply = 500};
+    static const struct fr_resp_limit_limits pushes = {.max_elements = 16, .max_bytes = 32, .max_body = 64},
+                                             budget = {.max_reply = 500};
     struct fr_redis_subscriptions_owner owner = {.send = on_send,
                                                  .subscribed = on_subscribed,
                                                  .refused = on_refused,

@@ -175,7 +175,7 @@ static void on_read(struct bufferevent *bufferevent, void *user)
     shut_direct(link); /* what is answered has to be known */
     while (link->bufferevent == bufferevent && evbuffer_peek(input, 1, NULL, &piece, 1) > 0) {
         size_t len = piece.iov_len < FEED_BYTES ? piece.iov_len : FEED_BYTES;
-        if (!fr_redis_guard_feed(&link->guard, freshet_span(piece.iov_base, len), feed_reader, link)) {
+        if (!fr_resp_limit_feed(&link->guard, freshet_span(piece.iov_base, len), feed_reader, link)) {
             fail(link, FR_REDIS_FAULT_UNKNOWN, link->guard.error);
             return;
         }
@@ -291,7 +291,7 @@ static void begin_connecting(struct fr_redis_link *link)
         fail(link, FR_REDIS_FAULT_NETWORK, "out of memory");
         return;
     }
-    fr_redis_guard_init(&link->guard, &link->options.limits);
+    fr_resp_limit_init(&link->guard, &link->options.limits);
     /* Until the link is up. */
     link->guard.limits.max_elements = FR_REDIS_ROLE_ELEMENTS;
     link->guard.limits.max_bytes = FR_REDIS_ROLE_BYTES;

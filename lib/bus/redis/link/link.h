@@ -3,9 +3,9 @@
 #ifndef FR_REDIS_LINK_H
 #define FR_REDIS_LINK_H
 
-#include "bus/redis/link/greeting.h"
 #include "bus/redis/link/config.h"
-#include "bus/redis/proto/guard.h"
+#include "bus/redis/link/greeting.h"
+#include "bus/redis/proto/resp_limit.h"
 #include "bus/redis/proto/silence.h"
 #include <hiredis/hiredis.h>
 #include <stdatomic.h>
@@ -49,7 +49,7 @@ struct fr_redis_link_options {
     const struct freshet_log *log;
     const char *name; /* for logs, such as "subscribe link" */
     struct fr_redis_greeting_options greeting;
-    struct fr_redis_guard_limits limits;
+    struct fr_resp_limit_limits limits;
     struct fr_redis_link_owner owner;
     bool direct; /* the loop's direct way leads here */
     bool brief;  /* made for a moment: that it comes, or can't, is worth a smaller line in the log */
@@ -67,7 +67,7 @@ struct fr_redis_link {
     unsigned attempts_lost;         /* in a row: start with another address next time */
     struct bufferevent *bufferevent;
     redisReader *reader;
-    struct fr_redis_guard guard;
+    struct fr_resp_limit guard;
     struct fr_redis_greeting greeting;
     uint32_t backoff_ms;
     int64_t up_us;

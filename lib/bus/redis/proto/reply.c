@@ -1,6 +1,6 @@
 #include "bus/redis/proto/reply.h"
 
-#include "bus/redis/proto/guard.h"
+#include "bus/redis/proto/resp_limit.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,7 +28,7 @@ static void measure(const redisReply *reply, size_t *structs, size_t *text_bytes
 static bool is_cut(const redisReply *reply)
 {
     if (reply->type == REDIS_REPLY_ERROR)
-        return freshet_span_equal(text_of(reply), freshet_span_text(FR_REDIS_GUARD_CUT));
+        return freshet_span_equal(text_of(reply), freshet_span_text(FR_RESP_LIMIT_CUT));
     for (size_t i = 0; reply->type == REDIS_REPLY_ARRAY && i < reply->elements; i++)
         if (is_cut(reply->element[i]))
             return true;

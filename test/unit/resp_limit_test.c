@@ -1,11 +1,11 @@
 #include "base/buffer.h"
-#include "bus/redis/proto/guard.h"
+#include "bus/redis/proto/resp_limit.h"
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static const struct fr_redis_guard_limits pushes = {.max_elements = 16, .max_bytes = 100, .max_body = 1000};
+static const struct fr_resp_limit_limits pushes = {.max_elements = 16, .max_bytes = 100, .max_body = 1000};
 
 static void take(void *user, struct freshet_span piece)
 {
@@ -13,14 +13,14 @@ static void take(void *user, struct freshet_span piece)
 }
 
 /* What reaches the reader of `text` fed in pieces of `step` bytes; false: broken. */
-static bool feed(const struct fr_redis_guard_limits *limits, struct freshet_span text, size_t step,
+static bool feed(const struct fr_resp_limit_limits *limits, struct freshet_span text, size_t step,
                  struct fr_buffer *out)
 {
-    struct fr_redis_guard guard;
-    fr_redis_guard_init(&guard, limits);
+    struct fr_resp_limit guard;
+    fr_resp_limit_init(&guard, limits);
     for (size_t at = 0; at < text.len; at += step) {
         size_t len = text.len - at < step ? text.len - at : step;
-        if (!fr_redis_guard_feed(&guard, freshet_span(text.data + at, len), take, out)) {
+        if (!fr_resp_limit_feed(&guard, freshet_span(text.data + at, len), take, out)) {
             cr_assert_not_null(guard.error);
             return false;
         }
@@ -28,7 +28,7 @@ static bool feed(const struct fr_redis_guard_limits *limits, struct freshet_span
     return true;
 }
 
-static void expect(const struct fr_redis_guard_limits *limits, struct freshet_span text,
+static void expect(const struct fr_resp_limit_limits *limits, struct freshet_span text,
                    struct freshet_span wanted)
 {
     for (size_t step = 1; step <= text.len; step++) {
@@ -40,7 +40,7 @@ static void expect(const struct fr_redis_guard_limits *limits, struct freshet_sp
     }
 }
 
-static void expect_broken(const struct fr_redis_guard_limits *limits, const char *text)
+static void expect_broken(const struct fr_resp_limit_limits *limits, const char *text)
 {
     for (size_t step = 1; step <= strlen(text); step++) {
         struct fr_buffer out = {0};
@@ -100,7 +100,7 @@ Test(redis_guard, counts_a_message_body_apart)
 
 Test(redis_guard, breaks_on_lines_over_the_budget_of_a_reply)
 {
-    const struct fr_redis_guard_limits budget = {.max_reply = 1000};
+    const struct fr_resp_limit_limits budget = {.max_reply = 1000};
     char text[2048];
     int len = snprintf(text, sizeof(text), "*3\r\n+%0500d\r\n", 0);
     snprintf(text + len, sizeof(text) - (size_t)len, "+%0500d\r\n", 0);
@@ -140,7 +140,7 @@ Test(redis_guard, skips_an_oversized_body_and_passes_nil)
 
 Test(redis_guard, cuts_what_is_over_the_budget_of_a_reply)
 {
-    const struct fr_redis_guard_limits budget = {.max_reply = 1000};
+    const struct fr_resp_limit_limits budget = {.max_reply = 1000};
     struct fr_buffer text = {0};
     fr_buffer_print(&text, "$1001\r\n%01001d\r\n*3\r\n:1\r\n$900\r\n%0900d\r\n:2\r\n*2\r\n:1\r\n*2\r\n*2\r\n",
                     0, 0);
@@ -149,10 +149,10 @@ Test(redis_guard, cuts_what_is_over_the_budget_of_a_reply)
         fr_buffer_print(&text, "*1\r\n:%d\r\n", i);
     fr_buffer_print(&text, "+end\r\n");
     expect(&budget, freshet_span(text.data, text.len),
-           freshet_span_text("-" FR_REDIS_GUARD_CUT "\r\n"
-                             "*3\r\n:1\r\n-" FR_REDIS_GUARD_CUT "\r\n:2\r\n"
+           freshet_span_text("-" FR_RESP_LIMIT_CUT "\r\n"
+                             "*3\r\n:1\r\n-" FR_RESP_LIMIT_CUT "\r\n:2\r\n"
                              "*2\r\n:1\r\n*2\r\n*2\r\n:1\r\n$-1\r\n+a\r\n"
-                             "-" FR_REDIS_GUARD_CUT "\r\n+end\r\n"));
+                             "-" FR_RESP_LIMIT_CUT "\r\n+end\r\n"));
     fr_buffer_deinit(&text);
     expect_broken(&budget, "*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n");
 }
