@@ -182,8 +182,8 @@ Test(message_feed, flood_of_new_publishers_is_bounded)
             rig_run();
     }
     rig_run();
-    const struct fr_repeats *repeats = &client.view.fanout->messages->repeats;
-    cr_assert_eq(repeats->capacity, FR_REPEATS_MOST);
+    const struct fr_dedup *dedup = &client.view.fanout->messages->dedup;
+    cr_assert_eq(dedup->capacity, FR_DEDUP_MOST);
     cr_assert_eq(rig_stats().messages_lost, 0);
     end();
 }

@@ -178,7 +178,7 @@ static void on_message(struct fr_listener *listener, const struct fr_bytes *body
     fr_message_ring_skip(&feed->ring, lost);
     /* A foreign body names no publisher: whether it is a repeat cannot be told. */
     bool is_ours = body != NULL && freshet_message_decode(body->span, &message) == FRESHET_OK;
-    if (is_ours && fr_repeats_note(&feed->repeats, body->span))
+    if (is_ours && fr_dedup_note(&feed->dedup, body->span))
         fr_count(&counters_of(feed)->messages_repeated, 1);
     else if (body != NULL)
         push(feed, &message, body->span.len);
@@ -300,7 +300,7 @@ void fr_message_feed_destroy(struct fr_message_feed *feed)
     fr_timers_unreserve(timers);
     fr_subscription_uncollect(feed->subscription, &feed->listener);
     fr_message_ring_clear(&feed->ring);
-    fr_repeats_deinit(&feed->repeats);
+    fr_dedup_deinit(&feed->dedup);
     fr_bytes_release(feed->gap);
     fr_count_down(&counters_of(feed)->feeds);
     free(feed);

@@ -8,7 +8,7 @@
 #include "base/bytes.h"
 #include "base/list.h"
 #include "base/timers.h"
-#include "core/hub/repeats.h"
+#include "core/hub/dedup.h"
 #include "core/hub/subscription.h"
 #include "core/hub/view.h"
 #include "core/runtime/message_ring.h"
@@ -30,7 +30,7 @@ struct fr_message_feed {
     size_t unswept_bytes;        /* what those after it cost in the ring */
     size_t caught_up;            /* views that have all */
     struct fr_bytes *gap;        /* the frame that says that nobody knows how many were lost */
-    struct fr_repeats repeats;
+    struct fr_dedup dedup;
 };
 
 /* FRESHET_FULL, FRESHET_NO_MEMORY. */

@@ -2,8 +2,8 @@
  * again (contract 3.4), byte for byte. So the whole body is compared, by its hash: a body with the name and
  * the sequence of another publisher, which anybody can write, is no repeat of what that one says later, and
  * takes nothing away from it. */
-#ifndef FR_REPEATS_H
-#define FR_REPEATS_H
+#ifndef FR_DEDUP_H
+#define FR_DEDUP_H
 
 #include <freshet/span.h>
 #include <stdbool.h>
@@ -11,17 +11,17 @@
 
 /* Messages that are remembered; the oldest make room. What comes again after so many others counts as new: a
  * message shown twice is better than one that is lost. */
-#define FR_REPEATS_MOST 1024
+#define FR_DEDUP_MOST 1024
 
 /* A zeroed struct is ready. */
-struct fr_repeats {
+struct fr_dedup {
     uint64_t seed[2];
     uint64_t *hashes; /* a ring of `capacity`; NULL: none yet */
     uint32_t capacity, count, next;
 };
-void fr_repeats_deinit(struct fr_repeats *repeats);
+void fr_dedup_deinit(struct fr_dedup *dedup);
 
 /* Remembers the message. True: it has come before. Without memory fewer are remembered. */
-bool fr_repeats_note(struct fr_repeats *repeats, struct freshet_span body);
+bool fr_dedup_note(struct fr_dedup *dedup, struct freshet_span body);
 
 #endif
