@@ -59,7 +59,7 @@ static enum freshet_status read_options(struct freshet *freshet, const struct fr
     fr_option_default(&freshet->options.guard_interval_ms, DEFAULT_GUARD_INTERVAL_MS);
     fr_option_default(&freshet->options.linger_ms, DEFAULT_LINGER_MS);
     uint32_t pause_ms = freshet->options.poll_while_down_ms;
-    freshet->doubt.most_us =
+    freshet->everything.most_us =
         (int64_t)(pause_ms == FRESHET_NEVER ? DEFAULT_POLL_WHILE_DOWN_MS : pause_ms) * FR_US_PER_MS;
     freshet->topics.limit = freshet->options.max_topics;
     freshet->topics.new_per_s = freshet->options.max_new_topics_per_s;
@@ -107,10 +107,10 @@ static void on_everything(void *context)
     struct freshet *freshet = context;
     fr_count(&freshet->counters.gaps, 1);
     fr_topics_doubt(&freshet->topics);
-    enum fr_doubt_answer answer = fr_doubt_raise(&freshet->doubt, fr_freshet_now_us(freshet));
-    if (answer == FR_DOUBT_TELL)
+    enum fr_everything_answer answer = fr_everything_raise(&freshet->everything, fr_freshet_now_us(freshet));
+    if (answer == FR_EVERYTHING_TELL)
         fr_topics_all_marked(&freshet->topics);
-    else if (answer == FR_DOUBT_LATER)
+    else if (answer == FR_EVERYTHING_LATER)
         fr_homes_nudge(&freshet->homes);
 }
 
@@ -156,7 +156,7 @@ static void free_freshet(struct freshet *freshet)
     freshet_bus_destroy(freshet->bus);
     fr_topics_deinit(&freshet->topics);
     fr_homes_deinit(&freshet->homes);
-    fr_doubt_deinit(&freshet->doubt);
+    fr_everything_deinit(&freshet->everything);
     fr_peers_deinit(&freshet->peers);
     pthread_mutex_destroy(&freshet->lock);
     free(freshet);
@@ -199,7 +199,7 @@ static enum freshet_status start(struct freshet *freshet, struct freshet_error *
 static bool init_parts(struct freshet *freshet)
 {
     bool topics = fr_topics_init(&freshet->topics, &freshet->homes) == FRESHET_OK;
-    fr_doubt_init(&freshet->doubt);
+    fr_everything_init(&freshet->everything);
     bool peers = fr_peers_init(&freshet->peers);
     fr_load_keep_table();
     fr_guard_call_keep_table();

@@ -1,4 +1,4 @@
-/* The way of a publish out of the freshet, and of its result back to whoever request_copy. */
+/* The way of a publish out of the freshet, and of its result back to whoever asked. */
 #ifndef FR_PUBLISH_H
 #define FR_PUBLISH_H
 

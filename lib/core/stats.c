@@ -119,7 +119,7 @@ static void print_caches(struct fr_buffer *out, const struct freshet_stats *stat
 
 static void print_publishes(struct fr_buffer *out, const struct freshet_stats *stats)
 {
-    print_value(out, "publishes_total", "counter", "Publishes request_copy for.", (int64_t)stats->publishes);
+    print_value(out, "publishes_total", "counter", "Publishes asked for.", (int64_t)stats->publishes);
     print_value(out, "publishes_accepted_total", "counter", "Publishes that the bus accepted.",
                 (int64_t)stats->publishes_accepted);
     print_value(out, "publishes_refused_total", "counter", "Publishes refused.",

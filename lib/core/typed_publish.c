@@ -16,7 +16,7 @@ enum freshet_status freshet_fields_publish(struct freshet *freshet, const struct
     if (status != FRESHET_OK)
         return status;
     status = freshet_fields_encode(fields, message, small, sizeof(small), &len, NULL);
-    /* Over the limit of a message no memory is request_copy for. */
+    /* Over the limit of a message no memory is asked for. */
     if (status == FRESHET_TOO_LARGE && len <= freshet->options.max_message_bytes) {
         size_t needed = len;
         room = malloc(needed);

@@ -187,7 +187,7 @@ Test(h2o_cors, a_preflight_allows_get_and_last_event_id)
         rig_expect(client, "data: 0\n");
         rig_hang_up(client);
     }
-    cr_assert_eq(rig_stats().streams_denied, 0, "guards are not request_copy");
+    cr_assert_eq(rig_stats().streams_denied, 0, "guards are not asked");
     rig_down();
 }
 
@@ -207,7 +207,7 @@ Test(h2o_cors, a_preflight_without_a_route_is_the_next_handlers)
     rig_down();
 }
 
-/* contract 5.9: else the page could not see that what it request_copy for is not there */
+/* contract 5.9: else the page could not see that what it asked for is not there */
 Test(h2o_cors, a_preflight_without_a_route_and_a_next_handler_is_allowed)
 {
     rig.alone = true;

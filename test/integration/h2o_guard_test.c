@@ -7,7 +7,7 @@ TestSuite(h2o_guard, .timeout = 60);
 
 static void drain_here(void);
 
-/* What the guard does is request_copy for by the cookie `do`; what it found is the cookie `user`. */
+/* What the guard does is asked for by the cookie `do`; what it found is the cookie `user`. */
 static atomic_bool revoked;
 static char tenant[16] = "a"; /* under rig.lock */
 static struct freshet_check held[8];
@@ -58,7 +58,7 @@ static size_t print(char *text, size_t size, size_t len, const char *name, enum 
     return len + (size_t)snprintf(text + len, size - len, " %s=%.*s", name, (int)value.len, value.data);
 }
 
-/* Everything a load can request_view for. */
+/* Everything a load can ask for. */
 static void load_request(struct freshet_load load, const struct freshet_load_context *context, void *user)
 {
     const struct freshet_request *request = context->request;

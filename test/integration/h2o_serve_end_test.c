@@ -361,15 +361,15 @@ Test(h2o_serve_end, under_load)
     tear_down_both();
 }
 
-static atomic_uint request_copy, contexts;
+static atomic_uint asked, contexts;
 static atomic_bool late;
 static void *seen[8];
 
 /* Says that there is something to come until `late` is over. */
 static bool has_ended(struct st_h2o_context_t *context, void *user)
 {
-    cr_assert_eq(user, &request_copy);
-    unsigned count = atomic_fetch_add(&request_copy, 1);
+    cr_assert_eq(user, &asked);
+    unsigned count = atomic_fetch_add(&asked, 1);
     for (unsigned i = 0; i < atomic_load(&contexts); i++)
         if (seen[i] == context)
             return !atomic_load(&late);
@@ -383,15 +383,15 @@ Test(h2o_serve_end, waits_for_what_the_application_still_has_to_do)
 {
     set_up(&front);
     front.options.ended = has_ended;
-    front.options.user = &request_copy;
+    front.options.user = &asked;
     atomic_store(&late, true);
     start(&front);
     int client = dial();
     cr_assert(ask(client, "/page", "answer"));
-    cr_assert_eq(atomic_load(&request_copy), 0);
+    cr_assert_eq(atomic_load(&asked), 0);
     eventfd_write(front.options.stop_fd, 1);
     /* Asked again and again though nothing happens. */
-    for (int64_t until_ms = now_ms() + DEADLINE_MS; atomic_load(&request_copy) < 5; poll(NULL, 0, 1))
+    for (int64_t until_ms = now_ms() + DEADLINE_MS; atomic_load(&asked) < 5; poll(NULL, 0, 1))
         cr_assert_lt(now_ms(), until_ms);
     cr_assert_not(read_until(client, "\n"));
     atomic_store(&late, false);

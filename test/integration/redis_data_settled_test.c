@@ -86,7 +86,7 @@ static struct freshet_data_stats stats_of(struct freshet_redis_data *data)
     return stats;
 }
 
-/* With a link that stands: what is request_copy leaves at once. */
+/* With a link that stands: what is asked leaves at once. */
 static struct freshet_redis_data *make(uint32_t link_timeout_ms)
 {
     struct freshet_redis_data *data;

@@ -5,7 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define TIMEOUT_MS 800 /* of a silent link: it is request_copy after a quarter */
+#define TIMEOUT_MS 800 /* of a silent link: it is asked after a quarter */
 
 struct scene {
     struct redis_server server;

@@ -108,7 +108,7 @@ static void wait_for_witnesses(struct rig *rig, unsigned count)
         rig_nap(end_ms, rig->heard.log);
 }
 
-/* contract 3.2, 7.4: A has moved already, B has not request_copy for the role yet */
+/* contract 3.2, 7.4: A has moved already, B has not asked for the role yet */
 Test(redis_failover, makes_good_what_a_master_accepted_that_was_one_no_more, .timeout = 120)
 {
     struct scene scene;
@@ -141,7 +141,7 @@ Test(redis_failover, finds_in_a_split_brain_that_its_publishes_reach_nobody, .ti
     stop(&scene);
 }
 
-/* contract 7.6: ROLE may not be request_copy, and still it is found */
+/* contract 7.6: ROLE may not be asked, and still it is found */
 Test(redis_failover, finds_a_demoted_master_without_asking_for_its_role, .timeout = 120)
 {
     struct scene scene;

@@ -99,7 +99,7 @@ static void stall(void *context, struct freshet_span topic, struct freshet_span 
     nanosleep(&(struct timespec){.tv_sec = 2 * TIMEOUT_MS / 1000}, NULL);
 }
 
-/* contract 7.3: silent is who was request_copy; here nobody could request_view, since the process stood still
+/* contract 7.3: silent is who was asked; here nobody could ask, since the process stood still
  */
 Test(redis_pause, keeps_its_links_over_a_stall_of_its_own, .timeout = 120)
 {

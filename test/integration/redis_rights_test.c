@@ -106,7 +106,7 @@ Test(redis_rights, without_role_warn_once_for_each_link_and_all_works, .timeout 
             rig_nap(end_ms, scene.rig.heard.log);
         }
     }
-    cr_assert_eq(count_rejected(&scene.server, "role"), 2, "request_copy once for each link");
+    cr_assert_eq(count_rejected(&scene.server, "role"), 2, "asked once for each link");
     expect_works(&scene);
     cr_assert_eq(count_lines(&scene.rig, "redis subscribe link: ROLE is refused"), 1);
     cr_assert_eq(count_lines(&scene.rig, "redis command link: ROLE is refused"), 1);

@@ -384,7 +384,7 @@ Test(cache_loader, settling_load_is_a_load)
     end();
 }
 
-static unsigned request_copy; /* how often the database was */
+static unsigned asked; /* how often the database was */
 
 static void load_by_the_calls(struct freshet_load load, const struct freshet_load_context *context,
                               void *user)
@@ -399,7 +399,7 @@ static void load_by_the_calls(struct freshet_load load, const struct freshet_loa
         freshet_cached_release(&cached);
         return;
     }
-    bytes = freshet_span(text, (size_t)snprintf(text, sizeof(text), "read %u", ++request_copy));
+    bytes = freshet_span(text, (size_t)snprintf(text, sizeof(text), "read %u", ++asked));
     freshet_cache_put(cache, context->topic, key, token, bytes);
     freshet_load_answer(load, bytes);
 }
@@ -419,7 +419,7 @@ Test(cache_loader, loads_of_one_connection_share_what_they_store)
     rig_publish("board/b1");
     cr_assert(client_has(&first, "read 2"));
     cr_assert(client_has(&second, "read 2"));
-    cr_assert_eq(request_copy, 2);
+    cr_assert_eq(asked, 2);
     cr_assert_eq(rig_stats().loads, 4);
     cr_assert_eq(rig_stats().cache_hits, 2);
     end();

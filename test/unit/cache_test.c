@@ -423,7 +423,7 @@ Test(cache, options_are_checked)
     end();
 }
 
-/* contract 6.4: loads that are out past the end of their freshet may still request_view */
+/* contract 6.4: loads that are out past the end of their freshet may still ask */
 Test(cache, cache_without_its_freshet_is_empty_and_takes_nothing)
 {
     struct freshet_cache_token token;

@@ -961,7 +961,7 @@ static void lose_and_subscribe_again(void)
     rig_run();
 }
 
-/* Answers whatever is request_copy, one after the other. */
+/* Answers whatever is asked, one after the other. */
 static unsigned answer_all(void)
 {
     unsigned first = rig.load_count - 1;

@@ -108,7 +108,7 @@ Test(guard, chain_runs_from_mount_to_topic_function)
     end();
 }
 
-/* contract 4.8: the first that denies is the last that is request_copy */
+/* contract 4.8: the first that denies is the last that is asked */
 Test(guard, denial_ends_the_chain)
 {
     static const struct freshet_guard two[] = {{.guard = hold_guard}, {.guard = hold_guard}};
@@ -252,7 +252,7 @@ Test(guard, shared_load_has_no_request)
     end();
 }
 
-/* contract 6.1: an request_copy request is refused, not cut */
+/* contract 6.1: an asked request is refused, not cut */
 Test(guard, request_that_is_too_large_or_not_text_is_refused_before_the_guards)
 {
     struct fr_request_view many = {.too_many = true};
@@ -314,7 +314,7 @@ Test(guard, header_that_no_option_names_is_an_error_and_one_line_in_the_log)
         deny_last(401, "sign-in");
     }
     cr_assert_str_eq(complaints,
-                     "loader board: header \"cookie\" is request_copy for, but neither the loader's option "
+                     "loader board: header \"cookie\" is asked for, but neither the loader's option "
                      "`headers` nor the mount's `request_headers` names it\n");
     end_refused();
 }
@@ -337,7 +337,7 @@ Test(guard, first_answer_counts)
     end_refused();
 }
 
-/* contract 4.8: the client leaves while its guard is out; what was request_copy stays readable until the
+/* contract 4.8: the client leaves while its guard is out; what was asked stays readable until the
  * answer */
 Test(guard, answer_after_the_client_left_is_stale)
 {

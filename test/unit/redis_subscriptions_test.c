@@ -261,7 +261,7 @@ Test(redis_subscriptions, leaves_out_of_the_halves_what_is_no_longer_wanted)
 Test(redis_subscriptions, says_break_to_answers_that_do_not_fit)
 {
     fr_redis_subscriptions_linked(&subs);
-    cr_assert_not(acknowledge("nothing request_copy"));
+    cr_assert_not(acknowledge("nothing asked"));
     cr_assert_not(answer(FR_REDIS_PUSH_PONG, ""));
     cr_assert_not(answer(FR_REDIS_PUSH_ERROR, "NOPERM"));
     cr_assert_not(answer(FR_REDIS_PUSH_OTHER, ""));

@@ -20,7 +20,7 @@ static void come(int64_t now_us)
     fr_redis_witness_subscribed(&witness);
 }
 
-/* A probe behind so many publishes, which is accepted. Whether the witness is to be request_copy. */
+/* A probe behind so many publishes, which is accepted. Whether the witness is to be asked. */
 static bool probe(uint64_t number, uint64_t publishes)
 {
     fr_redis_witness_probed(&witness, number, publishes);
@@ -77,7 +77,7 @@ Test(redis_witness, vouches_for_what_is_accepted_later_but_was_sent_before)
     cr_assert_not(fr_redis_witness_is_doubtful(&witness));
 }
 
-/* contract 7.5: the answer to what was request_copy later comes first, twice */
+/* contract 7.5: the answer to what was asked later comes first, twice */
 Test(redis_witness, finds_the_link_elsewhere_after_two_probes_that_do_not_come)
 {
     come(0);

@@ -1,4 +1,4 @@
-/* What is kept of a request, and how callbacks request_view it. */
+/* What is kept of a request, and how callbacks ask it. */
 #include "failing_memory.h"
 
 #include "core/request/request.c"
@@ -119,7 +119,7 @@ Test(request, headers_are_found_by_name_and_the_first_counts)
     fr_request_copy_release(request_copy);
 }
 
-/* contract 4.4: "not sent" and "nobody said that it would be request_copy for" are two things */
+/* contract 4.4: "not sent" and "nobody said that it would be asked for" are two things */
 Test(request, headers_that_no_option_names_are_told_from_those_that_were_not_sent)
 {
     struct fr_request_view request_view = {.header_count = 0};

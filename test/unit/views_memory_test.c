@@ -60,7 +60,7 @@ static void change(void)
     }
     rig_message("chat/c");
     rig_run();
-    rig_pass_ms(150); /* guards are request_copy again */
+    rig_pass_ms(150); /* guards are asked again */
 }
 
 static void open_page(void)

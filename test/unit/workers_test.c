@@ -203,7 +203,7 @@ Test(workers, publish_while_a_subscribe_fails_is_harmless)
     end(1);
 }
 
-/* The bad news of one request_view must not hide from the home that the streams of a later one have left. */
+/* The bad news of one ask must not hide from the home that the streams of a later one have left. */
 Test(workers, feed_served_after_a_failed_ask_is_given_back)
 {
     struct freshet_refusal refusal;

@@ -43,7 +43,7 @@ void fr_params_release(struct fr_params *params); /* NULL is fine */
 bool fr_params_get(const struct fr_params *params, struct freshet_span name, size_t index,
                    struct freshet_span *value);
 
-/* What callbacks request_view for by name. FRESHET_OK: the value, empty for a parameter of the route that may
+/* What callbacks ask for by name. FRESHET_OK: the value, empty for a parameter of the route that may
  * be absent and is. FRESHET_NOT_FOUND: no parameter of the route, or not so many values. */
 enum freshet_status fr_param_find(const struct fr_params *params, const struct fr_pattern *route,
                                   const char *name, size_t index, struct freshet_span *value);

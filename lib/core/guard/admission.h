@@ -13,7 +13,7 @@
 enum fr_admission_state {
     FR_ADMISSION_NEW = 0,
     FR_ADMISSION_CHECKING, /* a guard is out; the timer is its timeout */
-    FR_ADMISSION_DELAYED,  /* a guard could not decide; the timer says when it is request_copy again */
+    FR_ADMISSION_DELAYED,  /* a guard could not decide; the timer says when it is asked again */
     FR_ADMISSION_ADMITTED, /* the timer is the interval */
     FR_ADMISSION_OVER
 };
@@ -31,7 +31,7 @@ struct fr_admission {
     struct fr_timer timer;
     int64_t checked_us;
     unsigned failures;
-    bool opened; /* the stream is open: a guard that cannot decide is request_copy again */
+    bool opened; /* the stream is open: a guard that cannot decide is asked again */
     /* The chain has come to its end. The admission may be destroyed in it. UNKNOWN only before `opened`. */
     void (*decided)(struct fr_admission *admission, const struct fr_verdict *verdict);
     void *user;
@@ -46,7 +46,7 @@ struct fr_guards {
 };
 
 /* With all guards that a stream of this loader at this path has to pass; *out NULL: there are none. Whether
- * there are, and which, is one decision: it is not to be request_copy again. Takes references to loader and
+ * there are, and which, is one decision: it is not to be asked again. Takes references to loader and
  * params; `request_copy` is to be given before it is run. FRESHET_NO_MEMORY: nobody knows, so the stream is
  * not let in. */
 enum freshet_status fr_admission_new(struct fr_admission **out, struct fr_worker *worker,

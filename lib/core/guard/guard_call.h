@@ -45,7 +45,7 @@ struct fr_guard_call {
     struct fr_verdict verdict;
 };
 
-/* What a guard is request_copy about. */
+/* What a guard is asked about. */
 struct fr_guard_call_subject {
     struct fr_worker *worker;
     struct freshet_loader *loader;

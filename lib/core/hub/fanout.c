@@ -255,7 +255,7 @@ static void find_another_feed(struct fr_fanout *fanout)
 }
 
 /* The views stay until their streams close them, so that these can still say which topic they showed. The
- * home stays too: it may have served a later request_view, and then has to hear that the last view has left.
+ * home stays too: it may have served a later ask, and then has to hear that the last view has left.
  */
 static void end_views(struct fr_fanout *fanout, enum freshet_close_reason reason)
 {
@@ -324,7 +324,7 @@ struct fr_bytes *fr_fanout_name(struct fr_fanout *fanout, struct fr_bytes *frame
     if (copy == NULL)
         return named;
     forget_named(fanout);
-    fanout->plain = fr_bytes_acquire(frame); /* held, so that no other can be at its key */
+    fanout->plain = fr_bytes_acquire(frame); /* held, so that no other can be at its address */
     fanout->named = fr_bytes_acquire(named);
     fanout->name = copy;
     return named;

@@ -64,10 +64,10 @@ struct fr_fanout {
     /* The feed's side. */
     struct fr_list in_feed;
     struct fr_feed *feed;
-    bool waits; /* request_copy, and not answered yet */
+    bool waits; /* asked, and not answered yet */
 };
 
-/* The fanout of an key on this worker, new or known (known only if shared): a view must join a new one at
+/* The fanout of a feed key on this worker, new or known (known only if shared): a view must join a new one at
  * once. FRESHET_FULL: too many topics; FRESHET_NO_MEMORY. */
 enum freshet_status fr_fanout_get(struct fr_worker *worker, struct fr_feed_key *key, struct fr_fanout **out);
 /* The view waits for the feed's answer. */
@@ -78,7 +78,7 @@ void fr_fanout_part(struct fr_fanout *fanout, struct fr_view *view);
 /* From its message feed: there is something new to take. */
 void fr_fanout_wake(struct fr_fanout *fanout);
 
-/* From the feed: update this, and if `answers`, let those in who request_copy. Takes references of its own.
+/* From the feed: show this, and if `answers`, let those in who asked. Takes references of its own.
  */
 void fr_fanout_update(struct fr_fanout *fanout, const struct fr_update *update, bool answers);
 /* From the feed: it is gone; a new one has to be found, or with a reason that is not FRESHET_CLOSE_TOPIC the

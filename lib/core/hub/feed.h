@@ -22,7 +22,7 @@ struct fr_load;
 enum fr_feed_state {
     FR_FEED_IDLE = 0, /* nothing to load */
     FR_FEED_PAUSED,   /* marked; the timer says when it may load */
-    FR_FEED_CHECKING, /* of one connection: its guards are request_copy whether it may load */
+    FR_FEED_CHECKING, /* of one connection: its guards are asked whether it may load */
     FR_FEED_QUEUED,   /* at the gate */
     FR_FEED_LOADING,
     FR_FEED_LINGERING /* shared, and nobody to load for; the timer says when it goes */
@@ -75,7 +75,7 @@ struct fr_feed {
 void fr_feed_ask(struct fr_feed *feed, struct fr_fanout *fanout);
 void fr_feed_detach(struct fr_feed *feed, struct fr_fanout *fanout);
 
-/* The feed of an key, new or known (known only if shared). */
+/* The feed of a feed key, new or known (known only if shared). */
 enum freshet_status fr_feed_get(struct fr_worker *worker, struct fr_feed_key *key, struct fr_topic *topic,
                                 struct fr_feed **out);
 void fr_feed_destroy(struct fr_feed *feed);

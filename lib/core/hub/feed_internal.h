@@ -41,7 +41,7 @@ static inline bool fr_feed_is_marked(const struct fr_feed *feed, enum freshet_lo
     return (feed->marks & 1u << cause) != 0;
 }
 
-/* Tells all fanouts what there is, and lets those in who request_copy. */
+/* Tells all fanouts what there is, and lets those in who asked. */
 void fr_feed_update_fanouts(struct fr_feed *feed);
 /* An error that is in force already is not told twice, unless a snapshot went out since (`again`). Without
  * memory for the frame the streams keep what they have. */

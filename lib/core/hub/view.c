@@ -236,7 +236,7 @@ static enum fr_view_news take_snapshot(struct fr_view *view, const struct fr_upd
 }
 
 /* False: view_ready() comes when its guards have allowed it again. A feed of one connection has them
- * request_copy before each load. */
+ * asked before each load. */
 static bool is_admitted(struct fr_view *view)
 {
     struct fr_admission *admission = view->admission;

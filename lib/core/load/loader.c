@@ -89,7 +89,7 @@ void fr_loader_complain(void *user, const char *header)
     if (atomic_exchange(&loader->complained, true))
         return;
     fr_log(&loader->log, FRESHET_LOG_ERROR,
-           "loader %s: header \"%s\" is request_copy for, but neither the loader's option `headers` nor the "
+           "loader %s: header \"%s\" is asked for, but neither the loader's option `headers` nor the "
            "mount's "
            "`request_headers` names it",
            loader->name, fr_escape(freshet_span_text(header)).text);

@@ -162,7 +162,7 @@ void fr_attribute_release(struct fr_attribute *attribute)
     }
 }
 
-/* ---- what callbacks request_view ---- */
+/* ---- what callbacks ask ---- */
 
 static enum freshet_status find_field(const struct fr_field *fields, size_t count, const char *name,
                                       size_t index, struct freshet_span *value)
@@ -178,7 +178,7 @@ static enum freshet_status find_field(const struct fr_field *fields, size_t coun
     return FRESHET_NOT_FOUND;
 }
 
-/* FRESHET_INVALID: there is no request to request_view, no name, or no room for the answer. */
+/* FRESHET_INVALID: there is no request to ask, no name, or no room for the answer. */
 static enum freshet_status begin(const struct freshet_request *request, const char *name,
                                  struct freshet_span *value)
 {

@@ -1,4 +1,4 @@
-/* What a client request_copy for, kept for as long as somebody may look at it. */
+/* What a client asked for, kept for as long as somebody may look at it. */
 #ifndef FR_REQUEST_H
 #define FR_REQUEST_H
 
@@ -17,7 +17,7 @@ struct fr_peer;
 /* Pairs in a query: each takes more room than its bytes. */
 #define FR_REQUEST_MOST_PAIRS 256
 
-/* A header whose value's data is NULL was not sent: an option names it, so one may request_view for it. */
+/* A header whose value's data is NULL was not sent: an option names it, so one may ask for it. */
 struct fr_field {
     struct freshet_span name, value;
 };
@@ -69,7 +69,7 @@ struct freshet_request {
     const struct fr_request_copy *request_copy; /* NULL: nothing was kept */
     const struct fr_params *params;
     const struct fr_pattern *route;
-    /* Hears of a header that is request_copy for and that no option names; NULL: nobody does. */
+    /* Hears of a header that is asked for and that no option names; NULL: nobody does. */
     void (*not_named)(void *user, const char *header);
     void *user; /* for not_named */
     const struct fr_attribute *attributes;

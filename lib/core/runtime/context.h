@@ -5,7 +5,7 @@
 #include "base/forks.h"
 #include "base/list.h"
 #include "core/runtime/counters.h"
-#include "core/runtime/doubt.h"
+#include "core/runtime/everything.h"
 #include "core/runtime/homes.h"
 #include "core/runtime/peers.h"
 #include "core/runtime/pool.h"
@@ -23,14 +23,14 @@ struct freshet {
     struct fr_pool *pool;
     struct fr_topics topics;
     struct fr_homes homes;
-    struct fr_doubt doubt;
+    struct fr_everything everything;
     pthread_mutex_t lock; /* loaders, route_guards, caches */
     struct fr_list loaders, caches;
     struct fr_list data_links;   /* under the lock of the homes */
     struct fr_list route_guards; /* guards of routes, in the order they were added */
     char publisher[17];          /* 16 hex digits, new for each instance */
     atomic_uint_fast64_t sequence;
-    atomic_size_t views; /* of open streams: of each as many as it request_copy for */
+    atomic_size_t views; /* of open streams: of each as many as it asked for */
     struct fr_peers peers;
     atomic_int bus_state;
     atomic_bool closing;

@@ -1,5 +1,5 @@
 /* Counters behind freshet/stats.h: one set for each worker, one for all other threads, added up when
- * request_copy for. */
+ * asked for. */
 #ifndef FR_COUNTERS_H
 #define FR_COUNTERS_H
 

@@ -1,5 +1,5 @@
 /* Which worker is home to what. The feeds that several workers share live on one of them, their home: it is
- * chosen when it is first request_copy for, and again after that worker has left. Any thread; the lock is
+ * chosen when it is first asked for, and again after that worker has left. Any thread; the lock is
  * taken under no other and none is taken under it. */
 #ifndef FR_HOMES_H
 #define FR_HOMES_H

@@ -33,7 +33,7 @@ void fr_peers_deinit(struct fr_peers *peers);
  * FRESHET_NO_MEMORY. */
 enum freshet_status fr_peers_enter(struct fr_peers *peers, struct freshet_span key, size_t views,
                                    size_t limit, struct fr_peer **out);
-/* Who request_copy for new topics in the last second is remembered for as long. */
+/* Who asked for new topics in the last second is remembered for as long. */
 void fr_peers_leave(struct fr_peers *peers, struct fr_peer *peer, size_t views, int64_t now_us);
 
 /* Whether it may have one more new topic, which then counts. */

@@ -87,7 +87,7 @@ void fr_topics_deinit(struct fr_topics *topics);
 
 /* Any thread. */
 bool fr_topics_is_known(struct fr_topics *topics, struct freshet_span name);
-/* Whether a stream may request_view for this topic: it is known, or the limit of new ones leaves room, which
+/* Whether a stream may ask for this topic: it is known, or the limit of new ones leaves room, which
  * is then taken. Any thread. */
 bool fr_topics_permit(struct fr_topics *topics, struct freshet_span name, int64_t now_us);
 

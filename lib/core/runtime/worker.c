@@ -135,7 +135,7 @@ static void run_tasks(struct fr_worker *worker)
 /* Whichever worker comes by first tells the feeds of all. */
 static void tell_doubt(struct fr_worker *worker, bool early)
 {
-    if (fr_doubt_take(&worker->freshet->doubt, fr_worker_now_us(worker), early))
+    if (fr_everything_take(&worker->freshet->everything, fr_worker_now_us(worker), early))
         fr_topics_all_marked(&worker->freshet->topics);
 }
 
@@ -153,7 +153,7 @@ int64_t fr_worker_next(const struct fr_worker *worker)
     if (worker->mailbox.taken != NULL || !fr_list_is_empty(&worker->tasks))
         return INT64_MIN;
     int64_t timer_us = fr_timers_next(&worker->timers),
-            doubt_us = atomic_load(&worker->freshet->doubt.due_us);
+            doubt_us = atomic_load(&worker->freshet->everything.due_us);
     return timer_us < doubt_us ? timer_us : doubt_us;
 }
 

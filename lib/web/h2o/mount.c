@@ -60,7 +60,7 @@ static struct fr_h2o_mount_worker *find_mount_worker(struct fr_h2o_mount *mount,
     if (mount_worker == NULL) {
         if (!atomic_flag_test_and_set(&mount->warned))
             fr_log(fr_freshet_log(mount->freshet), FRESHET_LOG_ERROR,
-                   "a stream was request_copy for on an h2o context that has not joined; it is refused");
+                   "a stream was asked for on an h2o context that has not joined; it is refused");
         fr_h2o_refuse_for_now(mount, req, "not-ready");
     } else if (mount_worker->worker->state != FR_H2O_SERVING) {
         fr_h2o_refuse_for_now(mount, req, "going-away");

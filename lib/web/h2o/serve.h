@@ -39,13 +39,13 @@ struct fr_h2o_serving {
     h2o_context_t context;
     struct freshet_h2o_listener *listener;
     struct freshet_h2o_worker *worker;
-    h2o_socket_t *stop, *request_copy; /* server->stop_fd; options.stop_fd of the first. NULL: none */
+    h2o_socket_t *stop, *asked; /* server->stop_fd; options.stop_fd of the first. NULL: none */
     h2o_timeout_entry_t tick;
     struct fr_list connections;
     int64_t cut_us; /* connections that are still open are cut; monotonic */
 };
 
-/* Serves until the end has been request_copy for and nothing is left, or until it could not start. */
+/* Serves until the end has been asked for and nothing is left, or until it could not start. */
 void fr_h2o_serving_run(struct fr_h2o_serving *serving);
 
 #endif

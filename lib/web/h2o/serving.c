@@ -148,7 +148,7 @@ static enum freshet_status watch_stop(struct fr_h2o_serving *serving)
     int asked_fd = serving->first ? serving->server->options.stop_fd : 0;
     enum freshet_status status = watch(serving, serving->server->stop_fd, on_stop, &serving->stop);
     if (status == FRESHET_OK && asked_fd != 0)
-        status = watch(serving, asked_fd, on_asked, &serving->request_copy);
+        status = watch(serving, asked_fd, on_asked, &serving->asked);
     return status;
 }
 
@@ -188,7 +188,7 @@ static void serve(struct fr_h2o_serving *serving)
     freshet_h2o_worker_leave(serving->worker);
     h2o_timeout_unlink(&serving->tick);
     close_watch(serving->stop);
-    close_watch(serving->request_copy);
+    close_watch(serving->asked);
 }
 
 /* With what h2o 2.2.5 forgets: a timer that h2o_context_dispose() asserts not to run, and the queue. */

@@ -93,7 +93,7 @@ bool fr_h2o_accepts_events(const h2o_req_t *req);
  * once is enough. Before h2o_context_init(). */
 void fr_h2o_entrance_add(h2o_pathconf_t *path);
 
-/* A body that nobody request_copy for: nothing behind it is read. */
+/* A body that nobody asked for: nothing behind it is read. */
 void fr_h2o_close_behind_body(h2o_req_t *req);
 /* Answers for good, with {"code":…}; `mount` NULL: without the headers of one. */
 void fr_h2o_refuse(const struct fr_h2o_mount *mount, h2o_req_t *req, int status, const char *code);

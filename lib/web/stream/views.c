@@ -12,7 +12,7 @@ static struct freshet_span name_of(const struct fr_named_view *named)
     return freshet_span_text(named->name);
 }
 
-/* The named has something to send, perhaps. */
+/* The view has something to send, perhaps. */
 static void queue(struct fr_named_view *named)
 {
     if (fr_list_is_empty(&named->ready))

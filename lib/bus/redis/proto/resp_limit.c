@@ -225,7 +225,7 @@ static void take_header(struct feed *feed)
             return;
         }
     }
-    /* Not complete: it waits in the resp, not in the reader. */
+    /* Not complete: it waits here, not in the reader. */
     if (feed->header_begin != NULL)
         flush(feed, feed->header_begin);
 }

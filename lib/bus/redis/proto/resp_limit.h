@@ -57,7 +57,7 @@ struct fr_resp_limit {
 void fr_resp_limit_init(struct fr_resp_limit *resp, const struct fr_resp_limit_limits *limits);
 
 /* Takes the next bytes, cut anywhere, and hands to `pass` what the reader may have; pieces live until it
- * returns. False: a protocol error, `error` says which; the resp stays broken. */
+ * returns. False: a protocol error, `error` says which; the limit stays broken. */
 bool fr_resp_limit_feed(struct fr_resp_limit *resp, struct freshet_span bytes,
                         void (*pass)(void *user, struct freshet_span piece), void *user);
 
