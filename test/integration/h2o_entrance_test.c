@@ -128,7 +128,7 @@ Test(h2o_entrance, a_body_of_one_plain_length_does_not_end_the_connection)
     up();
     struct rig_client *client = rig_connect_to(0, 0);
     static const char *const requests[] = {
-        "POST /other HTTP/1.1\r\nHost: x\r\nContent-Length: 35\r\n\r\n" SMUGGLED,
+        ("POST /other HTTP/1.1\r\nHost: x\r\nContent-Length: 35\r\n\r\n" SMUGGLED),
         "POST /other HTTP/1.1\r\nHost: x\r\ncontent-length:3\r\n\r\nabc",
         "POST /nowhere HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc",
         "POST /live HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc",

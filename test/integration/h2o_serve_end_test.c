@@ -1,11 +1,9 @@
 /* The end of freshet_h2o_serve(), whatever the application has registered and whatever its clients do: a
  * second server stands behind its reverse proxy. */
+#include "serve_rig.h"
 #include "tls_context.h"
 #include <arpa/inet.h>
 #include <errno.h>
-#include <freshet/freshet.h>
-#include <freshet/h2o.h>
-#include <h2o.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
@@ -13,7 +11,6 @@
 #include <stdio.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 #ifdef __SANITIZE_ADDRESS__
 #include <sanitizer/lsan_interface.h>
@@ -35,51 +32,13 @@ struct instance {
 
 static struct instance front, behind;
 
-static int64_t now_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 /* ---- servers ---- */
-
-static void load(struct freshet_load load, const struct freshet_load_context *context, void *user)
-{
-    (void)context;
-    (void)user;
-    freshet_load_answer(load, freshet_span_text("it"));
-}
-
-static int answer(h2o_handler_t *self, h2o_req_t *req)
-{
-    (void)self;
-    req->res.status = 200;
-    req->res.content_length = strlen("answer");
-    h2o_send_inline(req, H2O_STRLIT("answer"));
-    return 0;
-}
 
 static h2o_hostconf_t *set_up(struct instance *instance)
 {
-    struct freshet_error error;
-    struct freshet_channel *channel;
-    cr_assert_eq(freshet_new(&instance->freshet, NULL, &error), FRESHET_OK, "%s", error.text);
-    cr_assert_eq(freshet_channel_new(&channel, "it", &error), FRESHET_OK);
-    struct freshet_loader_options options = {.size = sizeof(options),
-                                             .name = "it",
-                                             .route = "it",
-                                             .channel = channel,
-                                             .load = load,
-                                             .shared = true,
-                                             .on_loop = true};
-    cr_assert_eq(freshet_loader_new(instance->freshet, &options, NULL, &error), FRESHET_OK, "%s", error.text);
-    freshet_channel_destroy(channel);
-    h2o_hostconf_t *host = freshet_h2o_config_init(&instance->config);
-    cr_assert_eq(
-        freshet_h2o_mount(instance->freshet, h2o_config_register_path(host, "/live", 0), NULL, &error),
-        FRESHET_OK);
-    h2o_create_handler(h2o_config_register_path(host, "/page", 0), sizeof(h2o_handler_t))->on_req = answer;
+    h2o_hostconf_t *host = serve_set_up(&instance->freshet, &instance->config);
+    h2o_create_handler(h2o_config_register_path(host, "/page", 0), sizeof(h2o_handler_t))->on_req =
+        serve_answer;
     instance->options = (struct freshet_h2o_serve_options){.size = sizeof(instance->options),
                                                            .stop_fd = eventfd(0, EFD_CLOEXEC),
                                                            .drain_deadline_ms = 300,
@@ -144,6 +103,9 @@ static void register_everything(h2o_hostconf_t *host)
     cr_assert_eq(h2o_url_parse(text, (size_t)len, &url), 0);
     h2o_proxy_config_vars_t kept = {.io_timeout = 5000, .keepalive_timeout = 2000};
     register_proxy(h2o_config_register_path(host, "/kept", 0), &url, &kept);
+    h2o_hostconf_t *other =
+        h2o_config_register_host(&front.config, h2o_iovec_init(H2O_STRLIT("other")), 65535);
+    register_proxy(h2o_config_register_path(other, "/", 0), &url, &kept);
     h2o_proxy_config_vars_t closed = {.io_timeout = 4000, .preserve_host = 1};
     register_proxy(h2o_config_register_path(host, "/closed", 0), &url, &closed);
     h2o_pathconf_t *files = h2o_config_register_path(host, "/files", 0);
@@ -189,10 +151,10 @@ static bool read_until(int fd, const char *text)
 {
     char in[16384];
     size_t used = 0;
-    int64_t until_ms = now_ms() + DEADLINE_MS;
+    int64_t until_ms = serve_now_ms() + DEADLINE_MS;
     for (in[0] = '\0'; strstr(in, text) == NULL;) {
         struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
-        int left_ms = (int)(until_ms - now_ms());
+        int left_ms = (int)(until_ms - serve_now_ms());
         cr_assert(left_ms > 0 && poll(&poll_fd, 1, left_ms) == 1, "neither \"%s\" nor the end: %s", text, in);
         ssize_t len = recv(fd, in + used, sizeof(in) - 1 - used, 0);
         if (len <= 0)
@@ -350,9 +312,9 @@ Test(h2o_serve_end, under_load)
         atomic_store(&loaded, true);
         for (uintptr_t i = 0; i < CLIENTS; i++)
             cr_assert_eq(pthread_create(&clients[i], NULL, press, (void *)i), 0);
-        for (int64_t until_ms = now_ms() + DEADLINE_MS; atomic_load(&answers) < before + 100;
+        for (int64_t until_ms = serve_now_ms() + DEADLINE_MS; atomic_load(&answers) < before + 100;
              poll(NULL, 0, 1))
-            cr_assert_lt(now_ms(), until_ms, "%u answers", atomic_load(&answers) - before);
+            cr_assert_lt(serve_now_ms(), until_ms, "%u answers", atomic_load(&answers) - before);
         stop(&front);
         atomic_store(&loaded, false);
         for (size_t i = 0; i < CLIENTS; i++)
@@ -391,8 +353,8 @@ Test(h2o_serve_end, waits_for_what_the_application_still_has_to_do)
     cr_assert_eq(atomic_load(&asked), 0);
     eventfd_write(front.options.stop_fd, 1);
     /* Asked again and again though nothing happens. */
-    for (int64_t until_ms = now_ms() + DEADLINE_MS; atomic_load(&asked) < 5; poll(NULL, 0, 1))
-        cr_assert_lt(now_ms(), until_ms);
+    for (int64_t until_ms = serve_now_ms() + DEADLINE_MS; atomic_load(&asked) < 5; poll(NULL, 0, 1))
+        cr_assert_lt(serve_now_ms(), until_ms);
     cr_assert_not(read_until(client, "\n"));
     atomic_store(&late, false);
     stop(&front);

@@ -1,18 +1,14 @@
 /* The server that an application has with one call. */
+#include "serve_rig.h"
 #include <arpa/inet.h>
-#include <criterion/criterion.h>
 #include <dirent.h>
 #include <fcntl.h>
-#include <freshet/freshet.h>
-#include <freshet/h2o.h>
-#include <h2o.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #define DEADLINE_MS 10000
@@ -26,47 +22,10 @@ static int stop_fd = -1, port;
 static enum freshet_status result;
 static struct freshet_error error;
 
-static void load(struct freshet_load load, const struct freshet_load_context *context, void *user)
-{
-    (void)context;
-    (void)user;
-    freshet_load_answer(load, freshet_span_text("it"));
-}
-
-static int answer(h2o_handler_t *self, h2o_req_t *req)
-{
-    (void)self;
-    req->res.status = 200;
-    h2o_send_inline(req, H2O_STRLIT("answer"));
-    return 0;
-}
-
-static struct freshet_topic choose(void)
-{
-    struct freshet_channel *channel;
-    struct freshet_topic topic;
-    cr_assert_eq(freshet_channel_new(&channel, "it", &error), FRESHET_OK);
-    cr_assert_eq(freshet_channel_topic(channel, NULL, 0, &topic, &error), FRESHET_OK);
-    struct freshet_loader_options options = {.size = sizeof(options),
-                                             .name = "it",
-                                             .route = "it",
-                                             .channel = channel,
-                                             .load = load,
-                                             .shared = true,
-                                             .on_loop = true};
-    cr_assert_eq(freshet_loader_new(freshet, &options, NULL, &error), FRESHET_OK, "%s", error.text);
-    freshet_channel_destroy(channel);
-    return topic;
-}
-
 static void set_up(void)
 {
-    cr_assert_eq(freshet_new(&freshet, NULL, &error), FRESHET_OK, "%s", error.text);
-    choose();
-    h2o_hostconf_t *host = freshet_h2o_config_init(&config);
-    cr_assert_eq(freshet_h2o_mount(freshet, h2o_config_register_path(host, "/live", 0), NULL, &error),
-                 FRESHET_OK);
-    h2o_create_handler(h2o_config_register_path(host, "/", 0), sizeof(h2o_handler_t))->on_req = answer;
+    h2o_hostconf_t *host = serve_set_up(&freshet, &config);
+    h2o_create_handler(h2o_config_register_path(host, "/", 0), sizeof(h2o_handler_t))->on_req = serve_answer;
     stop_fd = eventfd(0, EFD_CLOEXEC);
 }
 
@@ -106,21 +65,14 @@ static void start(struct freshet_h2o_serve_options *options)
     cr_assert_eq(pthread_create(&thread, NULL, serve, options), 0);
 }
 
-static int64_t now_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 static int dial(void)
 {
     struct sockaddr_in address = {
         .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons((uint16_t)port)};
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    for (int64_t until_ms = now_ms() + DEADLINE_MS;
+    for (int64_t until_ms = serve_now_ms() + DEADLINE_MS;
          connect(fd, (struct sockaddr *)&address, sizeof(address)) != 0; poll(NULL, 0, 1))
-        cr_assert_lt(now_ms(), until_ms, "nobody listens");
+        cr_assert_lt(serve_now_ms(), until_ms, "nobody listens");
     return fd;
 }
 
@@ -137,11 +89,11 @@ static char in[65536];
 static void expect(int fd, const char *text)
 {
     size_t used = 0;
-    int64_t until_ms = now_ms() + DEADLINE_MS;
+    int64_t until_ms = serve_now_ms() + DEADLINE_MS;
     in[0] = '\0';
     while (text == NULL || strstr(in, text) == NULL) {
         struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
-        int left_ms = (int)(until_ms - now_ms());
+        int left_ms = (int)(until_ms - serve_now_ms());
         cr_assert(left_ms > 0 && poll(&poll_fd, 1, left_ms) == 1, "nothing more after: %s", in);
         ssize_t len = recv(fd, in + used, sizeof(in) - 1 - used, 0);
         if (len <= 0) {
@@ -201,10 +153,10 @@ Test(h2o_serve, cuts_what_is_left_at_the_deadline)
     cr_assert_eq(send(stuck, "GET /page HTTP/1.1\r\n", 20, MSG_NOSIGNAL), 20);
     int page = ask("/page");
     expect(page, "answer");
-    int64_t from_ms = now_ms();
+    int64_t from_ms = serve_now_ms();
     eventfd_write(stop_fd, 1);
     pthread_join(thread, NULL);
-    cr_assert_lt(now_ms() - from_ms, DEADLINE_MS);
+    cr_assert_lt(serve_now_ms() - from_ms, DEADLINE_MS);
     cr_assert_eq(result, FRESHET_OK);
     expect(stuck, NULL);
     close(stuck);
