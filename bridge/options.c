@@ -79,35 +79,18 @@ static bool set_threads(void *user, const char *value)
     return true;
 }
 
-static bool set_max_streams(void *user, const char *value)
-{
-    struct options *options = user;
-    return arguments_number(value, OPTIONS_MAX_LIMIT, &options->max_streams);
-}
+#define SET_LIMIT(field)                                                                                     \
+    static bool set_##field(void *user, const char *value)                                                   \
+    {                                                                                                        \
+        struct options *options = user;                                                                      \
+        return arguments_number(value, OPTIONS_MAX_LIMIT, &options->field);                                  \
+    }
 
-static bool set_max_streams_per_client(void *user, const char *value)
-{
-    struct options *options = user;
-    return arguments_number(value, OPTIONS_MAX_LIMIT, &options->max_streams_per_client);
-}
-
-static bool set_max_topics(void *user, const char *value)
-{
-    struct options *options = user;
-    return arguments_number(value, OPTIONS_MAX_LIMIT, &options->max_topics);
-}
-
-static bool set_max_new_topics(void *user, const char *value)
-{
-    struct options *options = user;
-    return arguments_number(value, OPTIONS_MAX_LIMIT, &options->max_new_topics);
-}
-
-static bool set_max_new_topics_per_client(void *user, const char *value)
-{
-    struct options *options = user;
-    return arguments_number(value, OPTIONS_MAX_LIMIT, &options->max_new_topics_per_client);
-}
+SET_LIMIT(max_streams)
+SET_LIMIT(max_streams_per_client)
+SET_LIMIT(max_topics)
+SET_LIMIT(max_new_topics)
+SET_LIMIT(max_new_topics_per_client)
 
 bool options_set_log_level(void *user, const char *value)
 {
