@@ -362,7 +362,9 @@ static void on_event(struct fr_listener *listener, const struct fr_event *event)
         fr_feed_mark(feed, FRESHET_CAUSE_PUBLISH);
     }
     if (event->gap) {
-        fr_feed_mark(feed, FRESHET_CAUSE_GAP);
+        /* What is told late, for the pace of it, may find that a load has begun since. */
+        if (!fr_feed_has_looked(feed))
+            fr_feed_mark(feed, FRESHET_CAUSE_GAP);
         hurry(feed); /* what came back may be the store, too */
     }
     if (event->retry && (event->retry_loader == NULL || event->retry_loader == feed->key->loader))

@@ -46,6 +46,13 @@ bool fr_feed_is_known(struct fr_feed *feed)
     return feed->shown.token.change == change_of(feed);
 }
 
+bool fr_feed_has_looked(struct fr_feed *feed)
+{
+    bool is_out = feed->state == FR_FEED_LOADING;
+    uint64_t began = is_out ? feed->running.token.change : feed->shown.token.change;
+    return (is_out || feed->failures == 0) && began != 0 && began == change_of(feed);
+}
+
 bool fr_feed_is_outdated(struct fr_feed *feed)
 {
     struct freshet_cache *cache = fr_feed_options(feed)->cache;

@@ -60,6 +60,8 @@ struct fr_bytes *fr_feed_find_cached(struct fr_feed *feed);
 void fr_feed_keep_cached(struct fr_feed *feed, struct fr_bytes *bytes);
 /* Whether the snapshot may be shown to one who comes, without a load (contract 4.9). */
 bool fr_feed_is_known(struct fr_feed *feed);
+/* Whether a load has begun since the last that this freshet has heard of the topic, and has not failed. */
+bool fr_feed_has_looked(struct fr_feed *feed);
 /* Whether something of the cache was invalidated since the running load began: who comes after that is not
  * served by it. */
 bool fr_feed_is_outdated(struct fr_feed *feed);
