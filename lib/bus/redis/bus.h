@@ -4,9 +4,9 @@
 #ifndef FR_REDIS_BUS_H
 #define FR_REDIS_BUS_H
 
+#include "bus/redis/link/config.h"
 #include "bus/redis/link/link.h"
 #include "bus/redis/link/loop.h"
-#include "bus/redis/link/config.h"
 #include "bus/redis/proto/outbox.h"
 #include "bus/redis/proto/probe.h"
 #include "bus/redis/proto/subscriptions.h"
