@@ -1,6 +1,8 @@
 /* The seam between a freshet and what carries its publishes, and the bus that stays in the process.
  *
- * A bus belongs to one freshet: freshet_new() takes it over, freshet_destroy() destroys it. */
+ * A bus belongs to one freshet: freshet_new() takes it over, freshet_destroy() destroys it.
+ *
+ * SPDX-License-Identifier: MIT */
 #ifndef FRESHET_BUS_H
 #define FRESHET_BUS_H
 

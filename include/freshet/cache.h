@@ -17,7 +17,9 @@
  *     freshet_load_answer(load, bytes);
  *
  * A topic is subscribed as long as it has streams, and linger_ms longer: only that long is anything known to
- * be current. */
+ * be current.
+ *
+ * SPDX-License-Identifier: MIT */
 #ifndef FRESHET_CACHE_H
 #define FRESHET_CACHE_H
 

@@ -5,7 +5,9 @@
  * `?` (may be absent), `*` (rest, may be empty), `+` (rest, one or more); at most one segment of a name has a
  * suffix. Every other segment is literal: [A-Za-z0-9_.~!$()*,;=@-]+, with a colon only where no identifier
  * runs from it to the end of the segment (`chat:lobby-1` is literal, `board:boardId` is refused as a likely
- * slip). Route patterns have the same grammar. */
+ * slip). Route patterns have the same grammar.
+ *
+ * SPDX-License-Identifier: MIT */
 #ifndef FRESHET_CHANNEL_H
 #define FRESHET_CHANNEL_H
 

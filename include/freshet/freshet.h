@@ -1,4 +1,6 @@
-/* The core headers in one. Redis and h2o have theirs: <freshet/redis.h>, <freshet/h2o.h>. */
+/* The core headers in one. Redis and h2o have theirs: <freshet/redis.h>, <freshet/h2o.h>.
+ *
+ * SPDX-License-Identifier: MIT */
 #ifndef FRESHET_FRESHET_H
 #define FRESHET_FRESHET_H
 
@@ -15,7 +17,6 @@
 #include <freshet/stats.h>
 #include <freshet/status.h>
 #include <freshet/typed.h>
-#include <freshet/typed_macros.h>
 #include <freshet/version.h>
 
 #endif

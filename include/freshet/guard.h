@@ -1,5 +1,7 @@
 /* Guards: who may have a stream. A mount, routes and loaders each have a chain of them, run in that order
- * before the topic is chosen; later again, while the stream is open. */
+ * before the topic is chosen; later again, while the stream is open.
+ *
+ * SPDX-License-Identifier: MIT */
 #ifndef FRESHET_GUARD_H
 #define FRESHET_GUARD_H
 

@@ -1,4 +1,6 @@
-/* A freshet: one instance of the library, normally one for a process; several work side by side. */
+/* A freshet: one instance of the library, normally one for a process; several work side by side.
+ *
+ * SPDX-License-Identifier: MIT */
 #ifndef FRESHET_INSTANCE_H
 #define FRESHET_INSTANCE_H
 
@@ -7,6 +9,7 @@
 #include <freshet/log.h>
 #include <freshet/span.h>
 #include <freshet/status.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -87,6 +90,10 @@ typedef void (*freshet_published_cb)(enum freshet_status status, int64_t receive
  * is still out makes after the deadline, nobody is told; after the return there must be none. */
 enum freshet_status freshet_publish(struct freshet *freshet, const struct freshet_topic *topic,
                                     struct freshet_span payload, freshet_published_cb published, void *user);
+
+/* Whether deliveries are proved now: for alerts and rolling deploys, not for routing. It does not speak of
+ * the program's store: stats.data of <freshet/stats.h> does. Any thread. */
+bool freshet_ready(struct freshet *freshet);
 
 /* Streams of this freshet that show `topic` now; 0 if one of the two is NULL. Any thread. */
 size_t freshet_topic_streams(struct freshet *freshet, const struct freshet_topic *topic);

@@ -1,4 +1,6 @@
-/* Live loaders: functions that produce the state behind a topic, run again on every publish to it. */
+/* Live loaders: functions that produce the state behind a topic, run again on every publish to it.
+ *
+ * SPDX-License-Identifier: MIT */
 #ifndef FRESHET_LOADER_H
 #define FRESHET_LOADER_H
 

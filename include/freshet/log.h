@@ -1,4 +1,6 @@
-/* Where the library's log lines go. */
+/* Where the library's log lines go.
+ *
+ * SPDX-License-Identifier: MIT */
 #ifndef FRESHET_LOG_H
 #define FRESHET_LOG_H
 

@@ -13,7 +13,8 @@
  * the fifth are left for later versions and skipped. Nothing may follow the array.
  *
  * An empty body, a body of another shape or of an unknown version counts as a signal of a foreign publisher.
- */
+ *
+ * SPDX-License-Identifier: MIT */
 #ifndef FRESHET_MESSAGE_H
 #define FRESHET_MESSAGE_H
 

@@ -12,7 +12,9 @@
  * for each link. Without ping or client|setname nothing is missing but the names in CLIENT LIST.
  *
  * The program's own commands need their own rights, and keys, beside role, ping, client|setname and, for a
- * URL with a database, select. */
+ * URL with a database, select.
+ *
+ * SPDX-License-Identifier: MIT */
 #ifndef FRESHET_REDIS_H
 #define FRESHET_REDIS_H
 

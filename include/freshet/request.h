@@ -1,5 +1,7 @@
 /* What a client asked for, as guards, topic functions, identity functions and the loads of a feed of one
- * connection see it. Nothing of h2o's request: a copy that lives as long as its stream. */
+ * connection see it. Nothing of h2o's request: a copy that lives as long as its stream.
+ *
+ * SPDX-License-Identifier: MIT */
 #ifndef FRESHET_REQUEST_H
 #define FRESHET_REQUEST_H
 

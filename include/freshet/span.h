@@ -1,4 +1,6 @@
-/* A view of bytes that somebody else owns. */
+/* A view of bytes that somebody else owns.
+ *
+ * SPDX-License-Identifier: MIT */
 #ifndef FRESHET_SPAN_H
 #define FRESHET_SPAN_H
 

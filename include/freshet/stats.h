@@ -1,4 +1,6 @@
-/* Counters and gauges of a freshet. */
+/* Counters and gauges of a freshet.
+ *
+ * SPDX-License-Identifier: MIT */
 #ifndef FRESHET_STATS_H
 #define FRESHET_STATS_H
 
@@ -104,10 +106,6 @@ void freshet_stats_get(struct freshet *freshet, struct freshet_stats *stats);
 /* The same as Prometheus text, NUL-terminated, to be freed with free(). NULL: no memory, or no freshet. Any
  * thread. */
 char *freshet_stats_prometheus(struct freshet *freshet);
-
-/* Whether deliveries are proved now: for alerts and rolling deploys, not for routing. It does not speak of
- * the program's store: stats.data does. Any thread. */
-bool freshet_ready(struct freshet *freshet);
 
 #ifdef __cplusplus
 }

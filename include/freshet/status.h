@@ -1,4 +1,6 @@
-/* What a call can answer. */
+/* What a call can answer.
+ *
+ * SPDX-License-Identifier: MIT */
 #ifndef FRESHET_STATUS_H
 #define FRESHET_STATUS_H
 

@@ -42,15 +42,17 @@
  * refuses, in a text that names the field (`at.x`, `labels[2]`): a required one that is missing; another kind
  * than declared; an integer that does not fit; text that is not UTF-8; a field that is there twice. An
  * integer is taken where a float64 is declared (languages write 1.0 as 1; above 2^53 it is rounded), never
- * the other way round. Nil is the same as absent for an optional field and the wrong kind for any other. */
+ * the other way round. Nil is the same as absent for an optional field and the wrong kind for any other.
+ *
+ * SPDX-License-Identifier: MIT */
 #ifndef FRESHET_TYPED_H
 #define FRESHET_TYPED_H
 
 #include <freshet/channel.h>
+#include <freshet/detail/typed_macros.h>
 #include <freshet/instance.h>
 #include <freshet/span.h>
 #include <freshet/status.h>
-#include <freshet/typed_macros.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

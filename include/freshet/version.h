@@ -1,4 +1,6 @@
-/* The version of these headers, and of the library that the program runs with. */
+/* The version of these headers, and of the library that the program runs with.
+ *
+ * SPDX-License-Identifier: MIT */
 #ifndef FRESHET_VERSION_H
 #define FRESHET_VERSION_H
 

@@ -1,7 +1,9 @@
 /* What FRESHET_CHANNEL, FRESHET_SIGNAL and FRESHET_MESSAGE are made of. <freshet/typed.h> says how to use
- * them; only these three names are an interface, and one includes that header, not this one. */
-#ifndef FRESHET_TYPED_MACROS_H
-#define FRESHET_TYPED_MACROS_H
+ * them; only these three names are an interface, and one includes that header, not this one.
+ *
+ * SPDX-License-Identifier: MIT */
+#ifndef FRESHET_DETAIL_TYPED_MACROS_H
+#define FRESHET_DETAIL_TYPED_MACROS_H
 
 #include <freshet/span.h>
 #include <stdbool.h>
