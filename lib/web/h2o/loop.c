@@ -3,9 +3,9 @@
  * A handler may keep a timer on the first loop it meets for as long as the configuration lives: the socket
  * pool of a reverse proxy does, and h2o_evloop_destroy() asserts that nobody does. So a loop that is still in
  * use belongs to the configuration, and is used again when it is served again. */
+#include "web/h2o/layout.h"
 #include "web/h2o/serve.h"
 #include <stdlib.h>
-#include <unistd.h>
 
 /* As a handler it is told when the configuration goes. */
 struct keeper {
@@ -13,35 +13,13 @@ struct keeper {
     H2O_VECTOR(h2o_loop_t *) loops;
 };
 
-/* h2o forgets the loop's descriptor, which stands behind the public part of the loop. */
-static void destroy(h2o_loop_t *loop)
-{
-    struct with_epoll {
-        h2o_evloop_t super;
-        int fd;
-    };
-    int epoll_fd = ((struct with_epoll *)loop)->fd;
-    h2o_evloop_destroy(loop);
-    close(epoll_fd);
-}
-
-/* Timers that somebody will unlink later; then they are alone. */
-static void let_go(h2o_loop_t *loop)
-{
-    while (!h2o_linklist_is_empty(&loop->_timeouts)) {
-        h2o_linklist_t *link = loop->_timeouts.next;
-        h2o_linklist_unlink(link);
-        h2o_linklist_init_anchor(link);
-    }
-}
-
 /* Other handlers of the configuration may be disposed before or after this one. */
 static void dispose(h2o_handler_t *handler)
 {
     struct keeper *keeper = (struct keeper *)handler;
     for (size_t i = 0; i < keeper->loops.size; i++) {
-        let_go(keeper->loops.entries[i]);
-        destroy(keeper->loops.entries[i]);
+        fr_h2o_layout_let_timers_go(keeper->loops.entries[i]);
+        fr_h2o_layout_destroy_loop(keeper->loops.entries[i]);
     }
     free(keeper->loops.entries);
 }
@@ -74,8 +52,8 @@ h2o_loop_t *fr_h2o_loop_take(h2o_globalconf_t *config)
 void fr_h2o_loop_give(h2o_globalconf_t *config, h2o_loop_t *loop)
 {
     struct keeper *keeper = find_keeper(config);
-    if (h2o_linklist_is_empty(&loop->_timeouts)) {
-        destroy(loop);
+    if (!fr_h2o_layout_has_timers(loop)) {
+        fr_h2o_layout_destroy_loop(loop);
         return;
     }
     h2o_vector_reserve(NULL, &keeper->loops, keeper->loops.size + 1);

@@ -1,6 +1,7 @@
 /* One loop of freshet_h2o_serve(): its connections, and its end. */
 #include "base/clock.h"
 #include "base/log.h"
+#include "web/h2o/layout.h"
 #include "web/h2o/serve.h"
 #include <assert.h>
 #include <errno.h>
@@ -191,16 +192,6 @@ static void serve(struct fr_h2o_serving *serving)
     close_watch(serving->asked);
 }
 
-/* With what h2o 2.2.5 forgets: a timer that h2o_context_dispose() asserts not to run, and the queue. */
-static void dispose(struct fr_h2o_serving *serving)
-{
-    h2o_multithread_queue_t *queue = serving->context.queue;
-    h2o_timeout_unlink(&serving->context.http2._graceful_shutdown_timeout);
-    h2o_context_dispose(&serving->context);
-    free(queue);
-    h2o_evloop_run(serving->loop, 0); /* frees the sockets that were closed */
-}
-
 void fr_h2o_serving_run(struct fr_h2o_serving *serving)
 {
     struct fr_h2o_server *server = serving->server;
@@ -211,7 +202,7 @@ void fr_h2o_serving_run(struct fr_h2o_serving *serving)
         freshet_h2o_worker_join(server->freshet, &serving->context, &serving->worker, &serving->error);
     if (serving->status == FRESHET_OK)
         serve(serving);
-    dispose(serving);
+    fr_h2o_layout_dispose_context(&serving->context);
     if (serving->status != FRESHET_OK)
         eventfd_write(server->stop_fd, 1); /* one that can't serve ends all */
 }

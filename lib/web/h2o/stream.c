@@ -1,12 +1,12 @@
 /* A stream on a socket taken out of h2o. Plain sockets are read and written with recv and send, because h2o's
  * read loop has no bound; TLS goes through h2o. */
 #include "base/clock.h"
+#include "web/h2o/layout.h"
 #include "web/h2o/socket.h"
 #include "web/h2o/tcp.h"
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <openssl/ssl.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -244,17 +244,6 @@ static void on_plain_readable(h2o_socket_t *sock, const char *error)
     fr_h2o_worker_rearm(worker);
 }
 
-/* h2o does not tell of close_notify, and what a client sends behind it would pile up in h2o's buffer. Its
- * struct is private; this is how it begins in 2.2.5 (without picotls, as in Debian). */
-static bool has_close_notify(const h2o_socket_t *sock)
-{
-    const struct {
-        SSL_CTX *context;
-        SSL *ssl;
-    } *begin = (const void *)sock->ssl;
-    return (SSL_get_shutdown(begin->ssl) & SSL_RECEIVED_SHUTDOWN) != 0;
-}
-
 static void on_tls_read(h2o_socket_t *sock, const char *error)
 {
     struct fr_h2o_stream *self = sock->data;
@@ -262,7 +251,7 @@ static void on_tls_read(h2o_socket_t *sock, const char *error)
     size_t len = sock->input->size;
     h2o_buffer_consume(&sock->input, len);
     fr_h2o_worker_tick(worker);
-    if (error != NULL || has_close_notify(sock))
+    if (error != NULL || fr_h2o_layout_has_close_notify(sock))
         fr_stream_client_gone(&self->stream);
     else
         (void)fr_stream_received(&self->stream, len);
@@ -280,7 +269,7 @@ static void take_socket(struct fr_h2o_stream *self, h2o_socket_t *sock, size_t r
         h2o_socket_dont_read(sock, 1);
     h2o_socket_read_start(sock, sock->ssl == NULL ? on_plain_readable : on_tls_read);
     /* One that came with the request is no longer on the socket to wake anybody. */
-    if (sock->ssl != NULL && has_close_notify(sock))
+    if (sock->ssl != NULL && fr_h2o_layout_has_close_notify(sock))
         fr_stream_client_gone(&self->stream);
     else if (fr_stream_received(&self->stream, pipelined))
         fr_stream_opened(&self->stream, self->first_len);
