@@ -106,10 +106,10 @@ static void on_everything(void *context)
 {
     struct freshet *freshet = context;
     fr_count(&freshet->counters.gaps, 1);
-    fr_topics_doubt(&freshet->topics);
+    fr_topics_doubt(&freshet->topics); /* before it is asked who tells: whoever does, does it after this */
     enum fr_everything_answer answer = fr_everything_raise(&freshet->everything, fr_freshet_now_us(freshet));
     if (answer == FR_EVERYTHING_TELL)
-        fr_topics_all_marked(&freshet->topics);
+        fr_topics_tell_doubt(&freshet->topics);
     else if (answer == FR_EVERYTHING_LATER)
         fr_homes_nudge(&freshet->homes);
 }

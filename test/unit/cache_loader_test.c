@@ -1,5 +1,6 @@
 /* Loaders with the option `cache`. */
 #include "core/load/cache.h"
+#include "core/runtime/data_links.h"
 #include "core_rig.h"
 
 static struct freshet_cache *cache;
@@ -577,5 +578,27 @@ Test(cache_loader, snapshot_that_the_cache_gave_up_for_a_bound_ages_as_an_entry_
     visit("2", 2);
     freshet_cache_invalidate_topic(cache, freshet_span_text("board/b1"));
     visit("3", 3);
+    end();
+}
+
+/* contract 7.5, 4.9: the program's own store was another one: what came from there is not current, in caches
+ * and in feeds that linger too */
+Test(cache_loader, doubtful_store_drops_and_loads_again)
+{
+    begin_with_snapshot();
+    fr_data_link_back(rig.freshet, true);
+    rig_run();
+    cr_assert_eq(rig.load_count, 2);
+    rig_answer("two");
+    cr_assert(client_has(&first, "two"));
+    client_close(&first);
+    fr_data_link_back(rig.freshet, true);
+    rig_run();
+    cr_assert_eq(rig.load_count, 2, "nobody looks");
+    client_open(&second, 0, "frame/b1");
+    cr_assert_eq(rig.load_count, 3);
+    rig_answer("three");
+    client_open(&first, 0, "board/b1");
+    cr_assert(client_has(&first, "three"));
     end();
 }

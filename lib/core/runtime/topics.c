@@ -327,7 +327,7 @@ void fr_topics_doubt(struct fr_topics *topics)
     pthread_mutex_unlock(&topics->lock);
 }
 
-void fr_topics_all_marked(struct fr_topics *topics)
+void fr_topics_tell_doubt(struct fr_topics *topics)
 {
     pthread_mutex_lock(&topics->lock);
     for (struct fr_map_node *node = NULL; (node = fr_map_next(&topics->map, node)) != NULL;) {
@@ -335,6 +335,12 @@ void fr_topics_all_marked(struct fr_topics *topics)
         tell_all(topic, note_gap);
     }
     pthread_mutex_unlock(&topics->lock);
+}
+
+void fr_topics_all_marked(struct fr_topics *topics)
+{
+    fr_topics_doubt(topics);
+    fr_topics_tell_doubt(topics);
 }
 
 /* Two loaders are not told apart from all. Under the lock. */

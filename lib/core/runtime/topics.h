@@ -127,10 +127,13 @@ void fr_topics_mark(struct fr_topics *topics, struct freshet_span name, struct f
 void fr_topics_confirm(struct fr_topics *topics, struct freshet_span name, uint64_t subscription_id);
 void fr_topics_refuse(struct fr_topics *topics, struct freshet_span name, uint64_t subscription_id);
 void fr_topics_all_lost(struct fr_topics *topics); /* no subscription_id is in force */
-/* Any of them may have missed publishes: from now on nothing is known to be current ... */
-void fr_topics_doubt(struct fr_topics *topics);
-/* ... and this tells those who show something, which costs each a load. */
+/* Any of them may have missed publishes: from now on nothing is known to be current, and those who show
+ * something are told, which costs each a load. */
 void fr_topics_all_marked(struct fr_topics *topics);
+/* The two halves of it, in this order, for who tells later: a feed that has begun to load in between is not
+ * asked to again. */
+void fr_topics_doubt(struct fr_topics *topics);
+void fr_topics_tell_doubt(struct fr_topics *topics);
 /* Loads of these feeds that have failed are to be tried again. `name` empty: of all topics; `loader` NULL: of
  * all loaders. */
 void fr_topics_retry(struct fr_topics *topics, struct freshet_span name, const struct freshet_loader *loader);

@@ -136,7 +136,7 @@ static void run_tasks(struct fr_worker *worker)
 static void tell_doubt(struct fr_worker *worker, bool early)
 {
     if (fr_everything_take(&worker->freshet->everything, fr_worker_now_us(worker), early))
-        fr_topics_all_marked(&worker->freshet->topics);
+        fr_topics_tell_doubt(&worker->freshet->topics);
 }
 
 int64_t fr_worker_turn(struct fr_worker *worker)
