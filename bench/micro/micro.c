@@ -4,6 +4,7 @@
 #include "core/channel/pattern.h"
 #include "core/codec/frame.h"
 #include "core/hub/view.h"
+#include "core/load/loader.h"
 #include "core/runtime/context.h"
 #include "core/runtime/worker.h"
 #include <freshet/freshet.h>
