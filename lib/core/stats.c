@@ -5,6 +5,7 @@
 #include "core/runtime/data_links.h"
 #include "core/runtime/worker_internal.h"
 #include <inttypes.h>
+#include <stddef.h>
 
 void freshet_stats_get(struct freshet *freshet, struct freshet_stats *stats)
 {
@@ -25,23 +26,120 @@ void freshet_stats_get(struct freshet *freshet, struct freshet_stats *stats)
     freshet->bus->ops->stats(freshet->bus, &stats->bus);
 }
 
-static void print_head(struct fr_buffer *out, const char *name, const char *type, const char *help)
-{
-    fr_buffer_print(out, "# HELP freshet_%s %s\n# TYPE freshet_%s %s\n", name, help, name, type);
-}
+enum kind { NUMBER, STATE, BY_REASON, HISTOGRAM };
 
-static void print_value(struct fr_buffer *out, const char *name, const char *type, const char *help,
-                        int64_t value)
+/* What a scraper is told of one field, in the order in which it is told. */
+struct metric {
+    const char *name, *type;
+    enum kind kind;
+    size_t offset; /* in struct freshet_stats */
+    const char *help;
+};
+
+/* The kind follows from the field's type, so that a table row cannot be wrong about it; a type that nothing
+ * prints does not compile. */
+/* clang-format off */
+#define FIELD(field)                                  \
+    _Generic(((struct freshet_stats *)0)->field,      \
+        uint64_t: NUMBER,                             \
+        int64_t: NUMBER,                              \
+        enum freshet_bus_state: STATE,                \
+        uint64_t *: BY_REASON,                        \
+        struct freshet_histogram: HISTOGRAM),         \
+        offsetof(struct freshet_stats, field)
+/* clang-format on */
+
+static const struct metric metrics[] = {
+    {"streams", "gauge", FIELD(streams), "Streams open now."},
+    {"streams_opened_total", "counter", FIELD(streams_opened), "Streams opened."},
+    {"streams_refused_total", "counter", FIELD(streams_refused),
+     "Streams refused by limits or while draining."},
+    {"streams_denied_total", "counter", FIELD(streams_denied), "Streams refused by the application."},
+    {"streams_closed_total", "counter", FIELD(streams_closed), "Streams closed, by reason."},
+    {"streams_moved_total", "counter", FIELD(streams_moved), "Streams whose identity changed."},
+    {"guards_total", "counter", FIELD(guards), "Calls of guards."},
+    {"guards_failed_total", "counter", FIELD(guards_failed), "Calls of guards that failed or timed out."},
+    {"topics", "gauge", FIELD(topics), "Topics known now."},
+    {"feeds", "gauge", FIELD(feeds), "Feeds now."},
+    {"loads_total", "counter", FIELD(loads), "Loads begun."},
+    {"loads_running", "gauge", FIELD(loads_running), "Loads out now."},
+    {"loads_failed_total", "counter", FIELD(loads_failed), "Loads that failed."},
+    {"loads_timed_out_total", "counter", FIELD(loads_timed_out), "Loads over their time."},
+    {"loads_overdue_total", "counter", FIELD(loads_overdue), "Loads out for over 30 s."},
+    {"loads_collapsed_total", "counter", FIELD(loads_collapsed),
+     "Publishes that the load for a later one stood for."},
+    {"loads_abandoned", "gauge", FIELD(loads_abandoned), "Loads out that nobody waits for."},
+    {"loads_late_total", "counter", FIELD(loads_late), "Answers that came too late."},
+    {"loop_holds_total", "counter", FIELD(loop_holds), "Loads that held a loop over 50 ms."},
+    {"snapshots_pushed_total", "counter", FIELD(snapshots_pushed), "Snapshots sent to streams."},
+    {"snapshots_skipped_total", "counter", FIELD(snapshots_skipped),
+     "Snapshots that a stream was too slow for, or ended before."},
+    {"messages_pushed_total", "counter", FIELD(messages_pushed),
+     "Messages sent to streams of message loaders."},
+    {"messages_lost_total", "counter", FIELD(messages_lost),
+     "Messages that streams of message loaders did not get."},
+    {"messages_repeated_total", "counter", FIELD(messages_repeated),
+     "Messages that came a second time and were not sent again."},
+    {"sent_bytes_total", "counter", FIELD(bytes_sent), "Bytes sent on streams."},
+    {"cache_hits_total", "counter", FIELD(cache_hits), "Cache look-ups that found something current."},
+    {"cache_misses_total", "counter", FIELD(cache_misses), "Cache look-ups that did not."},
+    {"cache_refused_total", "counter", FIELD(cache_refused), "Answers that a cache did not take."},
+    {"cache_evicted_total", "counter", FIELD(cache_evicted), "Cache entries given up for a bound."},
+    {"publishes_total", "counter", FIELD(publishes), "Publishes asked for."},
+    {"publishes_accepted_total", "counter", FIELD(publishes_accepted), "Publishes that the bus accepted."},
+    {"publishes_refused_total", "counter", FIELD(publishes_refused), "Publishes refused."},
+    {"messages_total", "counter", FIELD(messages), "Messages from the bus."},
+    {"messages_echo_total", "counter", FIELD(messages_echo),
+     "Messages that were our own and loaded nothing."},
+    {"messages_foreign_total", "counter", FIELD(messages_foreign),
+     "Messages in another format, taken as signals."},
+    {"gaps_total", "counter", FIELD(gaps), "Times that deliveries may have been lost."},
+    {"bus_state", "gauge", FIELD(bus.state), "0: down, 1: up, 2: deliveries proved."},
+    {"bus_reconnects_total", "counter", FIELD(bus.reconnects), "Links made again."},
+    {"bus_errors_total", "counter", FIELD(bus.errors), "Answers the bus did not expect."},
+    {"bus_probes_lost_total", "counter", FIELD(bus.probes_lost), "Probes that did not come back."},
+    {"bus_witnesses_total", "counter", FIELD(bus.witnesses),
+     "Times that publishes were seen to reach those who connect now."},
+    {"bus_elsewhere_total", "counter", FIELD(bus.elsewhere),
+     "Times that the links were found on another server."},
+    {"bus_doubts_total", "counter", FIELD(bus.doubts),
+     "Links that ended with publishes in doubt, for which everybody loads again."},
+    {"bus_probe_age_ms", "gauge", FIELD(bus.probe_age_ms), "Since the last proved delivery; -1: never."},
+    {"bus_queued", "gauge", FIELD(bus.queued), "Publishes without an answer."},
+    {"bus_collapsed_total", "counter", FIELD(bus.collapsed),
+     "Times the queue became one mark for everything."},
+    {"bus_resent_total", "counter", FIELD(bus.resent), "Publishes sent again."},
+    {"bus_subscriptions", "gauge", FIELD(bus.subscriptions), "Topics wanted."},
+    {"bus_confirmed", "gauge", FIELD(bus.confirmed), "Topics whose subscription is in force."},
+    {"data_links", "gauge", FIELD(data.links), "Links for the program's own commands."},
+    {"data_links_up", "gauge", FIELD(data.links_up), "Of these, connected to a master that answers."},
+    {"data_good_age_ms", "gauge", FIELD(data.good_age_ms),
+     "Since a link was last found to be up; -1: never."},
+    {"data_reconnects_total", "counter", FIELD(data.reconnects), "Data links made again."},
+    {"data_errors_total", "counter", FIELD(data.errors), "Errors that data links were answered."},
+    {"data_unanswered_total", "counter", FIELD(data.unanswered), "Commands without an answer in time."},
+    {"data_queued", "gauge", FIELD(data.queued), "Commands that are not over."},
+    {"load_seconds", "histogram", FIELD(load_time), "From the begin of a load to its answer."},
+    {"publish_to_push_seconds", "histogram", FIELD(publish_to_push), "From a publish to its encoded frame."},
+    {"write_seconds", "histogram", FIELD(write_time), "Of frames that the kernel did not take at once."},
+};
+
+static void print_number(struct fr_buffer *out, const char *name, int64_t value)
 {
-    print_head(out, name, type, help);
     fr_buffer_print(out, "freshet_%s %" PRId64 "\n", name, value);
 }
 
-static void print_histogram(struct fr_buffer *out, const char *name, const char *help,
+static void print_by_reason(struct fr_buffer *out, const char *name, const uint64_t *counts)
+{
+    for (int i = 0; i < FRESHET_CLOSE_REASONS; i++)
+        fr_buffer_print(out, "freshet_%s{reason=\"%s\"} %" PRIu64 "\n", name,
+                        freshet_close_reason_text((enum freshet_close_reason)i), counts[i]);
+}
+
+static void print_histogram(struct fr_buffer *out, const char *name,
                             const struct freshet_histogram *histogram)
 {
     uint64_t below = 0;
-    print_head(out, name, "histogram", help);
     for (int i = 0; i < FRESHET_HISTOGRAM_BUCKETS - 1; i++) {
         below += histogram->buckets[i];
         fr_buffer_print(out, "freshet_%s_bucket{le=\"%.6f\"} %" PRIu64 "\n", name,
@@ -52,125 +150,25 @@ static void print_histogram(struct fr_buffer *out, const char *name, const char 
     fr_buffer_print(out, "freshet_%s_count %" PRIu64 "\n", name, histogram->count);
 }
 
-static void print_streams(struct fr_buffer *out, const struct freshet_stats *stats)
+static void print(struct fr_buffer *out, const struct metric *metric, const struct freshet_stats *stats)
 {
-    print_value(out, "streams", "gauge", "Streams open now.", (int64_t)stats->streams);
-    print_value(out, "streams_opened_total", "counter", "Streams opened.", (int64_t)stats->streams_opened);
-    print_value(out, "streams_refused_total", "counter", "Streams refused by limits or while draining.",
-                (int64_t)stats->streams_refused);
-    print_value(out, "streams_denied_total", "counter", "Streams refused by the application.",
-                (int64_t)stats->streams_denied);
-    print_head(out, "streams_closed_total", "counter", "Streams closed, by reason.");
-    for (int i = 0; i < FRESHET_CLOSE_REASONS; i++)
-        fr_buffer_print(out, "freshet_streams_closed_total{reason=\"%s\"} %" PRIu64 "\n",
-                        freshet_close_reason_text((enum freshet_close_reason)i), stats->streams_closed[i]);
-    print_value(out, "streams_moved_total", "counter", "Streams whose identity changed.",
-                (int64_t)stats->streams_moved);
-    print_value(out, "guards_total", "counter", "Calls of guards.", (int64_t)stats->guards);
-    print_value(out, "guards_failed_total", "counter", "Calls of guards that failed or timed out.",
-                (int64_t)stats->guards_failed);
-    print_value(out, "topics", "gauge", "Topics known now.", (int64_t)stats->topics);
-    print_value(out, "feeds", "gauge", "Feeds now.", (int64_t)stats->feeds);
-}
-
-static void print_loads(struct fr_buffer *out, const struct freshet_stats *stats)
-{
-    print_value(out, "loads_total", "counter", "Loads begun.", (int64_t)stats->loads);
-    print_value(out, "loads_running", "gauge", "Loads out now.", (int64_t)stats->loads_running);
-    print_value(out, "loads_failed_total", "counter", "Loads that failed.", (int64_t)stats->loads_failed);
-    print_value(out, "loads_timed_out_total", "counter", "Loads over their time.",
-                (int64_t)stats->loads_timed_out);
-    print_value(out, "loads_overdue_total", "counter", "Loads out for over 30 s.",
-                (int64_t)stats->loads_overdue);
-    print_value(out, "loads_collapsed_total", "counter", "Publishes that the load for a later one stood for.",
-                (int64_t)stats->loads_collapsed);
-    print_value(out, "loads_abandoned", "gauge", "Loads out that nobody waits for.",
-                (int64_t)stats->loads_abandoned);
-    print_value(out, "loads_late_total", "counter", "Answers that came too late.",
-                (int64_t)stats->loads_late);
-    print_value(out, "loop_holds_total", "counter", "Loads that held a loop over 50 ms.",
-                (int64_t)stats->loop_holds);
-    print_value(out, "snapshots_pushed_total", "counter", "Snapshots sent to streams.",
-                (int64_t)stats->snapshots_pushed);
-    print_value(out, "snapshots_skipped_total", "counter",
-                "Snapshots that a stream was too slow for, or ended before.",
-                (int64_t)stats->snapshots_skipped);
-    print_value(out, "messages_pushed_total", "counter", "Messages sent to streams of message loaders.",
-                (int64_t)stats->messages_pushed);
-    print_value(out, "messages_lost_total", "counter",
-                "Messages that streams of message loaders did not get.", (int64_t)stats->messages_lost);
-    print_value(out, "messages_repeated_total", "counter",
-                "Messages that came a second time and were not sent again.",
-                (int64_t)stats->messages_repeated);
-    print_value(out, "sent_bytes_total", "counter", "Bytes sent on streams.", (int64_t)stats->bytes_sent);
-}
-
-static void print_caches(struct fr_buffer *out, const struct freshet_stats *stats)
-{
-    print_value(out, "cache_hits_total", "counter", "Cache look-ups that found something current.",
-                (int64_t)stats->cache_hits);
-    print_value(out, "cache_misses_total", "counter", "Cache look-ups that did not.",
-                (int64_t)stats->cache_misses);
-    print_value(out, "cache_refused_total", "counter", "Answers that a cache did not take.",
-                (int64_t)stats->cache_refused);
-    print_value(out, "cache_evicted_total", "counter", "Cache entries given up for a bound.",
-                (int64_t)stats->cache_evicted);
-}
-
-static void print_publishes(struct fr_buffer *out, const struct freshet_stats *stats)
-{
-    print_value(out, "publishes_total", "counter", "Publishes asked for.", (int64_t)stats->publishes);
-    print_value(out, "publishes_accepted_total", "counter", "Publishes that the bus accepted.",
-                (int64_t)stats->publishes_accepted);
-    print_value(out, "publishes_refused_total", "counter", "Publishes refused.",
-                (int64_t)stats->publishes_refused);
-    print_value(out, "messages_total", "counter", "Messages from the bus.", (int64_t)stats->messages);
-    print_value(out, "messages_echo_total", "counter", "Messages that were our own and loaded nothing.",
-                (int64_t)stats->messages_echo);
-    print_value(out, "messages_foreign_total", "counter", "Messages in another format, taken as signals.",
-                (int64_t)stats->messages_foreign);
-    print_value(out, "gaps_total", "counter", "Times that deliveries may have been lost.",
-                (int64_t)stats->gaps);
-}
-
-static void print_bus(struct fr_buffer *out, const struct freshet_bus_stats *bus)
-{
-    print_value(out, "bus_state", "gauge", "0: down, 1: up, 2: deliveries proved.", (int64_t)bus->state);
-    print_value(out, "bus_reconnects_total", "counter", "Links made again.", (int64_t)bus->reconnects);
-    print_value(out, "bus_errors_total", "counter", "Answers the bus did not expect.", (int64_t)bus->errors);
-    print_value(out, "bus_probes_lost_total", "counter", "Probes that did not come back.",
-                (int64_t)bus->probes_lost);
-    print_value(out, "bus_witnesses_total", "counter",
-                "Times that publishes were seen to reach those who connect now.", (int64_t)bus->witnesses);
-    print_value(out, "bus_elsewhere_total", "counter", "Times that the links were found on another server.",
-                (int64_t)bus->elsewhere);
-    print_value(out, "bus_doubts_total", "counter",
-                "Links that ended with publishes in doubt, for which everybody loads again.",
-                (int64_t)bus->doubts);
-    print_value(out, "bus_probe_age_ms", "gauge", "Since the last proved delivery; -1: never.",
-                bus->probe_age_ms);
-    print_value(out, "bus_queued", "gauge", "Publishes without an answer.", (int64_t)bus->queued);
-    print_value(out, "bus_collapsed_total", "counter", "Times the queue became one mark for everything.",
-                (int64_t)bus->collapsed);
-    print_value(out, "bus_resent_total", "counter", "Publishes sent again.", (int64_t)bus->resent);
-    print_value(out, "bus_subscriptions", "gauge", "Topics wanted.", (int64_t)bus->subscriptions);
-    print_value(out, "bus_confirmed", "gauge", "Topics whose subscription is in force.",
-                (int64_t)bus->confirmed);
-}
-
-static void print_data(struct fr_buffer *out, const struct freshet_data_stats *data)
-{
-    print_value(out, "data_links", "gauge", "Links for the program's own commands.", (int64_t)data->links);
-    print_value(out, "data_links_up", "gauge", "Of these, connected to a master that answers.",
-                (int64_t)data->links_up);
-    print_value(out, "data_good_age_ms", "gauge", "Since a link was last found to be up; -1: never.",
-                data->good_age_ms);
-    print_value(out, "data_reconnects_total", "counter", "Data links made again.", (int64_t)data->reconnects);
-    print_value(out, "data_errors_total", "counter", "Errors that data links were answered.",
-                (int64_t)data->errors);
-    print_value(out, "data_unanswered_total", "counter", "Commands without an answer in time.",
-                (int64_t)data->unanswered);
-    print_value(out, "data_queued", "gauge", "Commands that are not over.", (int64_t)data->queued);
+    const void *field = (const char *)stats + metric->offset;
+    fr_buffer_print(out, "# HELP freshet_%s %s\n# TYPE freshet_%s %s\n", metric->name, metric->help,
+                    metric->name, metric->type);
+    switch (metric->kind) {
+    case NUMBER:
+        print_number(out, metric->name, *(const int64_t *)field);
+        break;
+    case STATE:
+        print_number(out, metric->name, *(const enum freshet_bus_state *)field);
+        break;
+    case BY_REASON:
+        print_by_reason(out, metric->name, field);
+        break;
+    case HISTOGRAM:
+        print_histogram(out, metric->name, field);
+        break;
+    }
 }
 
 char *freshet_stats_prometheus(struct freshet *freshet)
@@ -180,17 +178,8 @@ char *freshet_stats_prometheus(struct freshet *freshet)
     if (freshet == NULL)
         return NULL;
     freshet_stats_get(freshet, &stats);
-    print_streams(&out, &stats);
-    print_loads(&out, &stats);
-    print_caches(&out, &stats);
-    print_publishes(&out, &stats);
-    print_bus(&out, &stats.bus);
-    print_data(&out, &stats.data);
-    print_histogram(&out, "load_seconds", "From the begin of a load to its answer.", &stats.load_time);
-    print_histogram(&out, "publish_to_push_seconds", "From a publish to its encoded frame.",
-                    &stats.publish_to_push);
-    print_histogram(&out, "write_seconds", "Of frames that the kernel did not take at once.",
-                    &stats.write_time);
+    for (size_t i = 0; i < sizeof(metrics) / sizeof(metrics[0]); i++)
+        print(&out, &metrics[i], &stats);
     fr_buffer_append(&out, freshet_span("", 1));
     if (out.failed) {
         fr_buffer_deinit(&out);
