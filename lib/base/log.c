@@ -3,10 +3,15 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-void fr_log(const struct freshet_log *log, enum freshet_log_level level, const char *format, ...)
+bool fr_log_takes(const struct freshet_log *log, enum freshet_log_level level)
 {
     enum freshet_log_level most = log->level == 0 ? FRESHET_LOG_INFO : log->level;
-    if (log->write == NULL || level > most)
+    return log->write != NULL && level <= most;
+}
+
+void fr_log(const struct freshet_log *log, enum freshet_log_level level, const char *format, ...)
+{
+    if (!fr_log_takes(log, level))
         return;
     char text[512];
     va_list arguments;

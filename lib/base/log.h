@@ -5,6 +5,10 @@
 #include <freshet/log.h>
 #include <freshet/span.h>
 #include <freshet/status.h>
+#include <stdbool.h>
+
+/* Whether a line of this level is wanted: asked before what a line is made of is made. */
+bool fr_log_takes(const struct freshet_log *log, enum freshet_log_level level);
 
 /* Formats one line of at most 500 bytes. Bytes from outside are escaped with fr_escape() before they come
  * here. */

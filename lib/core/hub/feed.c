@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "core/guard/admission.h"
 #include "core/hub/fanout.h"
+#include "core/hub/feed_plan.h"
 #include <assert.h>
 #include <stdlib.h>
 
@@ -15,6 +16,44 @@ static void on_abandoned_load_ended(void *owner);
 
 static const struct fr_load_events load_events = {
     .granted = on_load_granted, .answered = on_load_answered, .abandoned_ended = on_abandoned_load_ended};
+
+static const char *const state_texts[] = {
+    [FR_FEED_IDLE] = "idle",     [FR_FEED_PAUSED] = "paused",   [FR_FEED_CHECKING] = "checking",
+    [FR_FEED_QUEUED] = "queued", [FR_FEED_LOADING] = "loading", [FR_FEED_LINGERING] = "lingering"};
+
+/* The one place that changes the state. Feeds do so with each load: nothing is escaped for a line that nobody
+ * takes. */
+static void enter(struct fr_feed *feed, enum fr_feed_state state)
+{
+    const struct freshet_log *log = fr_freshet_log(feed->worker->freshet);
+    if (state != feed->state && fr_log_takes(log, FRESHET_LOG_DEBUG))
+        fr_log(log, FRESHET_LOG_DEBUG, "feed of %s for topic %s: %s -> %s", feed->key->loader->name,
+               fr_escape(feed->key->topic).text, state_texts[feed->state], state_texts[state]);
+    feed->state = state;
+}
+
+static struct fr_feed_plan make_plan(const struct fr_feed *feed, int64_t now_us)
+{
+    const struct fr_subscription *subscription = feed->subscription;
+    struct fr_feed_facts facts = {
+        .now_us = now_us,
+        .marks = feed->marks,
+        .publishes = feed->publishes,
+        .held_back = feed->held_back,
+        .has_snapshot = feed->snapshot != NULL,
+        .topic = subscription->state,
+        .grace_end_us = fr_subscription_grace_end_us(subscription),
+        .bus_error = feed->bus_error,
+        .poll_us = feed->poll_us,
+        .settle_us = feed->settle_us,
+        .failures = feed->failures,
+        .failed_us = feed->failed_us,
+        .retry_us = feed->retry_us,
+        .began_us = feed->began_us,
+        .min_interval_us = (int64_t)fr_feed_options(feed)->min_interval_ms * FR_US_PER_MS,
+    };
+    return fr_feed_plan_of(&facts);
+}
 
 static void clear_marks(struct fr_feed *feed)
 {
@@ -31,7 +70,7 @@ static void on_load_answered(void *owner, struct fr_load *load)
     struct fr_feed *feed = owner;
     assert(load == feed->load && feed->state == FR_FEED_LOADING);
     feed->load = NULL;
-    feed->state = FR_FEED_IDLE;
+    enter(feed, FR_FEED_IDLE);
     fr_timers_cancel(&feed->worker->timers, &feed->timer);
     fr_feed_take_result(feed, load);
     feed->timed_out = false;
@@ -40,19 +79,6 @@ static void on_load_answered(void *owner, struct fr_load *load)
 }
 
 /* ---- loading ---- */
-
-static enum freshet_load_cause choose_cause(const struct fr_feed *feed)
-{
-    if (fr_feed_is_marked(feed, FRESHET_CAUSE_CONNECT) && feed->snapshot == NULL)
-        return FRESHET_CAUSE_CONNECT;
-    if (feed->publishes > 0)
-        return feed->held_back ? FRESHET_CAUSE_INTERVAL : FRESHET_CAUSE_PUBLISH;
-    if (fr_feed_is_marked(feed, FRESHET_CAUSE_GAP))
-        return FRESHET_CAUSE_GAP;
-    if (fr_feed_is_marked(feed, FRESHET_CAUSE_RETRY))
-        return FRESHET_CAUSE_RETRY;
-    return fr_feed_is_marked(feed, FRESHET_CAUSE_SETTLE) ? FRESHET_CAUSE_SETTLE : FRESHET_CAUSE_CONNECT;
-}
 
 /* Since when the loader has been at it; a load that waits for a thread of the pool has not begun. */
 static int64_t called_us(const struct fr_feed *feed)
@@ -74,7 +100,7 @@ static void set_load_timer(struct fr_feed *feed)
 
 static void fail_to_start(struct fr_feed *feed)
 {
-    feed->state = FR_FEED_IDLE;
+    enter(feed, FR_FEED_IDLE);
     feed->marks &= ~(1u << FRESHET_CAUSE_GAP); /* the retry stands for it, with its delay */
     fr_feed_fail(feed, "no-memory", "the data could not be loaded");
     decide(feed);
@@ -128,12 +154,13 @@ static struct fr_bytes *take_marks(struct fr_feed *feed)
 
 static void start(struct fr_feed *feed)
 {
-    enum freshet_load_cause cause = choose_cause(feed);
+    int64_t now_us = fr_feed_now_us(feed);
+    enum freshet_load_cause cause = make_plan(feed, now_us).cause;
     struct fr_bytes *body = take_marks(feed);
-    feed->began_us = fr_feed_now_us(feed);
+    feed->began_us = now_us;
     feed->overdue = false;
     feed->admitted = false;
-    feed->state = FR_FEED_LOADING;
+    enter(feed, FR_FEED_LOADING);
     feed->load->attributes = attributes_of(feed);
     set_load_timer(feed);
     if (fr_load_start(feed->load, cause, feed->running_publishes, body))
@@ -148,7 +175,7 @@ static void start(struct fr_feed *feed)
 /* Instead of a load. */
 static void use_cached(struct fr_feed *feed, struct fr_bytes *bytes)
 {
-    feed->state = FR_FEED_IDLE;
+    enter(feed, FR_FEED_IDLE);
     fr_bytes_release(take_marks(feed));
     fr_feed_succeed(feed, bytes);
     fr_bytes_release(bytes);
@@ -160,7 +187,7 @@ static void begin(struct fr_feed *feed)
     struct fr_admission *admission = admission_of(feed);
     fr_timers_cancel(&feed->worker->timers, &feed->timer);
     if (admission != NULL && !(feed->admitted && fr_admission_is_fresh(admission))) {
-        feed->state = FR_FEED_CHECKING;
+        enter(feed, FR_FEED_CHECKING);
         fr_admission_run(admission);
         return;
     }
@@ -175,14 +202,14 @@ static void begin(struct fr_feed *feed)
     else if (fr_load_enter(feed->load))
         start(feed);
     else
-        feed->state = FR_FEED_QUEUED;
+        enter(feed, FR_FEED_QUEUED);
 }
 
 void fr_feed_admitted(struct fr_feed *feed)
 {
     if (feed->state != FR_FEED_CHECKING)
         return;
-    feed->state = FR_FEED_IDLE;
+    enter(feed, FR_FEED_IDLE);
     feed->admitted = true;
     decide(feed);
 }
@@ -194,7 +221,7 @@ static void on_load_granted(void *owner)
     if (has_left(feed)) {
         fr_load_withdraw(feed->load);
         feed->load = NULL;
-        feed->state = FR_FEED_IDLE;
+        enter(feed, FR_FEED_IDLE);
         return;
     }
     /* Another loader may have answered meanwhile. */
@@ -206,30 +233,6 @@ static void on_load_granted(void *owner)
     fr_load_withdraw(feed->load);
     feed->load = NULL;
     use_cached(feed, cached);
-}
-
-/* The earliest time for the next load; INT64_MAX: none is wanted. */
-static int64_t due_us(struct fr_feed *feed)
-{
-    /* After a refusal there is nothing to wait for. */
-    int64_t at = feed->subscription->state == FR_TOPIC_WAITING
-                     ? fr_subscription_grace_end_us(feed->subscription)
-                     : INT64_MIN;
-    if (feed->marks == 0 && fr_feed_is_confirmed(feed))
-        at = feed->settle_us;
-    else if (feed->marks == 0 && feed->bus_error)
-        at = feed->poll_us;
-    if (feed->marks != 0 && feed->failures > 0) {
-        bool has_news = feed->publishes > 0 || fr_feed_is_marked(feed, FRESHET_CAUSE_GAP);
-        int64_t next = has_news ? feed->failed_us + FR_FEED_RETRY_FIRST_US : feed->retry_us;
-        at = next > at ? next : at;
-    }
-    int64_t paced = feed->began_us + (int64_t)fr_feed_options(feed)->min_interval_ms * FR_US_PER_MS;
-    if (fr_feed_options(feed)->min_interval_ms != 0 && feed->began_us != 0 && paced > at) {
-        feed->held_back |= feed->publishes > 0 && paced > fr_feed_now_us(feed);
-        at = paced;
-    }
-    return at;
 }
 
 static void rest(struct fr_feed *feed)
@@ -245,7 +248,7 @@ static void rest(struct fr_feed *feed)
         fr_load_drop(feed->load);
         feed->load = NULL;
     }
-    feed->state = FR_FEED_LINGERING;
+    enter(feed, FR_FEED_LINGERING);
     fr_timers_set(&feed->worker->timers, &feed->timer, fr_subscription_linger_end_us(feed->subscription));
 }
 
@@ -260,17 +263,19 @@ static void decide(struct fr_feed *feed)
         return;
     if (has_left(feed))
         return;
-    int64_t at = due_us(feed);
-    if (at == INT64_MAX) {
+    int64_t now_us = fr_feed_now_us(feed);
+    struct fr_feed_plan plan = make_plan(feed, now_us);
+    if (plan.due_us == INT64_MAX) {
         fr_timers_cancel(&feed->worker->timers, &feed->timer);
-        feed->state = FR_FEED_IDLE;
-    } else if (at <= fr_feed_now_us(feed)) {
+        enter(feed, FR_FEED_IDLE);
+    } else if (plan.due_us <= now_us) {
         if (feed->marks == 0)
-            fr_feed_mark(feed, fr_feed_is_confirmed(feed) ? FRESHET_CAUSE_SETTLE : FRESHET_CAUSE_GAP);
+            fr_feed_mark(feed, plan.cause);
         begin(feed);
     } else {
-        feed->state = FR_FEED_PAUSED;
-        fr_timers_set(&feed->worker->timers, &feed->timer, at);
+        feed->held_back = plan.held_back;
+        enter(feed, FR_FEED_PAUSED);
+        fr_timers_set(&feed->worker->timers, &feed->timer, plan.due_us);
     }
 }
 
@@ -280,7 +285,7 @@ static void give_up(struct fr_feed *feed)
     feed->abandoned = feed->load;
     feed->load = NULL;
     feed->timed_out = false;
-    feed->state = FR_FEED_IDLE;
+    enter(feed, FR_FEED_IDLE);
     fr_load_abandon(feed->abandoned);
     fr_feed_fail(feed, "timeout", "the data took too long to load");
     decide(feed);
@@ -390,7 +395,7 @@ void fr_feed_ask(struct fr_feed *feed, struct fr_fanout *fanout)
     }
     if (feed->state == FR_FEED_LINGERING) {
         fr_timers_cancel(&feed->worker->timers, &feed->timer);
-        feed->state = FR_FEED_IDLE;
+        enter(feed, FR_FEED_IDLE);
     }
     fanout->waits = true;
     bool known = fr_feed_is_known(feed);

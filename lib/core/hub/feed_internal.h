@@ -1,4 +1,4 @@
-/* A feed from inside: what feed.c (when to load) and feed_result.c (what clients are shown) share. */
+/* A feed from inside: what feed.c (its states and loads) and feed_result.c (what clients are shown) share. */
 #ifndef FR_FEED_INTERNAL_H
 #define FR_FEED_INTERNAL_H
 
@@ -7,9 +7,6 @@
 #include "core/load/load.h"
 #include "core/load/loader.h"
 #include "core/runtime/context.h"
-
-/* The first delay of a retry, and the least time from a failure to a load for a publish. */
-#define FR_FEED_RETRY_FIRST_US (250 * FR_US_PER_MS)
 
 static inline int64_t fr_feed_now_us(const struct fr_feed *feed)
 {

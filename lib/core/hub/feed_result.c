@@ -3,6 +3,7 @@
 #include "base/random.h"
 #include "core/hub/fanout.h"
 #include "core/hub/feed_internal.h"
+#include "core/hub/feed_plan.h"
 #include <stdio.h>
 #include <string.h>
 
