@@ -1,6 +1,6 @@
 #include "base/text.h"
 
-#include <stdbool.h>
+#include <string.h>
 
 static bool is_space(char byte)
 {
@@ -33,6 +33,12 @@ int fr_text_hex_value(char digit)
     if (digit >= 'a' && digit <= 'f')
         return digit - 'a' + 10;
     return digit >= 'A' && digit <= 'F' ? digit - 'A' + 10 : -1;
+}
+
+bool fr_text_is_header_name(const char *name)
+{
+    static const char allowed[] = "abcdefghijklmnopqrstuvwxyz0123456789-_";
+    return name != NULL && name[0] != '\0' && strspn(name, allowed) == strlen(name);
 }
 
 char *fr_text_put_hex(char *to, const void *bytes, size_t count)

@@ -3,6 +3,7 @@
 #define FR_TEXT_H
 
 #include <freshet/span.h>
+#include <stdbool.h>
 
 /* Without spaces and tabs at both ends. */
 struct freshet_span fr_text_trim(struct freshet_span text);
@@ -10,6 +11,9 @@ struct freshet_span fr_text_trim(struct freshet_span text);
 struct freshet_span fr_text_cut(struct freshet_span *rest, char separator);
 /* The value of a hexadecimal digit of either case; -1: it is none. */
 int fr_text_hex_value(char digit);
+/* Whether it names a header as options have to: in lower case, of letters, digits, '-' and '_'. NULL does
+ * not. */
+bool fr_text_is_header_name(const char *name);
 /* Writes two lower-case digits for each byte. Returns the end. */
 char *fr_text_put_hex(char *to, const void *bytes, size_t count);
 

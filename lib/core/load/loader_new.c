@@ -1,6 +1,7 @@
 /* How a loader is registered: what its options have to say, and what must not be there before it. */
 #include "base/log.h"
 #include "base/options.h"
+#include "base/text.h"
 #include "core/channel/channel.h"
 #include "core/load/cache.h"
 #include "core/load/load.h"
@@ -19,12 +20,6 @@ static bool is_name(const char *name)
 {
     static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-";
     return name != NULL && name[0] != '\0' && strspn(name, allowed) == strlen(name);
-}
-
-static bool is_header(const char *name)
-{
-    static const char allowed[] = "abcdefghijklmnopqrstuvwxyz0123456789-_";
-    return name[0] != '\0' && strspn(name, allowed) == strlen(name);
 }
 
 /* `.channel = board_channel(error)`: the reason why that is NULL, which stands in `error`, says more than
@@ -69,7 +64,7 @@ static enum freshet_status check(const struct freshet *freshet, const struct fre
         return fr_fail(error, FRESHET_INVALID, "loader %s: the cache is another freshet's", options->name);
     size_t headers = 0;
     while (options->headers != NULL && options->headers[headers] != NULL)
-        if (!is_header(options->headers[headers++]) || headers > MOST_HEADERS)
+        if (!fr_text_is_header_name(options->headers[headers++]) || headers > MOST_HEADERS)
             return fr_fail(error, FRESHET_INVALID,
                            "loader %s: headers are names in lower case, at most %d of them", options->name,
                            MOST_HEADERS);

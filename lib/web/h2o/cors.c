@@ -82,11 +82,6 @@ enum freshet_status fr_h2o_cors_check(const struct freshet_h2o_mount_options *op
 
 /* ---- answers ---- */
 
-static void add_header(h2o_req_t *req, const char *name, const char *value)
-{
-    h2o_add_header_by_str(&req->pool, &req->res.headers, name, strlen(name), 1, NULL, value, strlen(value));
-}
-
 /* The listed origin that the request comes from, or NULL. */
 static const char *find_origin(const struct fr_h2o_mount *mount, const h2o_req_t *req)
 {
@@ -105,11 +100,11 @@ void fr_h2o_cors_add_headers(const struct fr_h2o_mount *mount, h2o_req_t *req)
     if (mount->origins == NULL)
         return;
     const char *origin = find_origin(mount, req);
-    add_header(req, "vary", "Origin");
+    fr_h2o_add_header(req, "vary", "Origin");
     if (origin == NULL)
         return;
-    add_header(req, "access-control-allow-origin", origin);
-    add_header(req, "access-control-allow-credentials", "true");
+    fr_h2o_add_header(req, "access-control-allow-origin", origin);
+    fr_h2o_add_header(req, "access-control-allow-credentials", "true");
 }
 
 bool fr_h2o_cors_is_preflight(const struct fr_h2o_mount *mount, const h2o_req_t *req)
@@ -125,9 +120,9 @@ void fr_h2o_cors_answer(const struct fr_h2o_mount *mount, h2o_req_t *req)
     req->res.reason = "No Content";
     fr_h2o_mount_add_headers(mount, req);
     if (find_origin(mount, req) != NULL) {
-        add_header(req, "access-control-allow-methods", "GET");
-        add_header(req, "access-control-allow-headers", "last-event-id");
-        add_header(req, "access-control-max-age", MAX_AGE_S);
+        fr_h2o_add_header(req, "access-control-allow-methods", "GET");
+        fr_h2o_add_header(req, "access-control-allow-headers", "last-event-id");
+        fr_h2o_add_header(req, "access-control-max-age", MAX_AGE_S);
     }
     h2o_send_inline(req, H2O_STRLIT(""));
 }

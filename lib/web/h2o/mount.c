@@ -1,6 +1,7 @@
 /* The handler: which requests are streams, and which are refused. */
 #include "base/log.h"
 #include "base/options.h"
+#include "base/text.h"
 #include "core/load/loader.h"
 #include "web/h2o/web.h"
 #include "web/stream/target.h"
@@ -24,8 +25,7 @@ void fr_h2o_mount_add_headers(const struct fr_h2o_mount *mount, h2o_req_t *req)
 {
     for (size_t i = 0; i < mount->options.header_count; i++) {
         const struct freshet_h2o_header *header = &mount->options.headers[i];
-        h2o_add_header_by_str(&req->pool, &req->res.headers, header->name, strlen(header->name), 1, NULL,
-                              header->value, strlen(header->value));
+        fr_h2o_add_header(req, header->name, header->value);
     }
     fr_h2o_cors_add_headers(mount, req);
 }
@@ -41,7 +41,7 @@ static bool is_streamable(const struct fr_h2o_mount *mount, h2o_req_t *req)
     if (req->version >= 0x200) {
         fr_h2o_refuse(mount, req, 505, "http-version");
     } else if (!is_get(req)) {
-        h2o_add_header_by_str(&req->pool, &req->res.headers, H2O_STRLIT("allow"), 0, NULL, H2O_STRLIT("GET"));
+        fr_h2o_add_header(req, "allow", "GET");
         fr_h2o_refuse(mount, req, 405, "method-not-allowed");
     } else if (!fr_h2o_accepts_events(req)) {
         fr_h2o_refuse(mount, req, 406, "not-acceptable");
@@ -167,13 +167,6 @@ static void dispose(h2o_handler_t *self)
     release((struct fr_h2o_mount *)self);
 }
 
-static bool is_header_name(const char *name)
-{
-    if (name == NULL || name[0] == '\0')
-        return false;
-    return strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-_") == strlen(name);
-}
-
 static bool is_header_value(const char *value)
 {
     if (value == NULL)
@@ -218,14 +211,15 @@ static enum freshet_status fill_options(struct freshet_h2o_mount_options *into,
                        into->header_count);
     for (size_t i = 0; i < into->header_count; i++) {
         const struct freshet_h2o_header *header = &into->headers[i];
-        if (!is_header_name(header->name) || is_own_header(header->name) || !is_header_value(header->value))
+        if (!fr_text_is_header_name(header->name) || is_own_header(header->name) ||
+            !is_header_value(header->value))
             return fr_fail(error, FRESHET_INVALID,
                            "headers[%zu]: a lower-case name that streams do not set themselves, and a value "
                            "without line ends",
                            i);
     }
     for (size_t i = 0; into->request_headers != NULL && into->request_headers[i] != NULL; i++)
-        if (!is_header_name(into->request_headers[i]))
+        if (!fr_text_is_header_name(into->request_headers[i]))
             return fr_fail(error, FRESHET_INVALID, "request_headers[%zu]: a name in lower case", i);
     for (size_t i = 0; i < into->use_count; i++)
         if (into->use == NULL || into->use[i].guard == NULL)

@@ -4,28 +4,22 @@
 #include <h2o/http1.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #define FIRST_BODY_BYTES 128
-
-static void add_header(h2o_req_t *req, const char *name, const char *value)
-{
-    h2o_add_header_by_str(&req->pool, &req->res.headers, name, strlen(name), 1, NULL, value, strlen(value));
-}
 
 static void write_head(const struct fr_h2o_stream *self, h2o_req_t *req)
 {
     req->res.status = 200;
     req->res.reason = "OK";
-    add_header(req, "content-type", "text/event-stream; charset=utf-8");
-    add_header(req, "cache-control", "no-store, no-transform");
-    add_header(req, "x-accel-buffering", "no");
-    add_header(req, "x-content-type-options", "nosniff");
+    fr_h2o_add_header(req, "content-type", "text/event-stream; charset=utf-8");
+    fr_h2o_add_header(req, "cache-control", "no-store, no-transform");
+    fr_h2o_add_header(req, "x-accel-buffering", "no");
+    fr_h2o_add_header(req, "x-content-type-options", "nosniff");
     /* Beside h2o's own, which says `upgrade`. */
-    add_header(req, "connection", "close");
+    fr_h2o_add_header(req, "connection", "close");
     fr_h2o_mount_add_headers(fr_h2o_stream_mount_worker(&self->stream)->mount, req);
     if (self->stream.chunked)
-        add_header(req, "transfer-encoding", "chunked");
+        fr_h2o_add_header(req, "transfer-encoding", "chunked");
 }
 
 /* The first part of the body: leaves in one write with the head. */

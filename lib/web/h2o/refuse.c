@@ -1,8 +1,8 @@
 #include "base/bytes.h"
 #include "base/random.h"
+#include "core/load/loader.h"
 #include "core/runtime/context.h"
 #include "web/h2o/web.h"
-#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -33,10 +33,12 @@ static const char *reason_of(int status)
 /* Codes of the application go into JSON as they are. */
 static const char *safe_code(const char *code)
 {
-    for (const char *c = code; *c != '\0'; c++)
-        if (!islower((unsigned char)*c) && !isdigit((unsigned char)*c) && *c != '-')
-            return "refused";
-    return *code == '\0' ? "refused" : code;
+    return fr_code_is_valid(code) ? code : "refused";
+}
+
+void fr_h2o_add_header(h2o_req_t *req, const char *name, const char *value)
+{
+    h2o_add_header_by_str(&req->pool, &req->res.headers, name, strlen(name), 1, NULL, value, strlen(value));
 }
 
 void fr_h2o_close_behind_body(h2o_req_t *req)
@@ -49,10 +51,9 @@ static void send_body(const struct fr_h2o_mount *mount, h2o_req_t *req, const ch
                       size_t len)
 {
     fr_h2o_close_behind_body(req);
-    h2o_add_header(&req->pool, &req->res.headers, H2O_TOKEN_CONTENT_TYPE, NULL, type, strlen(type));
-    h2o_add_header(&req->pool, &req->res.headers, H2O_TOKEN_CACHE_CONTROL, NULL, H2O_STRLIT("no-store"));
-    h2o_add_header_by_str(&req->pool, &req->res.headers, H2O_STRLIT("x-content-type-options"), 0, NULL,
-                          H2O_STRLIT("nosniff"));
+    fr_h2o_add_header(req, "content-type", type);
+    fr_h2o_add_header(req, "cache-control", "no-store");
+    fr_h2o_add_header(req, "x-content-type-options", "nosniff");
     if (mount != NULL)
         fr_h2o_mount_add_headers(mount, req);
     req->res.content_length = len;
@@ -90,9 +91,8 @@ static void send_unavailable(const struct fr_h2o_mount *mount, h2o_req_t *req, c
                              uint32_t retry_ms)
 {
     char *seconds = h2o_mem_alloc_pool(&req->pool, 16);
-    int len = snprintf(seconds, 16, "%u", (unsigned)(retry_ms / 1000 + (retry_ms % 1000 != 0)));
-    h2o_add_header_by_str(&req->pool, &req->res.headers, H2O_STRLIT("retry-after"), 0, NULL, seconds,
-                          (size_t)len);
+    snprintf(seconds, 16, "%u", (unsigned)(retry_ms / 1000 + (retry_ms % 1000 != 0)));
+    fr_h2o_add_header(req, "retry-after", seconds);
     send_code(mount, req, 503, code);
 }
 
@@ -121,7 +121,6 @@ void fr_h2o_refuse_for_now(const struct fr_h2o_mount *mount, h2o_req_t *req, con
 
 void fr_h2o_redirect(const struct fr_h2o_mount *mount, h2o_req_t *req, const char *location)
 {
-    h2o_iovec_t copy = h2o_strdup(&req->pool, location, SIZE_MAX);
-    h2o_add_header(&req->pool, &req->res.headers, H2O_TOKEN_LOCATION, NULL, copy.base, copy.len);
+    fr_h2o_add_header(req, "location", h2o_strdup(&req->pool, location, SIZE_MAX).base);
     send_code(mount, req, 302, "redirect");
 }

@@ -8,11 +8,6 @@ static bool has_method(const h2o_req_t *req, const char *method)
     return h2o_memis(req->method.base, req->method.len, method, strlen(method));
 }
 
-static void add_header(h2o_req_t *req, const char *name, const char *value)
-{
-    h2o_add_header_by_str(&req->pool, &req->res.headers, name, strlen(name), 1, NULL, value, strlen(value));
-}
-
 /* The script directly below the path that the handler is on, or NULL. */
 static const struct fr_script *find(const h2o_req_t *req)
 {
@@ -58,20 +53,21 @@ static void refuse_method(h2o_req_t *req)
     req->res.status = 405;
     req->res.reason = "Method Not Allowed";
     req->res.content_length = 0;
-    add_header(req, "allow", "GET, HEAD");
+    fr_h2o_add_header(req, "allow", "GET, HEAD");
     send_bytes(req, NULL, 0);
 }
 
 static void send_script(h2o_req_t *req, const struct fr_script *script)
 {
     bool held = is_held(req, script);
-    add_header(req, "cache-control", script->immutable ? "public, max-age=31536000, immutable" : "no-cache");
-    add_header(req, "etag", script->etag);
-    add_header(req, "x-content-type-options", "nosniff");
+    fr_h2o_add_header(req, "cache-control",
+                      script->immutable ? "public, max-age=31536000, immutable" : "no-cache");
+    fr_h2o_add_header(req, "etag", script->etag);
+    fr_h2o_add_header(req, "x-content-type-options", "nosniff");
     req->res.status = held ? 304 : 200;
     req->res.reason = held ? "Not Modified" : "OK";
     if (!held) {
-        add_header(req, "content-type", "text/javascript; charset=utf-8");
+        fr_h2o_add_header(req, "content-type", "text/javascript; charset=utf-8");
         req->res.content_length = script->len;
     }
     send_bytes(req, script->bytes, held || has_method(req, "HEAD") ? 0 : script->len);

@@ -95,6 +95,8 @@ void fr_h2o_entrance_add(h2o_pathconf_t *path);
 
 /* A body that nobody asked for: nothing behind it is read. */
 void fr_h2o_close_behind_body(h2o_req_t *req);
+/* To the answer. `name` is in lower case; both texts live as long as the request. */
+void fr_h2o_add_header(h2o_req_t *req, const char *name, const char *value);
 /* Answers for good, with {"code":…}; `mount` NULL: without the headers of one. */
 void fr_h2o_refuse(const struct fr_h2o_mount *mount, h2o_req_t *req, int status, const char *code);
 /* Answers so that the client comes back. */
