@@ -1,6 +1,7 @@
 #include "bus/redis/data/result.h"
 
 #include "base/list.h"
+#include "base/refcount.h"
 #include "bus/redis/proto/reply.h"
 #include "core/runtime/context.h"
 #include "core/runtime/worker_internal.h"
@@ -12,7 +13,7 @@ struct fr_redis_results {
     struct freshet *freshet;
     uint64_t max_count, max_bytes;
     atomic_uint_fast64_t count, bytes; /* of those that are not over; any thread */
-    atomic_uint references;            /* the link's and one of each result */
+    struct fr_refcount references;     /* the link's and one of each result */
     struct fr_mail last;               /* behind all others on the callback thread */
     sem_t last_came;
 };
@@ -33,7 +34,7 @@ struct fr_redis_result {
 
 static void release(struct fr_redis_results *results)
 {
-    if (atomic_fetch_sub_explicit(&results->references, 1, memory_order_acq_rel) != 1)
+    if (!fr_refcount_release(&results->references))
         return;
     sem_destroy(&results->last_came);
     free(results);
@@ -41,7 +42,7 @@ static void release(struct fr_redis_results *results)
 
 static void acquire(struct fr_redis_results *results)
 {
-    atomic_fetch_add_explicit(&results->references, 1, memory_order_relaxed);
+    fr_refcount_acquire(&results->references);
 }
 
 static void deliver_last(struct fr_mail *mail)
@@ -60,7 +61,7 @@ struct fr_redis_results *fr_redis_results_new(struct freshet *freshet, uint32_t 
     results->max_count = max_count;
     results->max_bytes = max_bytes;
     results->last.deliver = deliver_last;
-    atomic_init(&results->references, 1);
+    fr_refcount_init(&results->references);
     sem_init(&results->last_came, 0, 0);
     return results;
 }

@@ -1,6 +1,7 @@
 #include "bus/redis/link/config.h"
 
 #include "base/log.h"
+#include "base/options.h"
 #include "bus/redis/link/tls.h"
 #include <freshet/message.h>
 #include <stdlib.h>
@@ -10,23 +11,17 @@
 #define DEFAULT_PREFIX "freshet:"
 #define MAX_PREFIX     256
 
-static void fill(uint32_t *field, uint32_t value)
-{
-    if (*field == 0)
-        *field = value;
-}
-
 static void fill_all(struct freshet_redis_options *options)
 {
-    fill(&options->connect_timeout_ms, 1000);
-    fill(&options->backoff_min_ms, 50);
-    fill(&options->backoff_max_ms, 500);
-    fill(&options->link_timeout_ms, 5000);
-    fill(&options->probe_interval_ms, 1000);
-    fill(&options->max_message_bytes, FRESHET_DEFAULT_MESSAGE_BYTES);
-    fill(&options->max_queued_publishes, 65536);
-    fill(&options->max_queued_bytes, 16 << 20);
-    fill(&options->max_queued_ms, 60000);
+    fr_option_default(&options->connect_timeout_ms, 1000);
+    fr_option_default(&options->backoff_min_ms, 50);
+    fr_option_default(&options->backoff_max_ms, 500);
+    fr_option_default(&options->link_timeout_ms, 5000);
+    fr_option_default(&options->probe_interval_ms, 1000);
+    fr_option_default(&options->max_message_bytes, FRESHET_DEFAULT_MESSAGE_BYTES);
+    fr_option_default(&options->max_queued_publishes, 65536);
+    fr_option_default(&options->max_queued_bytes, 16 << 20);
+    fr_option_default(&options->max_queued_ms, 60000);
     if (options->url == NULL)
         options->url = DEFAULT_URL;
     if (options->prefix == NULL)

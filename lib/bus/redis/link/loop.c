@@ -1,7 +1,7 @@
 #include "bus/redis/link/loop.h"
 
+#include "base/thread.h"
 #include <event2/event.h>
-#include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -79,14 +79,9 @@ static void *run(void *user)
     return NULL;
 }
 
-/* With all signals blocked: they are the program's, and SIGPIPE must not end it. */
 enum freshet_status fr_redis_loop_start(struct fr_redis_loop *loop, const char *name)
 {
-    sigset_t all, old;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &old);
-    loop->running = pthread_create(&loop->thread, NULL, run, loop) == 0;
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    loop->running = fr_thread_start(&loop->thread, run, loop);
     if (!loop->running)
         return FRESHET_SYSTEM;
     pthread_setname_np(loop->thread, name);

@@ -1,7 +1,7 @@
 #include "bus/redis/link/resolver.h"
 
+#include "base/thread.h"
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,18 +49,13 @@ static void *look_up(void *user)
     return NULL;
 }
 
-/* Detached, with no signals: those are the program's. */
 static bool start_thread(struct fr_redis_resolver *resolver)
 {
-    sigset_t all, old;
-    sigfillset(&all);
     pthread_t thread;
-    pthread_sigmask(SIG_SETMASK, &all, &old);
-    int failed = pthread_create(&thread, NULL, look_up, resolver);
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
-    if (failed == 0)
-        pthread_detach(thread);
-    return failed == 0;
+    if (!fr_thread_start(&thread, look_up, resolver))
+        return false;
+    pthread_detach(thread);
+    return true;
 }
 
 enum freshet_status fr_redis_resolver_new(struct fr_redis_resolver **out, const char *host, uint16_t port)

@@ -1,6 +1,7 @@
 #include "bus/redis/proto/url.h"
 
 #include "base/log.h"
+#include "base/text.h"
 #include <freshet/span.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,14 +31,6 @@ static bool cut(struct freshet_span *text, char mark, bool last, struct freshet_
     return true;
 }
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* `what` names the part in the error; the part itself is never repeated. */
 static enum freshet_status decode(struct freshet_span part, const char *what, char **out,
                                   struct freshet_error *error)
@@ -48,8 +41,8 @@ static enum freshet_status decode(struct freshet_span part, const char *what, ch
     for (size_t i = 0; i < part.len; i++) {
         int byte = (unsigned char)part.data[i];
         if (byte == '%') {
-            int high = part.len - i > 2 ? hex_digit(part.data[i + 1]) : -1;
-            int low = part.len - i > 2 ? hex_digit(part.data[i + 2]) : -1;
+            int high = part.len - i > 2 ? fr_text_hex_value(part.data[i + 1]) : -1;
+            int low = part.len - i > 2 ? fr_text_hex_value(part.data[i + 2]) : -1;
             byte = high < 0 || low < 0 ? 0 : high * 16 + low;
             i += 2;
         }
