@@ -84,11 +84,6 @@ static void on_subscribe_ping(void *user)
         fr_redis_subscriptions_ping(&bus->subscriptions);
 }
 
-static void on_subscribe_drained(void *user)
-{
-    (void)user;
-}
-
 static bool send_subscription(void *user, const char *verb, const struct freshet_span *channels, size_t count)
 {
     struct fr_redis_bus *bus = user;
@@ -145,8 +140,7 @@ struct fr_redis_link_owner fr_redis_bus_subscribe_owner(struct fr_redis_bus *bus
                                         .up = on_subscribe_up,
                                         .down = on_subscribe_down,
                                         .reply = on_subscribe_reply,
-                                        .ping = on_subscribe_ping,
-                                        .drained = on_subscribe_drained};
+                                        .ping = on_subscribe_ping};
 }
 
 struct fr_redis_subscriptions_owner fr_redis_bus_subscriptions_owner(struct fr_redis_bus *bus)

@@ -123,19 +123,13 @@ static void on_witness_ping(void *user)
         ping(bus);
 }
 
-static void on_witness_drained(void *user)
-{
-    (void)user;
-}
-
 struct fr_redis_link_owner fr_redis_bus_witness_owner(struct fr_redis_bus *bus)
 {
     return (struct fr_redis_link_owner){.user = bus,
                                         .up = on_witness_up,
                                         .down = on_witness_down,
                                         .reply = on_witness_reply,
-                                        .ping = on_witness_ping,
-                                        .drained = on_witness_drained};
+                                        .ping = on_witness_ping};
 }
 
 void fr_redis_bus_witness_question(struct fr_redis_bus *bus, uint64_t probe)

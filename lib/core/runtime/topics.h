@@ -70,7 +70,7 @@ struct fr_event {
 
 /* One worker's place at a topic. Embedded in what the worker keeps for the topic. */
 struct fr_subscriber {
-    struct fr_mail mail; /* posted when `event` is no longer empty; deliver with fr_subscriber_take() */
+    struct fr_mail mail; /* posted when `event` is no longer empty; deliver with fr_subscriber_read() */
     struct fr_list link;
     struct fr_topic *topic;
     struct fr_worker *worker;

@@ -204,11 +204,6 @@ int64_t fr_worker_now_us(const struct fr_worker *worker)
     return fr_freshet_now_us(worker->freshet);
 }
 
-struct freshet *fr_worker_freshet(const struct fr_worker *worker)
-{
-    return worker->freshet;
-}
-
 struct fr_counters *fr_worker_counters(struct fr_worker *worker)
 {
     return &worker->counters;

@@ -41,7 +41,6 @@ void fr_worker_leave(struct fr_worker *worker);
 
 /* The freshet's clock: microseconds, monotonic. */
 int64_t fr_worker_now_us(const struct fr_worker *worker);
-struct freshet *fr_worker_freshet(const struct fr_worker *worker);
 struct fr_counters *fr_worker_counters(struct fr_worker *worker);
 
 /* Any thread. */

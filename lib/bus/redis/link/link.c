@@ -188,7 +188,7 @@ static void on_write(struct bufferevent *bufferevent, void *user)
 {
     struct fr_redis_link *link = user;
     (void)bufferevent;
-    if (link->state == FR_REDIS_LINK_UP)
+    if (link->state == FR_REDIS_LINK_UP && link->options.owner.drained != NULL)
         link->options.owner.drained(link->options.owner.user);
 }
 

@@ -40,7 +40,7 @@ struct fr_redis_link_owner {
     /* Silent for over half of link_timeout_ms; with `over`, for all of it: true keeps the link until it is
      * asked again, soon. NULL: it is given up when it is over. */
     bool (*silent)(void *user, bool over);
-    /* All output has left. */
+    /* All output has left. NULL: nobody waits for that. */
     void (*drained)(void *user);
 };
 
