@@ -48,30 +48,38 @@ static enum freshet_status start(struct freshet_bus *bus, const struct freshet_b
     redis->sink = *sink;
     enum freshet_status status = fr_redis_loop_init(&redis->loop, fr_redis_bus_settle, redis);
     if (status == FRESHET_OK)
-        status = fr_redis_bus_links_init(redis);
+        status = fr_redis_bus_turns_init(redis);
     if (status != FRESHET_OK)
         fr_fail(error, status, "redis: %s", freshet_status_text(status));
     else
         status = run(redis, error);
     redis->started = status == FRESHET_OK;
     if (!redis->started) {
-        fr_redis_bus_links_deinit(redis);
+        fr_redis_bus_turns_deinit(redis);
         fr_redis_loop_deinit(&redis->loop);
     }
     return status;
 }
 
+static struct fr_redis_subscriptions *subscriptions_of(struct request *request)
+{
+    size_t prefix_len = strlen(request->bus->config.prefix);
+    struct freshet_span name = fr_redis_channel_name(request->channel);
+    struct freshet_span topic = freshet_span(name.data + prefix_len, name.len - prefix_len);
+    return &fr_redis_bus_shard_of(request->bus, topic)->subscriptions;
+}
+
 static void deliver_subscribe(struct fr_mail *mail)
 {
     struct request *request = FR_CONTAINER(mail, struct request, mail);
-    fr_redis_subscriptions_add(&request->bus->subscriptions, request->channel);
+    fr_redis_subscriptions_add(subscriptions_of(request), request->channel);
     free(request);
 }
 
 static void deliver_unsubscribe(struct fr_mail *mail)
 {
     struct request *request = FR_CONTAINER(mail, struct request, mail);
-    fr_redis_subscriptions_remove(&request->bus->subscriptions, fr_redis_channel_name(request->channel));
+    fr_redis_subscriptions_remove(subscriptions_of(request), fr_redis_channel_name(request->channel));
     free(request->channel);
     free(request);
 }
@@ -81,7 +89,8 @@ static enum freshet_status post_channel(struct fr_redis_bus *redis, struct fresh
 {
     enum freshet_status status = FRESHET_NO_MEMORY;
     struct request *request = malloc(sizeof(*request));
-    struct fr_redis_channel *channel = fr_redis_channel_new(redis->prefix, topic, subscription);
+    struct fr_redis_channel *channel =
+        fr_redis_channel_new(freshet_span_text(redis->config.prefix), topic, subscription);
     if (request == NULL || channel == NULL)
         goto fail;
     *request = (struct request){.mail.deliver = deliver, .bus = redis, .channel = channel};
@@ -112,7 +121,7 @@ static void unsubscribe(struct freshet_bus *bus, struct freshet_span topic)
 static void deliver_publish(struct fr_mail *mail)
 {
     struct fr_redis_publish *publish = FR_CONTAINER(mail, struct fr_redis_publish, mail);
-    fr_redis_bus_add(publish->owner, publish);
+    fr_redis_shard_add(publish->owner, publish);
 }
 
 struct spill {
@@ -140,9 +149,9 @@ static enum freshet_status overflow(struct fr_redis_bus *redis, bool signal, voi
     return FRESHET_OK;
 }
 
-static void give_back(struct fr_redis_bus *redis, struct fr_redis_publish *publish)
+static void give_back(struct fr_redis_shard *shard, struct fr_redis_publish *publish)
 {
-    fr_redis_outbox_dismiss(&redis->outbox, publish);
+    fr_redis_outbox_dismiss(&shard->outbox, publish);
     free(publish);
 }
 
@@ -154,48 +163,34 @@ static enum freshet_status publish(struct freshet_bus *bus, struct freshet_span 
         return FRESHET_CLOSED;
     if (body.len > redis->config.options.max_message_bytes)
         return FRESHET_TOO_LARGE;
-    struct fr_redis_publish *made = fr_redis_publish_new(redis->prefix, topic, body, signal, token);
+    struct fr_redis_publish *made =
+        fr_redis_publish_new(freshet_span_text(redis->config.prefix), topic, body, signal, token);
     if (made == NULL)
         return FRESHET_NO_MEMORY;
-    if (!fr_redis_outbox_admit(&redis->outbox, made)) {
+    struct fr_redis_shard *shard = fr_redis_bus_shard_of(redis, topic);
+    if (!fr_redis_outbox_admit(&shard->outbox, made)) {
         free(made);
         return overflow(redis, signal, token);
     }
     made->mail.deliver = deliver_publish;
-    made->owner = redis;
+    made->owner = shard;
     made->since_us = fr_clock_monotonic_us();
     if (fr_redis_loop_send(&redis->loop, &made->mail, freshet_span(made->wire, made->wire_len), INT64_MAX,
                            &made->written))
         return FRESHET_OK;
-    give_back(redis, made);
+    give_back(shard, made);
     return FRESHET_CLOSED;
-}
-
-static uint64_t read_counter(const atomic_uint_fast64_t *counter)
-{
-    return atomic_load_explicit(counter, memory_order_relaxed);
 }
 
 static void read_stats(struct freshet_bus *bus, struct freshet_bus_stats *stats)
 {
     const struct fr_redis_bus *redis = redis_of(bus);
-    int64_t seen_us = atomic_load_explicit(&redis->probe_seen_us, memory_order_relaxed);
-    const struct fr_redis_link *a = &redis->subscribing, *b = &redis->commanding;
     *stats = (struct freshet_bus_stats){
         .state = (enum freshet_bus_state)atomic_load(&redis->state),
-        .reconnects = read_counter(&a->reconnects) + read_counter(&b->reconnects),
-        .errors = read_counter(&redis->errors) + read_counter(&a->errors) + read_counter(&b->errors),
-        .probes_lost = read_counter(&redis->probes_lost),
-        .witnesses = read_counter(&redis->witnesses),
-        .doubts = read_counter(&redis->doubts),
-        .elsewhere = read_counter(&redis->elsewhere),
-        .probe_age_ms = seen_us < 0 ? -1 : (fr_clock_monotonic_us() - seen_us) / FR_US_PER_MS,
-        .queued = read_counter(&redis->outbox.count),
-        .collapsed = read_counter(&redis->outbox.collapsed),
-        .resent = read_counter(&redis->outbox.resent),
-        .subscriptions = read_counter(&redis->subscriptions.wanted),
-        .confirmed = read_counter(&redis->subscriptions.confirmed),
+        .errors = atomic_load_explicit(&redis->errors, memory_order_relaxed),
+        .probe_age_ms = -1,
     };
+    fr_redis_shard_add_stats(&redis->only, stats);
 }
 
 static void deliver_stop(struct fr_mail *mail)
@@ -212,10 +207,10 @@ static void stop(struct freshet_bus *bus, uint64_t deadline_ms)
     struct request last = {.mail.deliver = deliver_stop, .bus = redis, .deadline_ms = deadline_ms};
     fr_redis_loop_close(&redis->loop, &last.mail);
     fr_redis_loop_join(&redis->loop);
-    if (atomic_load(&redis->overflowed) || fr_redis_outbox_owes_mark(&redis->outbox))
+    if (atomic_load(&redis->overflowed) || fr_redis_outbox_owes_mark(&redis->only.outbox))
         fr_log(&redis->sink.log, FRESHET_LOG_ERROR,
                "redis bus: stopped before the others could be told to load again");
-    fr_redis_outbox_close(&redis->outbox);
+    fr_redis_outbox_close(&redis->only.outbox);
     atomic_store(&redis->state, FRESHET_BUS_DOWN);
     redis->started = false;
 }
@@ -224,7 +219,7 @@ static void destroy(struct freshet_bus *bus)
 {
     struct fr_redis_bus *redis = redis_of(bus);
     stop(bus, 0);
-    fr_redis_bus_links_deinit(redis);
+    fr_redis_bus_turns_deinit(redis);
     fr_redis_loop_deinit(&redis->loop);
     fr_redis_config_deinit(&redis->config);
     free(redis);
@@ -256,13 +251,9 @@ enum freshet_status freshet_redis_bus_new(struct freshet_bus **out,
         return status;
     }
     redis->bus.ops = &redis_ops;
-    redis->prefix = freshet_span_text(redis->config.prefix);
-    atomic_store(&redis->probe_seen_us, -1);
     snprintf(redis->everything, sizeof(redis->everything), "/everything");
-    snprintf(redis->probe_name, sizeof(redis->probe_name), "/probe/%016" PRIx64 "%016" PRIx64, fr_random(),
+    snprintf(redis->probes, sizeof(redis->probes), "/probe/%016" PRIx64 "%016" PRIx64, fr_random(),
              fr_random());
-    snprintf(redis->probe_channel, sizeof(redis->probe_channel), "%s%s", redis->config.prefix,
-             redis->probe_name);
     *out = &redis->bus;
     return FRESHET_OK;
 }
