@@ -17,6 +17,12 @@
 
 #define READY_S 30
 
+void redis_server_nap(void)
+{
+    struct timespec nap = {.tv_nsec = 10 * 1000 * 1000};
+    nanosleep(&nap, NULL);
+}
+
 static void give_up(const char *what)
 {
     fprintf(stderr, "redis_server: %s\n", what);
@@ -34,7 +40,7 @@ static bool is_free(uint16_t port)
 }
 
 /* Below the kernel's range for clients, so that no outgoing connection takes it before the server does. */
-static int free_port(void)
+int redis_server_free_port(void)
 {
     uint16_t port;
     for (int i = 0; i < 1000; i++) {
@@ -50,7 +56,8 @@ static int free_port(void)
 
 void redis_server_prepare(struct redis_server *server)
 {
-    *server = (struct redis_server){.port = free_port(), .directory = "/tmp/freshet-redis-XXXXXX"};
+    *server =
+        (struct redis_server){.port = redis_server_free_port(), .directory = "/tmp/freshet-redis-XXXXXX"};
     if (mkdtemp(server->directory) == NULL)
         give_up("no temporary directory");
     snprintf(server->socket, sizeof(server->socket), "%s/redis.sock", server->directory);
@@ -60,11 +67,15 @@ void redis_server_prepare(struct redis_server *server)
 static void run_child(const struct redis_server *server, pid_t parent, const char *const *arguments)
 {
     char port[16], tls_port[16], cert[128], key[128], ca[128];
-    const char *argv[64] = {
-        "redis-server", "--port", port,    "--bind",          "127.0.0.1",    "--save",       "",
-        "--appendonly", "no",     "--dir", server->directory, "--unixsocket", server->socket, "--logfile",
-        "redis.log"};
-    int count = 15;
+    const char *argv[64] = {"redis-server"};
+    const char *basics[] = {
+        "--port", port,    "--bind",          "127.0.0.1",    "--save",       "",          "--appendonly",
+        "no",     "--dir", server->directory, "--unixsocket", server->socket, "--logfile", "redis.log"};
+    int count = 1;
+    if (server->config[0] != '\0')
+        argv[count++] = server->config;
+    for (int i = 0; i < 14; i++)
+        argv[count++] = basics[i];
     snprintf(port, sizeof(port), "%d", server->port);
     snprintf(tls_port, sizeof(tls_port), "%d", server->tls_port);
     snprintf(cert, sizeof(cert), "%s/cert.pem", server->certificates);
@@ -100,13 +111,12 @@ void redis_server_run(struct redis_server *server, const char *const *arguments)
         run_child(server, parent, arguments);
     if (server->pid < 0)
         give_up("cannot fork");
-    struct timespec nap = {.tv_nsec = 10 * 1000 * 1000};
     for (int i = 0; i < READY_S * 100; i++) {
         if (answers(server))
             return;
         if (waitpid(server->pid, NULL, WNOHANG) != 0)
             give_up("redis-server ended at once");
-        nanosleep(&nap, NULL);
+        redis_server_nap();
     }
     give_up("redis-server does not answer");
 }
@@ -131,7 +141,7 @@ void redis_server_start_tls(struct redis_server *server)
 {
     char command[1024];
     redis_server_prepare(server);
-    server->tls_port = free_port();
+    server->tls_port = redis_server_free_port();
     snprintf(server->certificates, sizeof(server->certificates), "%s", server->directory);
     snprintf(command, sizeof(command), make_certificates, server->directory);
     if (system(command) != 0)
@@ -186,6 +196,8 @@ bool redis_server_ask_v(const struct redis_server *server, char *answer, size_t 
     redisReply *reply = NULL;
     if (context != NULL && context->err == 0) {
         redisSetTimeout(context, patience);
+        if (server->password[0] != '\0')
+            freeReplyObject(redisCommand(context, "AUTH %s", server->password));
         reply = redisCommandArgv(context, count, (const char **)arguments, lens);
     }
     if (reply != NULL && answer != NULL) {

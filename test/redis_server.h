@@ -15,6 +15,8 @@ struct redis_server {
     char socket[96];       /* its unix socket */
     char url[64];          /* redis://127.0.0.1:<port> */
     char certificates[96]; /* directory with ca.pem, cert.pem, key.pem; empty: no TLS */
+    char config[96];       /* a file that it reads (and a sentinel rewrites); empty: none */
+    char password[32];     /* what redis_server_ask gives first; empty: nothing */
 };
 
 /* `arguments`: more for its command line, NULL at the end, or NULL. Waits until it answers; aborts the test's
@@ -22,6 +24,8 @@ struct redis_server {
 void redis_server_start(struct redis_server *server, const char *const *arguments);
 /* The same with TLS on a second port, and certificates made for 127.0.0.1 and "localhost". */
 void redis_server_start_tls(struct redis_server *server);
+/* A loopback port that nobody has now, below those that the kernel gives to clients. */
+int redis_server_free_port(void);
 /* Only picks the port and the directory: nothing listens. */
 void redis_server_prepare(struct redis_server *server);
 /* Runs it (again) on its port. */
@@ -31,6 +35,9 @@ void redis_server_kill(struct redis_server *server);
 void redis_server_signal(const struct redis_server *server, int signal);
 /* Kills it and removes the directory. */
 void redis_server_stop(struct redis_server *server);
+
+/* The pause of whoever asks until something is so: 10 ms. */
+void redis_server_nap(void);
 
 /* Sends one command over a connection of its own: arguments as for printf-less redis-cli, NULL at the end.
  * The answer as text (an integer as digits, an array's elements joined by a space, an error with its '-'),
