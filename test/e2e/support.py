@@ -19,7 +19,7 @@ import time
 import traceback
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-sys.path.insert(0, os.path.join(TOP, "bridge"))
+sys.path.insert(0, os.path.join(TOP, "bridge", "demo_lib"))
 from wire import RedisClient, RedisError, free_port
 
 BUILD = os.environ.get("FRESHET_BUILD", os.path.join(TOP, "build-test", "gcc"))

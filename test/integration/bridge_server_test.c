@@ -1,5 +1,5 @@
 /* The life of the bridge's threads. */
-#include "../../bridge/server.c"
+#include "../../bridge/app/server.c"
 #include <criterion/criterion.h>
 #include <poll.h>
 

@@ -1,6 +1,6 @@
 /* The command line of freshet-bridge. */
-#include "../../bridge/arguments.c"
-#include "../../bridge/options.c"
+#include "../../bridge/common/arguments.c"
+#include "../../bridge/common/options.c"
 #include <criterion/criterion.h>
 
 /* What the environment holds in a test: name and value in turn, ended by NULL. */

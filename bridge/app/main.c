@@ -1,0 +1,229 @@
+/* freshet-bridge: the life of the process. */
+#include "app/metrics.h"
+#include "app/server.h"
+#include "common/app.h"
+#include "example/board.h"
+#include "example/counter.h"
+#include "page/page.h"
+#include "store/store.h"
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+enum { DRAIN_DEADLINE_MS = 5000, DESTROY_DEADLINE_MS = 1000 };
+
+struct program {
+    struct options options;
+    struct app app;
+    struct server *server;
+    struct counter *counter;
+    struct board *board;
+    struct page *page;
+    int signal_fd;
+    uint16_t port;
+};
+
+static const char *environment(const char *name)
+{
+    return getenv(name);
+}
+
+/* Each stream is a descriptor. */
+static void raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+/* Before any thread starts, so that all of them leave these signals to main(). */
+static int catch_signals(void)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    if (pthread_sigmask(SIG_BLOCK, &set, NULL) != 0)
+        return -1;
+    /* A shell's background jobs are born with SIGINT ignored, and what is ignored never arrives. */
+    signal(SIGINT, SIG_DFL);
+    signal(SIGTERM, SIG_DFL);
+    signal(SIGPIPE, SIG_IGN);
+    return signalfd(-1, &set, SFD_CLOEXEC);
+}
+
+/* Where it listens; behind "all addresses", the machine's name, if it is one that a URL can have. */
+static void find_host(char *host, size_t size, const char *listening)
+{
+    static const char bytes[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_";
+    snprintf(host, size, "%s", listening);
+    if (strcmp(listening, "0.0.0.0") != 0 && strcmp(listening, "::") != 0)
+        return;
+    if (gethostname(host, size) != 0 || host[0] == '\0' || host[strspn(host, bytes)] != '\0')
+        snprintf(host, size, "this-machine");
+}
+
+/* What people call this instance, and the names that they may ask it by. */
+static void name_instance(struct program *program)
+{
+    struct app *app = &program->app;
+    size_t count = 0;
+    find_host(app->host, sizeof(app->host), program->options.host);
+    bool bracket = strchr(app->host, ':') != NULL;
+    snprintf(app->instance, sizeof(app->instance), "%s%s%s:%u", bracket ? "[" : "", app->host,
+             bracket ? "]" : "", (unsigned)program->port);
+    app->names[count++] = app->host;
+    for (size_t i = 0; program->options.names[i] != NULL; i++)
+        app->names[count++] = program->options.names[i];
+    app->names[count] = NULL;
+}
+
+static enum freshet_status make_freshet(struct program *program, struct freshet_error *error)
+{
+    const struct options *given = &program->options;
+    struct freshet_options options = {.size = sizeof(options),
+                                      .log = program->app.log,
+                                      .max_streams = given->max_streams,
+                                      .max_streams_per_peer = given->max_streams_per_client,
+                                      .max_topics = given->max_topics,
+                                      .max_new_topics_per_s = given->max_new_topics,
+                                      .max_new_topics_per_s_per_peer = given->max_new_topics_per_client};
+    struct freshet_redis_options redis = {
+        .size = sizeof(redis), .url = program->options.redis, .prefix = program->options.prefix};
+    if (redis.url != NULL) {
+        struct freshet_error detail = {""};
+        enum freshet_status status = freshet_redis_bus_new(&options.bus, &redis, &detail);
+        if (status != FRESHET_OK) {
+            snprintf(error->text, sizeof(error->text), "--redis: %.200s", detail.text);
+            return status;
+        }
+    }
+    return freshet_new(&program->app.freshet, &options, error);
+}
+
+static enum freshet_status make_server(struct program *program, struct freshet_error *error)
+{
+    int fd = server_listen(&program->options, &program->port, error);
+    if (fd < 0)
+        return FRESHET_SYSTEM;
+    name_instance(program);
+    return server_new(&program->server, &program->app, fd, program->options.threads, DRAIN_DEADLINE_MS,
+                      error);
+}
+
+static enum freshet_status start_features(struct program *program, struct freshet_error *error)
+{
+    struct app *app = &program->app;
+    enum freshet_status status = counter_start(&program->counter, app, error);
+    if (status == FRESHET_OK)
+        status = board_start(&program->board, app, error);
+    if (status == FRESHET_OK)
+        status = page_start(&program->page, app, error);
+    if (status == FRESHET_OK)
+        metrics_start(app);
+    return status;
+}
+
+static enum freshet_status start(struct program *program, struct freshet_error *error)
+{
+    struct app *app = &program->app;
+    enum freshet_status status = make_freshet(program, error);
+    if (status == FRESHET_OK)
+        status = store_new(&app->store, &program->options, app->freshet, &app->log, error);
+    if (status == FRESHET_OK)
+        status = make_server(program, error);
+    if (status == FRESHET_OK)
+        status = start_features(program, error);
+    if (status == FRESHET_OK)
+        status = server_run(program->server, error);
+    return status;
+}
+
+/* The loops have ended before: nothing asks the store or publishes any more. */
+static void stop(struct program *program)
+{
+    server_destroy(program->server);
+    store_destroy(program->app.store);
+    freshet_destroy(program->app.freshet, DESTROY_DEADLINE_MS);
+    counter_stop(program->counter);
+    board_stop(program->board);
+    page_stop(program->page);
+    close(program->signal_fd);
+}
+
+static int take_signal(const struct program *program)
+{
+    struct signalfd_siginfo info;
+    ssize_t len;
+    do {
+        len = read(program->signal_fd, &info, sizeof(info));
+    } while (len < 0 && errno == EINTR);
+    return len == sizeof(info) ? (int)info.ssi_signo : SIGTERM;
+}
+
+static bool is_readable(const struct pollfd *fd)
+{
+    return (fd->revents & POLLIN) != 0;
+}
+
+/* Until a signal asks for the end and all has ended, or until the server could not go on; a second signal
+ * ends the process at once. */
+static enum freshet_status serve(struct program *program, struct freshet_error *error)
+{
+    struct pollfd fds[] = {
+        {.fd = program->signal_fd, .events = POLLIN},
+        {.fd = server_ended_fd(program->server), .events = POLLIN},
+    };
+    while (!is_readable(&fds[1])) {
+        if (poll(fds, 2, -1) <= 0 || !is_readable(&fds[0]))
+            continue;
+        int number = take_signal(program);
+        if (atomic_exchange(&program->app.draining, true))
+            _exit(128 + number);
+        log_line(&program->app.log, FRESHET_LOG_INFO, "draining, %d ms at most", DRAIN_DEADLINE_MS);
+        server_stop(program->server);
+    }
+    return server_join(program->server, error);
+}
+
+static int fail(enum freshet_status status, const struct freshet_error *error)
+{
+    fprintf(stderr, "freshet-bridge: %s\n",
+            error->text[0] == '\0' ? freshet_status_text(status) : error->text);
+    return status == FRESHET_INVALID ? 2 : 1;
+}
+
+int main(int argc, char **argv)
+{
+    struct program program = {.signal_fd = -1};
+    struct freshet_error error = {""};
+    enum options_result read = options_read(&program.options, argc, argv, environment, stdout, stderr);
+    if (read != OPTIONS_RUN)
+        return read == OPTIONS_SHOWN ? 0 : 2;
+    program.app.options = &program.options;
+    log_news_init(&program.app.refused_publishes);
+    program.app.log = log_to_stderr(program.options.log_level);
+    raise_descriptor_limit();
+    program.signal_fd = catch_signals();
+    enum freshet_status status = start(&program, &error);
+    if (status != FRESHET_OK)
+        _exit(fail(status, &error)); /* threads run: leave without taking anything from under them */
+    printf("listening on http://%s%s%s:%u\n", strchr(program.options.host, ':') ? "[" : "",
+           program.options.host, strchr(program.options.host, ':') ? "]" : "", (unsigned)program.port);
+    fflush(stdout);
+    status = serve(&program, &error);
+    if (status != FRESHET_OK)
+        _exit(fail(status, &error));
+    log_line(&program.app.log, FRESHET_LOG_INFO, "ended");
+    stop(&program);
+    return 0;
+}

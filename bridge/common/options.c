@@ -1,0 +1,287 @@
+#include "common/options.h"
+#include <string.h>
+#include <unistd.h>
+
+static bool is_host_byte(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+           c == '-' || c == ':' || c == '_' || c == '%';
+}
+
+static bool set_host(struct options *options, const char *host, size_t len)
+{
+    if (len == 0 || len > OPTIONS_MAX_HOST_BYTES)
+        return false;
+    for (size_t i = 0; i < len; i++) {
+        if (!is_host_byte(host[i]))
+            return false;
+    }
+    memcpy(options->host, host, len);
+    options->host[len] = '\0';
+    return true;
+}
+
+/* HOST:PORT or [IPV6]:PORT. */
+static bool set_listen(void *user, const char *value)
+{
+    struct options *options = user;
+    const char *colon = strrchr(value, ':');
+    unsigned port;
+    if (colon == NULL || !arguments_number(colon + 1, UINT16_MAX, &port))
+        return false;
+    size_t len = (size_t)(colon - value);
+    bool bracketed = len >= 2 && value[0] == '[' && value[len - 1] == ']';
+    if (bracketed) {
+        value++;
+        len -= 2;
+    }
+    if (bracketed != (memchr(value, ':', len) != NULL) || !set_host(options, value, len))
+        return false;
+    options->port = (uint16_t)port;
+    return true;
+}
+
+/* Only the kind of URL: its parts are checked by the library, which names them without their secrets. */
+bool options_set_redis(void *user, const char *value)
+{
+    struct options *options = user;
+    static const char *const schemes[] = {"redis://", "rediss://", "redis+unix://"};
+    for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
+        if (strncmp(value, schemes[i], strlen(schemes[i])) == 0) {
+            options->redis = value;
+            return true;
+        }
+    }
+    return false;
+}
+
+bool options_set_prefix(void *user, const char *value)
+{
+    struct options *options = user;
+    size_t len = strlen(value);
+    if (len == 0 || len > 128)
+        return false;
+    for (size_t i = 0; i < len; i++) {
+        if (value[i] <= ' ' || value[i] > '~')
+            return false;
+    }
+    options->prefix = value;
+    return true;
+}
+
+static bool set_threads(void *user, const char *value)
+{
+    struct options *options = user;
+    unsigned threads;
+    if (!arguments_number(value, OPTIONS_MAX_THREADS, &threads) || threads == 0)
+        return false;
+    options->threads = threads;
+    return true;
+}
+
+#define SET_LIMIT(field)                                                                                     \
+    static bool set_##field(void *user, const char *value)                                                   \
+    {                                                                                                        \
+        struct options *options = user;                                                                      \
+        return arguments_number(value, OPTIONS_MAX_LIMIT, &options->field);                                  \
+    }
+
+SET_LIMIT(max_streams)
+SET_LIMIT(max_streams_per_client)
+SET_LIMIT(max_topics)
+SET_LIMIT(max_new_topics)
+SET_LIMIT(max_new_topics_per_client)
+
+bool options_set_log_level(void *user, const char *value)
+{
+    struct options *options = user;
+    static const char *const levels[] = {"error", "warn", "info", "debug"};
+    for (int i = 0; i < 4; i++) {
+        if (strcmp(value, levels[i]) == 0) {
+            options->log_level = (enum freshet_log_level)(FRESHET_LOG_ERROR + i);
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_port(const char *text)
+{
+    unsigned port;
+    return arguments_number(text, UINT16_MAX, &port) && port > 0 && text[0] != '0';
+}
+
+/* What goes into headers; the library knows the finer points of those that it compares. */
+static bool is_origin(const char *text)
+{
+    static const char *const schemes[] = {"http://", "https://"};
+    for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
+        size_t scheme = strlen(schemes[i]);
+        if (strncmp(text, schemes[i], scheme) != 0)
+            continue;
+        const char *host = text + scheme;
+        size_t len = host[0] == '[' ? 1 + strspn(host + 1, "0123456789abcdef:.")
+                                    : strspn(host, "abcdefghijklmnopqrstuvwxyz0123456789.-_");
+        if (host[0] == '[' && (len == 1 || host[len++] != ']'))
+            return false;
+        return len > 0 && len <= OPTIONS_MAX_HOST_BYTES &&
+               (host[len] == '\0' || (host[len] == ':' && is_port(host + len + 1)));
+    }
+    return false;
+}
+
+/* Items parted by commas, copied into `text`; `list` has room for `max` of them and a NULL. */
+static bool set_list(const char **list, size_t max, char *text, size_t size, const char *value,
+                     bool (*is_right)(const char *item))
+{
+    size_t count = 0;
+    char *at, *rest = text;
+    if (strlen(value) >= size)
+        return false;
+    strcpy(text, value);
+    while ((at = strsep(&rest, ",")) != NULL) {
+        if (count == max || !is_right(at))
+            return false;
+        list[count++] = at;
+    }
+    list[count] = NULL;
+    return true;
+}
+
+static bool set_origins(void *user, const char *value)
+{
+    struct options *options = user;
+    return set_list(options->origins, OPTIONS_MAX_ORIGINS, options->origin_text, sizeof(options->origin_text),
+                    value, is_origin);
+}
+
+/* A name as it stands in Host, without the port, or `*`. */
+static bool is_name(const char *text)
+{
+    static const char bytes[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_";
+    size_t len = strlen(text);
+    if (strcmp(text, "*") == 0)
+        return true;
+    return len > 0 && len <= OPTIONS_MAX_HOST_BYTES && text[strspn(text, bytes)] == '\0' && text[0] != '.' &&
+           text[len - 1] != '.';
+}
+
+static bool set_names(void *user, const char *value)
+{
+    struct options *options = user;
+    return set_list(options->names, OPTIONS_MAX_NAMES, options->name_text, sizeof(options->name_text), value,
+                    is_name);
+}
+
+static bool set_peer(void *user, const char *value)
+{
+    struct options *options = user;
+    options->peer = value;
+    return is_origin(value);
+}
+
+static bool set_demo_control(void *user, const char *value)
+{
+    struct options *options = user;
+    options->demo_control = value;
+    return is_origin(value);
+}
+
+/* High enough for any load that one machine sends in earnest, from one address too, low enough that a client
+ * who asks for new boards as fast as it can costs what Redis and a small machine bear. */
+static void set_default_limits(struct options *options)
+{
+    options->max_streams = 100000;
+    options->max_streams_per_client = 20000;
+    options->max_topics = 50000;
+    options->max_new_topics = 10000;
+    options->max_new_topics_per_client = 5000;
+}
+
+void options_set_defaults(void *user)
+{
+    struct options *options = user;
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    memset(options, 0, sizeof(*options));
+    strcpy(options->host, "127.0.0.1");
+    options->port = 8080;
+    options->prefix = "freshet:";
+    options->threads = processors < 1 ? 1 : (unsigned)processors;
+    if (options->threads > OPTIONS_MAX_THREADS)
+        options->threads = OPTIONS_MAX_THREADS;
+    options->log_level = FRESHET_LOG_INFO;
+    set_default_limits(options);
+}
+
+#define LIMIT "a number up to 100000000; 0: no limit"
+
+static const struct setting settings[] = {
+    {"listen", "FRESHET_LISTEN", "HOST:PORT, such as 127.0.0.1:8080, [::1]:8080, or port 0 for a free one",
+     set_listen},
+    OPTIONS_REDIS,
+    OPTIONS_PREFIX,
+    {"threads", "FRESHET_THREADS", "a number from 1 to 256", set_threads},
+    OPTIONS_LOG_LEVEL,
+    {"max-streams", "FRESHET_MAX_STREAMS", LIMIT, set_max_streams},
+    {"max-streams-per-client", "FRESHET_MAX_STREAMS_PER_CLIENT", LIMIT, set_max_streams_per_client},
+    {"max-topics", "FRESHET_MAX_TOPICS", LIMIT, set_max_topics},
+    {"max-new-topics", "FRESHET_MAX_NEW_TOPICS", LIMIT, set_max_new_topics},
+    {"max-new-topics-per-client", "FRESHET_MAX_NEW_TOPICS_PER_CLIENT", LIMIT, set_max_new_topics_per_client},
+    {"allow-host", "FRESHET_ALLOW_HOST",
+     "up to 16 names without a port, such as live.example.org, parted by commas; * for any", set_names},
+    {"allow-origin", "FRESHET_ALLOW_ORIGIN",
+     "up to 8 of http://host:port or https://host:port as browsers write them (lower case, no path), parted "
+     "by "
+     "commas",
+     set_origins},
+    {"peer", "FRESHET_PEER", "http://host:port or https://host:port of another instance, without a path",
+     set_peer},
+    {"demo-control", "FRESHET_DEMO_CONTROL", "http://host:port of the demo, without a path",
+     set_demo_control},
+};
+enum { SETTINGS = sizeof(settings) / sizeof(settings[0]) };
+
+static const struct arguments arguments = {
+    .program = "freshet-bridge",
+    .help = "freshet-bridge serves a live counter and live boards as event streams.\n"
+            "\n"
+            "  --listen HOST:PORT   where to serve; port 0 picks a free one    [127.0.0.1:8080]\n"
+            "  --redis URL          share state and publishes through this Redis:\n"
+            "                       redis://, rediss:// or redis+unix://       [none: in this process]\n"
+            "  --prefix TEXT        begins every channel and key in Redis      [freshet:]\n"
+            "  --threads N          threads that serve                         [one for each processor]\n"
+            "  --log-level LEVEL    error, warn, info or debug                 [info]\n"
+            "  --max-streams N      open at once; one of several views counts as many  [100000]\n"
+            "  --max-streams-per-client N\n"
+            "                       of one address; behind a proxy set 0       [20000]\n"
+            "  --max-topics N       boards that are looked at, and lately were [50000]\n"
+            "  --max-new-topics N   of these new ones in a second              [10000]\n"
+            "  --max-new-topics-per-client N\n"
+            "                       the same of one address; behind a proxy 0  [5000]\n"
+            "  --allow-host NAME[,NAME...]\n"
+            "                       names that browsers know it by, also through a proxy;\n"
+            "                       * for any [addresses, names without dots, where it listens]\n"
+            "  --allow-origin URL[,URL...]\n"
+            "                       pages from there may stream from here and change things,\n"
+            "                       such as http://127.0.0.1:8081               [pages of this host]\n"
+            "  --peer URL           the page shows this instance as well; it must allow this one\n"
+            "  --demo-control URL   where the page of bridge/demo stops and starts things\n"
+            "  --version, --help    print and leave\n"
+            "\n"
+            "Limits: 0 is none. Over one a client is told to come back later.\n"
+            "\n"
+            "Each option can also be given as FRESHET_LISTEN, FRESHET_REDIS, FRESHET_PREFIX,\n"
+            "FRESHET_THREADS, FRESHET_LOG_LEVEL, FRESHET_MAX_STREAMS,\n"
+            "FRESHET_MAX_STREAMS_PER_CLIENT, FRESHET_MAX_TOPICS, FRESHET_MAX_NEW_TOPICS,\n"
+            "FRESHET_MAX_NEW_TOPICS_PER_CLIENT, FRESHET_ALLOW_HOST, FRESHET_ALLOW_ORIGIN,\n"
+            "FRESHET_PEER or FRESHET_DEMO_CONTROL; the command line comes first.\n",
+    .settings = settings,
+    .count = SETTINGS,
+    .set_defaults = options_set_defaults,
+};
+
+enum options_result options_read(struct options *options, int argc, char **argv, options_env env, FILE *out,
+                                 FILE *err)
+{
+    return arguments_read(&arguments, options, argc, argv, env, out, err);
+}

@@ -1,0 +1,67 @@
+/* The command line and the environment of freshet-bridge. */
+#ifndef BRIDGE_OPTIONS_H
+#define BRIDGE_OPTIONS_H
+
+#include "common/arguments.h"
+#include <freshet/log.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#define OPTIONS_MAX_HOST_BYTES 253
+#define OPTIONS_MAX_THREADS    256
+#define OPTIONS_MAX_LIMIT      100000000
+#define OPTIONS_MAX_ORIGINS    8
+#define OPTIONS_ORIGIN_BYTES   1024
+#define OPTIONS_MAX_NAMES      16
+#define OPTIONS_NAME_BYTES     1024
+
+struct options {
+    char host[OPTIONS_MAX_HOST_BYTES + 1]; /* without the brackets of an IPv6 address */
+    uint16_t port;                         /* 0: any free one */
+    const char *redis;  /* a URL, may hold credentials: never print it; NULL: stay in-process */
+    const char *prefix; /* of channels and keys in Redis */
+    unsigned threads;
+    /* What clients may cost; 0: no limit. */
+    unsigned max_streams, max_streams_per_client;
+    unsigned max_topics, max_new_topics, max_new_topics_per_client;
+    enum freshet_log_level log_level;
+    /* As browsers write them; the last NULL; point into `origin_text`. Empty: pages of this host only. */
+    const char *origins[OPTIONS_MAX_ORIGINS + 1];
+    char origin_text[OPTIONS_ORIGIN_BYTES];
+    /* That requests may have in Host beside addresses, `localhost` and where it listens; the last NULL; point
+     * into `name_text`. */
+    const char *names[OPTIONS_MAX_NAMES + 1];
+    char name_text[OPTIONS_NAME_BYTES];
+    const char *peer;         /* origin of an instance that the page shows, too; NULL: none */
+    const char *demo_control; /* origin of what stops and starts things for the demo; NULL: none */
+};
+
+/* From defaults, FRESHET_<NAME> variables and arguments: see arguments_read(). Texts point into `argv` and
+ * the environment. */
+enum options_result options_read(struct options *options, int argc, char **argv, options_env env, FILE *out,
+                                 FILE *err);
+
+/* For other programs whose own options begin with a struct options. */
+void options_set_defaults(void *options);
+bool options_set_redis(void *options, const char *value);
+bool options_set_prefix(void *options, const char *value);
+bool options_set_log_level(void *options, const char *value);
+
+#define OPTIONS_REDIS                                                                                        \
+    {                                                                                                        \
+        "redis", "FRESHET_REDIS",                                                                            \
+            "a URL that begins with redis://, rediss:// or redis+unix://, such as redis://127.0.0.1:6379",   \
+            options_set_redis                                                                                \
+    }
+#define OPTIONS_PREFIX                                                                                       \
+    {                                                                                                        \
+        "prefix", "FRESHET_PREFIX",                                                                          \
+            "1 to 128 visible ASCII characters, such as freshet:", options_set_prefix                        \
+    }
+#define OPTIONS_LOG_LEVEL                                                                                    \
+    {                                                                                                        \
+        "log-level", "FRESHET_LOG_LEVEL", "error, warn, info or debug", options_set_log_level                \
+    }
+
+#endif

@@ -1,0 +1,11 @@
+# cmake -DOUT=page_data.c -DDIR=<this folder> -P embed.cmake: each file as an array of bytes.
+set(text "#include \"page/data.h\"\n")
+foreach(file page.html page.css page.js page-pane.js page-demo.js page.svg)
+  string(REGEX REPLACE "[.-]" "_" name ${file})
+  file(READ ${DIR}/${file} hex HEX)
+  string(LENGTH "${hex}" len)
+  math(EXPR len "${len} / 2")
+  string(REGEX REPLACE "(..)" "'\\\\x\\1'," bytes "${hex}")
+  string(APPEND text "const char ${name}[] = {${bytes}'\\0'};\nconst size_t ${name}_len = ${len};\n")
+endforeach()
+file(WRITE ${OUT} "${text}")
