@@ -25,11 +25,11 @@ def a_client_that_leaves_is_gone_from_the_metrics(case):
 
 
 @test
-def no_descriptor_is_left_after_clients_are_gone(case):
+def no_socket_is_left_after_clients_are_gone(case):
     bridge = case.bridge("--threads", "2")
     Stream(bridge.port, "/live/counter").shows(0).close()
     until(lambda: bridge.metric("freshet_streams") == 0)
-    before = bridge.descriptors()
+    before = bridge.sockets()
     for _ in range(3):
         crowd = Crowd().open(200, [bridge.port], "/live/counter")
         for number in range(50):
@@ -37,7 +37,7 @@ def no_descriptor_is_left_after_clients_are_gone(case):
                 half.sendall(head_of("/live/board/b%d" % number)[:20 + number])
         crowd.close()
     until(lambda: bridge.metric("freshet_streams") == 0)
-    until(lambda: bridge.descriptors() <= before, what="descriptors are back")
+    until(lambda: bridge.sockets() <= before, what="they are given back")
 
 
 @test

@@ -55,12 +55,12 @@ def answer(connection):
 @test
 def changes_of_clients_that_have_gone_are_made(case):
     redis, bridge = stopped_store(case)
-    before = bridge.descriptors()
+    before = bridge.sockets()
     for _ in range(50):
         ask(bridge).close()
     os.kill(redis.process.pid, signal.SIGCONT)
     until(lambda: counted(redis.command("GET", "freshet:counter")) == 51, 3, "all are made")
-    until(lambda: bridge.descriptors() <= before, 3, "their connections are given back")
+    until(lambda: bridge.sockets() <= before, 3, "their connections are given back")
     assert bridge.increment() == 52
 
 
