@@ -20,9 +20,10 @@ enum freshet_close_reason {
     FRESHET_CLOSE_FLOOD,         /* the client sent more than a stream's client may */
     FRESHET_CLOSE_DRAIN,         /* `end` `going-away` was delivered */
     FRESHET_CLOSE_DRAIN_CUT,     /* the drain's deadline passed first */
-    FRESHET_CLOSE_TOPIC,         /* the topic's worker left or its memory ran out: `end`, come back */
+    FRESHET_CLOSE_TOPIC,         /* not used: a topic whose worker leaves goes on with another one */
     FRESHET_CLOSE_NO_MEMORY,     /* none for a frame that had to be sent */
-    FRESHET_CLOSE_DENIED,        /* a guard or an identity function denied it while it was open */
+    FRESHET_CLOSE_DENIED,        /* a guard or an identity function denied it while it was open; of several
+                                  * views, all have ended */
     FRESHET_CLOSE_MAX_AGE,       /* it was open for max_age_ms */
     FRESHET_CLOSE_REASONS        /* how many there are */
 };

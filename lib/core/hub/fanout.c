@@ -254,10 +254,11 @@ static void find_another_feed(struct fr_fanout *fanout)
     ask_feed(fanout);
 }
 
-/* The views stay until their streams close them, so that these can still say which topic they showed. The
- * home stays too: it may have served a later ask, and then has to hear that the last view has left.
+/* There is no memory for a feed. The views stay until their streams close them, so that these can still say
+ * which topic they showed. The home stays too: it may have served a later ask, and then has to hear that the
+ * last view has left.
  */
-static void end_views(struct fr_fanout *fanout, enum freshet_close_reason reason)
+static void end_views(struct fr_fanout *fanout)
 {
     struct fr_list lost;
     fr_list_init(&lost);
@@ -269,7 +270,7 @@ static void end_views(struct fr_fanout *fanout, enum freshet_close_reason reason
         struct fr_view *view = FR_CONTAINER(link, struct fr_view, link);
         view->joining = true; /* for what will not come */
         fr_list_append(&fanout->told, link);
-        fanout->worker->host.view_lost(view, reason);
+        fanout->worker->host.view_lost(view, FRESHET_CLOSE_NO_MEMORY);
     }
 }
 
@@ -278,19 +279,20 @@ static void deliver_to_views(struct fr_mail *mail)
     struct fr_fanout *fanout = FR_CONTAINER(mail, struct fr_fanout, to_views);
     pthread_mutex_lock(&fanout->lock);
     struct fr_update update = fanout->next;
-    bool has_update = fanout->has_update, answers = fanout->answers, lost = fanout->lost;
-    enum freshet_close_reason reason = fanout->lost_reason;
+    bool has_update = fanout->has_update, answers = fanout->answers;
+    enum fr_feed_loss loss = fanout->loss;
     fanout->next = (struct fr_update){0};
-    fanout->has_update = fanout->answers = fanout->lost = fanout->to_views_posted = false;
+    fanout->has_update = fanout->answers = fanout->to_views_posted = false;
+    fanout->loss = FR_FEED_KEPT;
     pthread_mutex_unlock(&fanout->lock);
-    if (has_update && !lost && !fanout->closed)
+    if (has_update && loss == FR_FEED_KEPT && !fanout->closed)
         take_update(fanout, &update, answers);
     else
         release_update(&update);
-    if (lost && !fanout->closed && reason == FRESHET_CLOSE_TOPIC)
+    if (loss == FR_FEED_MOVED && !fanout->closed)
         find_another_feed(fanout);
-    else if (lost && !fanout->closed)
-        end_views(fanout, reason);
+    else if (loss == FR_FEED_NO_MEMORY && !fanout->closed)
+        end_views(fanout);
     release(fanout);
 }
 
@@ -374,18 +376,17 @@ void fr_fanout_update(struct fr_fanout *fanout, const struct fr_update *update, 
     release_update(&replaced);
 }
 
-static void tell_lost(struct fr_fanout *fanout, enum freshet_close_reason reason)
+static void tell_loss(struct fr_fanout *fanout, enum fr_feed_loss loss)
 {
     pthread_mutex_lock(&fanout->lock);
-    fanout->lost = true;
-    fanout->lost_reason = reason;
+    fanout->loss = loss;
     post_to_views(fanout);
     pthread_mutex_unlock(&fanout->lock);
 }
 
-void fr_fanout_lose(struct fr_fanout *fanout, enum freshet_close_reason reason)
+void fr_fanout_lose(struct fr_fanout *fanout)
 {
-    tell_lost(fanout, reason);
+    tell_loss(fanout, FR_FEED_MOVED);
     release(fanout);
 }
 
@@ -393,10 +394,12 @@ static void serve(struct fr_fanout *fanout, struct fr_worker *home)
 {
     struct fr_feed *feed = fanout->feed;
     if (feed == NULL) {
-        enum freshet_status status =
-            home->leaving ? FRESHET_CLOSED : fr_feed_get(home, fanout->key, fanout->topic, &feed);
-        if (status != FRESHET_OK) {
-            tell_lost(fanout, home->leaving ? FRESHET_CLOSE_TOPIC : FRESHET_CLOSE_NO_MEMORY);
+        if (home->leaving) {
+            tell_loss(fanout, FR_FEED_MOVED);
+            return;
+        }
+        if (fr_feed_get(home, fanout->key, fanout->topic, &feed) != FRESHET_OK) {
+            tell_loss(fanout, FR_FEED_NO_MEMORY);
             return;
         }
         acquire(fanout); /* the feed's */

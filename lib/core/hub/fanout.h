@@ -21,6 +21,13 @@
 struct fr_feed;
 struct fr_message_feed;
 
+/* Why a fanout has no feed any more. */
+enum fr_feed_loss {
+    FR_FEED_KEPT = 0,
+    FR_FEED_MOVED,    /* its worker leaves: there will be another one elsewhere */
+    FR_FEED_NO_MEMORY /* none for a feed: the streams end */
+};
+
 /* What a fanout shows. The two frames are references. */
 struct fr_update {
     struct fr_bytes *snapshot;
@@ -56,9 +63,9 @@ struct fr_fanout {
     struct fr_mail to_feed;
     struct fr_mail to_views;
     bool to_feed_posted, to_views_posted;
-    bool asks, leaves;              /* to the feed */
-    bool has_update, answers, lost; /* to the views */
-    enum freshet_close_reason lost_reason;
+    bool asks, leaves;        /* to the feed */
+    bool has_update, answers; /* to the views, as the next two */
+    enum fr_feed_loss loss;
     struct fr_update next;
 
     /* The feed's side. */
@@ -81,9 +88,8 @@ void fr_fanout_wake(struct fr_fanout *fanout);
 /* From the feed: show this, and if `answers`, let those in who asked. Takes references of its own.
  */
 void fr_fanout_update(struct fr_fanout *fanout, const struct fr_update *update, bool answers);
-/* From the feed: it is gone; a new one has to be found, or with a reason that is not FRESHET_CLOSE_TOPIC the
- * streams end. The feed's side gives its reference up. */
-void fr_fanout_lose(struct fr_fanout *fanout, enum freshet_close_reason reason);
+/* From the feed: it is gone, and a new one has to be found. The feed's side gives its reference up. */
+void fr_fanout_lose(struct fr_fanout *fanout);
 
 /* The view of a feed of one connection. */
 struct fr_view *fr_fanout_only_view(const struct fr_fanout *fanout);

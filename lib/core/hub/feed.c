@@ -473,7 +473,7 @@ void fr_feed_destroy(struct fr_feed *feed)
         struct fr_fanout *fanout = FR_CONTAINER(feed->fanouts.next, struct fr_fanout, in_feed);
         fr_list_remove(&fanout->in_feed);
         fanout->feed = NULL;
-        fr_fanout_lose(fanout, FRESHET_CLOSE_TOPIC);
+        fr_fanout_lose(fanout);
     }
     fr_timers_cancel(&worker->timers, &feed->timer);
     fr_timers_unreserve(&worker->timers);

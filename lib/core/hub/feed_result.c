@@ -121,21 +121,34 @@ void fr_feed_succeed(struct fr_feed *feed, struct fr_bytes *bytes)
     fr_feed_update_fanouts(feed);
 }
 
+static void fail_for(struct fr_feed *feed, const struct fr_load *load)
+{
+    const char *text = "the data could not be loaded";
+    switch (load->outcome) {
+    case FR_OUTCOME_TOO_LARGE:
+        fr_feed_fail(feed, "too-large", "the data is larger than allowed");
+        return;
+    case FR_OUTCOME_NO_MEMORY:
+        fr_feed_fail(feed, "no-memory", text);
+        return;
+    case FR_OUTCOME_FAILED:
+        fr_feed_fail(feed, load->code, load->text[0] == '\0' ? text : load->text);
+        return;
+    default: /* unchanged, but there was nothing before */
+        fr_feed_fail(feed, "load-failed", text);
+    }
+}
+
 void fr_feed_take_result(struct fr_feed *feed, const struct fr_load *load)
 {
     bool cancelled = atomic_load_explicit(&load->cancelled, memory_order_relaxed);
-    if (load->answer == FRESHET_OK || load->answer == FRESHET_STALE)
+    bool has_bytes = load->outcome == FR_OUTCOME_BYTES, unchanged = load->outcome == FR_OUTCOME_UNCHANGED;
+    if (has_bytes || unchanged)
         fr_feed_keep_cached(feed, load->bytes);
-    if (load->answer == FRESHET_OK || (load->answer == FRESHET_STALE && feed->snapshot != NULL))
+    if (has_bytes || (unchanged && feed->snapshot != NULL))
         fr_feed_succeed(feed, load->bytes);
     else if (cancelled && !feed->timed_out)
         fr_feed_mark(feed, FRESHET_CAUSE_CONNECT); /* it was told that nobody waits; somebody may by now */
-    else if (load->answer == FRESHET_TOO_LARGE)
-        fr_feed_fail(feed, "too-large", "the data is larger than allowed");
-    else if (load->answer == FRESHET_NO_MEMORY)
-        fr_feed_fail(feed, "no-memory", "the data could not be loaded");
-    else if (load->answer == FRESHET_STALE)
-        fr_feed_fail(feed, "load-failed", "the data could not be loaded");
     else
-        fr_feed_fail(feed, load->code, load->text[0] == '\0' ? "the data could not be loaded" : load->text);
+        fail_for(feed, load);
 }

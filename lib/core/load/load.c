@@ -245,23 +245,23 @@ static void end_without_worker(struct fr_load *load)
 }
 
 struct answer {
-    enum freshet_status status; /* FRESHET_OK: bytes; FRESHET_STALE: unchanged; else failed */
+    enum fr_load_outcome outcome;
     struct fr_bytes *bytes;
     const char *code, *text;
 };
 
-static enum freshet_status write_answer(struct fr_load *load, const struct answer *answer)
+static void write_answer(struct fr_load *load, const struct answer *answer)
 {
-    load->answer = answer->status;
+    load->outcome = answer->outcome;
     load->bytes = answer->bytes;
     snprintf(load->code, sizeof(load->code), "%s", answer->code == NULL ? "" : answer->code);
     snprintf(load->text, sizeof(load->text), "%s", answer->text == NULL ? "" : answer->text);
     if (answer->bytes != NULL && answer->bytes->span.len > load->max_snapshot_bytes)
-        load->answer = FRESHET_TOO_LARGE;
-    return load->answer == FRESHET_STALE ? FRESHET_OK : load->answer;
+        load->outcome = FR_OUTCOME_TOO_LARGE;
 }
 
-/* Takes a reference to the bytes over. */
+/* Takes a reference to the bytes over. FRESHET_OK: taken. FRESHET_TOO_LARGE: taken as a failure.
+ * FRESHET_STALE: the load is over. */
 static enum freshet_status finish(struct freshet_load handle, const struct answer *answer)
 {
     enum freshet_status status = FRESHET_STALE;
@@ -270,10 +270,10 @@ static enum freshet_status finish(struct freshet_load handle, const struct answe
     struct fr_load *load = look_up(handle);
     if (load != NULL) {
         fr_handles_remove(&table, load->handle);
-        status = write_answer(load, answer);
+        write_answer(load, answer);
         written = true;
-        if (atomic_load(&load->abandoned))
-            status = FRESHET_STALE;
+        if (!atomic_load(&load->abandoned))
+            status = load->outcome == FR_OUTCOME_TOO_LARGE ? FRESHET_TOO_LARGE : FRESHET_OK;
         fr_gate_leave(gate(load));
         load->mail.deliver = deliver_answer;
         refused = !fr_mailbox_post(&load->worker->mailbox, &load->mail);
@@ -293,9 +293,8 @@ static enum freshet_status finish(struct freshet_load handle, const struct answe
 static enum freshet_status finish_with(struct freshet_load handle, struct fr_bytes *bytes)
 {
     if (bytes != NULL)
-        return finish(handle, &(struct answer){.status = FRESHET_OK, .bytes = bytes});
-    enum freshet_status status =
-        finish(handle, &(struct answer){.status = FRESHET_NO_MEMORY, .code = "no-memory"});
+        return finish(handle, &(struct answer){.outcome = FR_OUTCOME_BYTES, .bytes = bytes});
+    enum freshet_status status = finish(handle, &(struct answer){.outcome = FR_OUTCOME_NO_MEMORY});
     return status == FRESHET_OK ? FRESHET_NO_MEMORY : status;
 }
 
@@ -303,8 +302,8 @@ static enum freshet_status finish_with(struct freshet_load handle, struct fr_byt
 static enum freshet_status finish_invalid(struct freshet_load handle)
 {
     enum freshet_status status =
-        finish(handle, &(struct answer){.status = FRESHET_REFUSED, .code = "load-failed"});
-    return status == FRESHET_STALE ? status : FRESHET_INVALID;
+        finish(handle, &(struct answer){.outcome = FR_OUTCOME_FAILED, .code = "load-failed"});
+    return status == FRESHET_OK ? FRESHET_INVALID : status;
 }
 
 enum freshet_status freshet_load_answer(struct freshet_load handle, struct freshet_span bytes)
@@ -326,15 +325,14 @@ enum freshet_status freshet_load_give(struct freshet_load handle, struct freshet
 
 enum freshet_status freshet_load_unchanged(struct freshet_load handle)
 {
-    return finish(handle, &(struct answer){.status = FRESHET_STALE});
+    return finish(handle, &(struct answer){.outcome = FR_OUTCOME_UNCHANGED});
 }
 
 enum freshet_status freshet_load_fail(struct freshet_load handle, const char *code, const char *message)
 {
-    struct answer answer = {
-        .status = FRESHET_REFUSED, .code = fr_code_is_valid(code) ? code : "load-failed", .text = message};
-    enum freshet_status status = finish(handle, &answer);
-    return status == FRESHET_REFUSED ? FRESHET_OK : status;
+    return finish(handle, &(struct answer){.outcome = FR_OUTCOME_FAILED,
+                                           .code = fr_code_is_valid(code) ? code : "load-failed",
+                                           .text = message});
 }
 
 bool freshet_load_cancelled(struct freshet_load handle)

@@ -34,6 +34,15 @@ enum fr_load_state {
     FR_LOAD_RUNNING      /* handed out; until its answer is delivered */
 };
 
+/* How a load came out. */
+enum fr_load_outcome {
+    FR_OUTCOME_BYTES = 1, /* `bytes` are the state now */
+    FR_OUTCOME_UNCHANGED, /* the state is what the feed's last snapshot says */
+    FR_OUTCOME_FAILED,    /* the loader says so, with `code` and `text` */
+    FR_OUTCOME_TOO_LARGE, /* `bytes` are more than max_snapshot_bytes */
+    FR_OUTCOME_NO_MEMORY  /* none for the bytes */
+};
+
 struct fr_load {
     struct fr_refcount references; /* the owner's side, the application's, the pool's */
     struct fr_mail mail;           /* the grant, later the answer; to `worker` */
@@ -60,7 +69,7 @@ struct fr_load {
     size_t max_snapshot_bytes;
 
     /* Written once, by whoever answers. */
-    enum freshet_status answer; /* FRESHET_OK; FRESHET_STALE: unchanged; else failed */
+    enum fr_load_outcome outcome;
     struct fr_bytes *bytes;
     char code[48];
     char text[128];

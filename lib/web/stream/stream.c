@@ -11,7 +11,7 @@
 #define WRITE_TIMEOUT_STEP_BYTES 65536
 
 static void pump(struct fr_stream *stream);
-static struct fr_bytes *make_end(const struct fr_stream *stream, enum freshet_close_reason reason);
+static struct fr_bytes *make_end(const struct fr_stream *stream, const struct fr_end *end);
 
 static struct fr_stream_group *group_of(const struct fr_stream *stream)
 {
@@ -222,9 +222,10 @@ static bool start_end(struct fr_stream *stream)
 }
 
 /* False: no memory, the stream is closed. */
-static bool set_end(struct fr_stream *stream, enum freshet_close_reason reason)
+static bool set_end_saying(struct fr_stream *stream, enum freshet_close_reason reason,
+                           const struct fr_end *end)
 {
-    stream->end = make_end(stream, reason);
+    stream->end = make_end(stream, end);
     if (stream->end == NULL) {
         enter_closed(stream, FRESHET_CLOSE_NO_MEMORY);
         return false;
@@ -232,6 +233,19 @@ static bool set_end(struct fr_stream *stream, enum freshet_close_reason reason)
     stream->reason = (uint8_t)reason;
     file(stream);
     return true;
+}
+
+static bool set_end(struct fr_stream *stream, enum freshet_close_reason reason)
+{
+    struct fr_end end = fr_stream_describe_end(stream, &stream->view, reason);
+    return set_end_saying(stream, reason, &end);
+}
+
+/* Each of its views has ended and told why: the stream has nothing to add. */
+static bool set_end_without_views(struct fr_stream *stream)
+{
+    struct fr_end end = {.code = freshet_span_text("no-views"), .retry_ms = -1};
+    return set_end_saying(stream, FRESHET_CLOSE_DENIED, &end);
 }
 
 static bool start_next(struct fr_stream *stream)
@@ -245,7 +259,7 @@ static bool start_next(struct fr_stream *stream)
     case FR_NEWS_NO_MEMORY:
         return set_end(stream, FRESHET_CLOSE_NO_MEMORY);
     case FR_NEWS_OVER:
-        return set_end(stream, FRESHET_CLOSE_DENIED);
+        return set_end_without_views(stream);
     default:
         return start(stream, frame);
     }
@@ -277,10 +291,8 @@ struct fr_end fr_stream_describe_end(const struct fr_stream *stream, const struc
                                      enum freshet_close_reason reason)
 {
     const struct fr_stream_config *config = stream->config;
-    const struct fr_verdict *verdict = view->admission == NULL ? NULL : view->admission->verdict;
-    if (reason == FRESHET_CLOSE_DENIED && verdict == NULL)
-        return (struct fr_end){.code = freshet_span_text("no-views"), .retry_ms = -1};
     if (reason == FRESHET_CLOSE_DENIED) {
+        const struct fr_verdict *verdict = view->admission->verdict;
         const char *location = verdict->location == NULL ? "" : verdict->location;
         return (struct fr_end){freshet_span_text(verdict->code), -1, freshet_span_text(location)};
     }
@@ -291,10 +303,9 @@ struct fr_end fr_stream_describe_end(const struct fr_stream *stream, const struc
 }
 
 /* `end` and, with chunks, what ends the body, so that both leave in one write. NULL: no memory. */
-static struct fr_bytes *make_end(const struct fr_stream *stream, enum freshet_close_reason reason)
+static struct fr_bytes *make_end(const struct fr_stream *stream, const struct fr_end *end)
 {
-    struct fr_end end = fr_stream_describe_end(stream, &stream->view, reason);
-    struct fr_bytes *event = fr_frame_end(&end);
+    struct fr_bytes *event = fr_frame_end(end);
     if (event == NULL || !stream->chunked)
         return event;
     size_t last_len = strlen(FR_LAST_CHUNK);
