@@ -3,7 +3,7 @@
 #include "base/mailbox.h"
 #include "core/channel/pattern.h"
 #include "core/codec/frame.h"
-#include "core/hub/view.h"
+#include "core/hub/visit.h"
 #include "core/load/loader.h"
 #include "core/runtime/context.h"
 #include "core/runtime/worker.h"
@@ -169,11 +169,11 @@ static void turn(size_t until)
 static void open_view(struct fr_view *view)
 {
     struct freshet_refusal refusal;
-    struct fr_view_request request = {0};
-    insist(fr_route_find(hub.freshet, freshet_span_text("/board/b1"), &request.loader, &request.params) ==
+    struct fr_visit visit = {.worker = hub.worker};
+    insist(fr_route_find(hub.freshet, freshet_span_text("/board/b1"), &visit.loader, &visit.params) ==
                FRESHET_OK,
            "route");
-    insist(fr_view_open(hub.worker, view, &request, &refusal) == FRESHET_OK, "view");
+    insist(fr_visit_open(&visit, view, &refusal) == FR_VISIT_YES, "view");
 }
 
 static void set_up_hub(size_t views)

@@ -1,7 +1,7 @@
 /* A cache used by many threads while topics are published to, and are subscribed and given back: for TSan,
  * which Criterion does not support. What a look-up finds must never be older than a publish that had returned
  * before it. */
-#include "core/hub/view.h"
+#include "core/hub/visit.h"
 #include "core/load/loader.h"
 #include "core/runtime/context.h"
 #include "core/runtime/worker.h"
@@ -149,12 +149,12 @@ static void open_stream(struct fr_worker *worker, struct stream *stream, unsigne
 {
     char path[32];
     struct freshet_refusal refusal;
-    struct fr_view_request request = {0};
+    struct fr_visit visit = {.worker = worker};
     snprintf(path, sizeof(path), "%s/%u", number % 2 == 0 ? "even" : "odd", number / 2);
     *stream = (struct stream){.last = -1};
     stream->open =
-        fr_route_find(freshet, freshet_span_text(path), &request.loader, &request.params) == FRESHET_OK &&
-        fr_view_open(worker, &stream->view, &request, &refusal) == FRESHET_OK;
+        fr_route_find(freshet, freshet_span_text(path), &visit.loader, &visit.params) == FRESHET_OK &&
+        fr_visit_open(&visit, &stream->view, &refusal) == FR_VISIT_YES;
 }
 
 static bool all_newest(const struct stream *streams)

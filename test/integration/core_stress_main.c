@@ -1,7 +1,7 @@
 /* Workers, pool, publishers and a memory bus on real threads: for TSan, which Criterion does not support.
  * Streams open and close, workers leave and come while others publish; at the end every stream must hold the
  * newest count. */
-#include "core/hub/view.h"
+#include "core/hub/visit.h"
 #include "core/load/loader.h"
 #include "core/runtime/context.h"
 #include "core/runtime/worker.h"
@@ -103,12 +103,12 @@ static void open_stream(struct loop *loop, struct stream *stream, unsigned topic
 {
     char path[16];
     struct freshet_refusal refusal;
-    struct fr_view_request request = {0};
+    struct fr_visit visit = {.worker = loop->worker};
     snprintf(path, sizeof(path), "count/%u", topic);
     *stream = (struct stream){.last = -1};
-    stream->open = fr_route_find(loop->freshet, freshet_span_text(path), &request.loader, &request.params) ==
-                       FRESHET_OK &&
-                   fr_view_open(loop->worker, &stream->view, &request, &refusal) == FRESHET_OK;
+    stream->open =
+        fr_route_find(loop->freshet, freshet_span_text(path), &visit.loader, &visit.params) == FRESHET_OK &&
+        fr_visit_open(&visit, &stream->view, &refusal) == FR_VISIT_YES;
 }
 
 static bool all_newest(const struct stream *streams)

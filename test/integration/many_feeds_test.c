@@ -2,7 +2,7 @@
 #include "h2o_rig.h"
 
 #include "base/clock.h"
-#include "core/hub/view.h"
+#include "core/hub/visit.h"
 #include "core/load/loader.h"
 #include "core/runtime/worker.h"
 #include <semaphore.h>
@@ -295,11 +295,10 @@ static unsigned at_newest(void)
 static void open_watcher(struct watcher *watcher, const char *path)
 {
     struct freshet_refusal refusal;
-    struct fr_view_request request = {.held = NULL};
+    struct fr_visit visit = {.worker = worker};
     watcher->newest = -1;
-    cr_assert_eq(fr_route_find(freshet, freshet_span_text(path), &request.loader, &request.params),
-                 FRESHET_OK);
-    cr_assert_eq(fr_view_open(worker, &watcher->view, &request, &refusal), FRESHET_OK);
+    cr_assert_eq(fr_route_find(freshet, freshet_span_text(path), &visit.loader, &visit.params), FRESHET_OK);
+    cr_assert_eq(fr_visit_open(&visit, &watcher->view, &refusal), FR_VISIT_YES);
 }
 
 static void add_slow(const char *name, const char *route, const char *topic, bool is_shared)

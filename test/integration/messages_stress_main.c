@@ -1,7 +1,7 @@
 /* Message loaders with real threads: two freshets on one memory bus, workers, publishers, and streams that
  * are slow in turn. At the end each stream has got or been told of every message, in the one order of the
  * bus. */
-#include "core/hub/view.h"
+#include "core/hub/visit.h"
 #include "core/load/loader.h"
 #include "core/runtime/worker.h"
 #include <freshet/freshet.h>
@@ -124,10 +124,10 @@ static void open_streams(struct loop *loop)
 {
     for (unsigned i = 0; i < STREAMS; i++) {
         struct freshet_refusal refusal;
-        struct fr_view_request request = {0};
-        bool open = fr_route_find(loop->freshet, freshet_span_text("log/1"), &request.loader,
-                                  &request.params) == FRESHET_OK &&
-                    fr_view_open(loop->worker, &loop->streams[i].view, &request, &refusal) == FRESHET_OK;
+        struct fr_visit visit = {.worker = loop->worker};
+        bool open = fr_route_find(loop->freshet, freshet_span_text("log/1"), &visit.loader, &visit.params) ==
+                        FRESHET_OK &&
+                    fr_visit_open(&visit, &loop->streams[i].view, &refusal) == FR_VISIT_YES;
         check(open, "a stream opens");
     }
 }

@@ -6,6 +6,7 @@
 
 #include "core/guard/admission.h"
 #include "core/hub/view.h"
+#include "core/hub/visit.h"
 #include "core/load/loader.h"
 #include "core/runtime/context.h"
 #include "core/runtime/worker_internal.h"
@@ -330,22 +331,24 @@ static inline void rig_end(void)
     freshet_destroy(rig.freshet, 1000);
 }
 
-static inline enum freshet_status client_try(struct client *client, unsigned worker, const char *path,
-                                             const struct fr_version *held, struct freshet_refusal *refusal)
+static inline enum fr_visit_answer client_try(struct client *client, unsigned worker, const char *path,
+                                              const struct fr_version *held, struct freshet_refusal *refusal)
 {
-    struct fr_view_request request = {.held = held};
+    struct fr_visit visit = {.worker = rig.workers[worker], .has_held = held != NULL};
+    if (held != NULL)
+        visit.held = *held;
     *client = (struct client){.blocked = false};
     enum freshet_status status =
-        fr_route_find(rig.freshet, freshet_span_text(path), &request.loader, &request.params);
+        fr_route_find(rig.freshet, freshet_span_text(path), &visit.loader, &visit.params);
     if (status != FRESHET_OK)
-        return status;
-    return fr_view_open(rig.workers[worker], &client->view, &request, refusal);
+        return status == FRESHET_NO_MEMORY ? FR_VISIT_LATER : FR_VISIT_NO;
+    return fr_visit_open(&visit, &client->view, refusal);
 }
 
 static inline void client_open(struct client *client, unsigned worker, const char *path)
 {
     struct freshet_refusal refusal = {0};
-    cr_assert_eq(client_try(client, worker, path, NULL, &refusal), FRESHET_OK, "refused: %s", refusal.code);
+    cr_assert_eq(client_try(client, worker, path, NULL, &refusal), FR_VISIT_YES, "refused: %s", refusal.code);
     rig_run();
 }
 

@@ -120,32 +120,32 @@ static void visit_once(unsigned i)
     const char *query = strchr(targets[i], '?');
     struct fr_request_view request_view = {.path = freshet_span(targets[i], (size_t)(query - targets[i])),
                                            .query = freshet_span_text(query + 1)};
-    struct freshet_loader *loader;
-    struct fr_params *params;
     struct fr_quota quota;
     const char *code;
-    visits[i] = (struct visit){.client = &clients[i], .status = FRESHET_NO_MEMORY};
+    visits[i] =
+        (struct visit){.client = &clients[i], .answer = FR_VISIT_LATER, .core = {.worker = rig.workers[0]}};
     clients[i] = (struct client){.blocked = false};
     request_view.headers[request_view.header_count++] =
         (struct fr_field){freshet_span_text("cookie"), freshet_span_text("a=b")};
     if (fr_stream_begin(rig.workers[0], freshet_span_text("peer"), 1, &quota, &code) != FRESHET_OK)
         return;
     fr_stream_cancel(rig.workers[0], &quota);
-    if (fr_route_find(rig.freshet, request_view.path, &loader, &params) != FRESHET_OK)
+    if (fr_route_find(rig.freshet, request_view.path, &visits[i].core.loader, &visits[i].core.params) !=
+        FRESHET_OK)
         return;
-    visits[i].status = fr_entry_init(&visits[i].entry, rig.workers[0], loader, params, &request_view,
-                                     &(struct fr_guards){&passing, i == OPEN ? 0 : 1}, &visits[i].refusal);
-    if (visits[i].status != FRESHET_OK)
+    visits[i].answer = fr_visit_begin(&visits[i].core, &request_view,
+                                      &(struct fr_guards){&passing, i == OPEN ? 0 : 1}, &visits[i].refusal);
+    if (visits[i].answer != FR_VISIT_YES)
         return;
-    cr_assert_eq(visits[i].entry.admission == NULL, i == OPEN, "never by the memory that there is");
+    cr_assert_eq(visits[i].core.admission == NULL, i == OPEN, "never by the memory that there is");
     if (i == OPEN) {
         visit_go_in(&visits[i]);
         rig_run();
         return;
     }
-    visits[i].entry.admission->decided = visit_decided;
-    visits[i].entry.admission->user = &visits[i];
-    fr_admission_run(visits[i].entry.admission);
+    visits[i].core.admission->decided = visit_decided;
+    visits[i].core.admission->user = &visits[i];
+    fr_admission_run(visits[i].core.admission);
     rig_run();
 }
 
@@ -173,7 +173,7 @@ static void check_denied(bool all_memory)
     for (unsigned i = EVE_ALONE; i < VISITS; i++) {
         cr_assert_null(clients[i].view.fanout);
         cr_assert_eq(clients[i].snapshots + clients[i].errors + clients[i].unchanged, 0);
-        cr_assert_neq(visits[i].status, FRESHET_OK);
+        cr_assert_neq(visits[i].answer, FR_VISIT_YES);
     }
     if (!all_memory)
         return;
@@ -187,7 +187,7 @@ static void check_newest(bool all_memory)
     char text[32];
     snprintf(text, sizeof(text), "state %u", state);
     for (unsigned i = 0; i < EVE_ALONE; i++) {
-        bool open = visits[i].status == FRESHET_OK && !clients[i].lost;
+        bool open = visits[i].answer == FR_VISIT_YES && !clients[i].lost;
         cr_assert(open || !all_memory, "%s: %s %s", targets[i], visits[i].refusal.code, clients[i].end_code);
         cr_assert(!open || client_has(&clients[i], text), "%s: %s", targets[i], clients[i].last);
     }
@@ -211,7 +211,7 @@ static void revoke(void)
     publish_all();
     rig_pass_ms(2000);
     for (unsigned i = ANN_ALONE; i < EVE_ALONE; i++)
-        cr_assert(visits[i].status != FRESHET_OK || clients[i].lost, "%s", targets[i]);
+        cr_assert(visits[i].answer != FR_VISIT_YES || clients[i].lost, "%s", targets[i]);
     revoked = false;
 }
 
@@ -219,7 +219,7 @@ static void close_all(void)
 {
     for (unsigned i = 0; i < VISITS; i++) {
         client_close(&clients[i]);
-        fr_entry_deinit(&visits[i].entry);
+        fr_visit_end(&visits[i].core);
     }
     rig_pass_ms(1500); /* everything is given back */
     cr_assert_eq(rig_stats().topics, 0);

@@ -3,16 +3,16 @@
 #ifndef GUARD_RIG_H
 #define GUARD_RIG_H
 
-#include "core/hub/entry.h"
+#include "core/hub/visit.h"
 #include "core/load/loader.h"
 #include "core_rig.h"
 
 /* A request on its way to a stream. */
 struct visit {
-    struct fr_entry entry;
+    struct fr_visit core;
     struct client *client;
     bool decided;
-    enum freshet_status status;     /* of the end of the way; FRESHET_OK: the client has a stream */
+    enum fr_visit_answer answer;    /* at the end of the way; yes: the client has a stream */
     struct freshet_refusal refusal; /* otherwise */
     char location[64];              /* of a redirect */
 };
@@ -65,8 +65,7 @@ static inline void fail_last(void)
 static inline void visit_go_in(struct visit *visit)
 {
     visit->decided = true;
-    visit->status =
-        fr_entry_open(&visit->entry, &visit->client->view, freshet_span(NULL, 0), NULL, &visit->refusal);
+    visit->answer = fr_visit_open(&visit->core, &visit->client->view, &visit->refusal);
 }
 
 static inline void visit_decided(struct fr_admission *admission, const struct fr_verdict *verdict)
@@ -77,10 +76,10 @@ static inline void visit_decided(struct fr_admission *admission, const struct fr
         return;
     }
     visit->decided = true;
-    visit->status = fr_verdict_refusal(verdict, &visit->refusal);
+    visit->answer = fr_visit_refused(verdict, &visit->refusal);
     if (verdict->location != NULL)
         snprintf(visit->location, sizeof(visit->location), "%s", verdict->location);
-    fr_entry_deinit(&visit->entry); /* in the callback of its own admission */
+    fr_visit_end(&visit->core); /* in the callback of its own admission */
 }
 
 /* `target` is path and query; `request_view` may be NULL. */
@@ -90,23 +89,22 @@ static inline void visit_begin(struct visit *visit, struct client *client, const
     const char *query = strchr(target, '?');
     struct fr_request_view request_view =
         headers == NULL ? (struct fr_request_view){.header_count = 0} : *headers;
-    struct freshet_loader *loader;
-    struct fr_params *params;
     request_view.path = freshet_span(target, query == NULL ? strlen(target) : (size_t)(query - target));
     request_view.query = query == NULL ? freshet_span(NULL, 0) : freshet_span_text(query + 1);
-    *visit = (struct visit){.client = client};
+    *visit = (struct visit){.client = client, .core = {.worker = rig.workers[0]}};
     *client = (struct client){.blocked = false};
-    cr_assert_eq(fr_route_find(rig.freshet, request_view.path, &loader, &params), FRESHET_OK);
-    visit->status = fr_entry_init(&visit->entry, rig.workers[0], loader, params, &request_view,
-                                  mount == NULL ? &(struct fr_guards){NULL, 0} : mount, &visit->refusal);
-    if (visit->status != FRESHET_OK) {
+    cr_assert_eq(fr_route_find(rig.freshet, request_view.path, &visit->core.loader, &visit->core.params),
+                 FRESHET_OK);
+    visit->answer = fr_visit_begin(&visit->core, &request_view,
+                                   mount == NULL ? &(struct fr_guards){NULL, 0} : mount, &visit->refusal);
+    if (visit->answer != FR_VISIT_YES) {
         visit->decided = true;
-    } else if (visit->entry.admission == NULL) {
+    } else if (visit->core.admission == NULL) {
         visit_go_in(visit);
     } else {
-        visit->entry.admission->decided = visit_decided;
-        visit->entry.admission->user = visit;
-        fr_admission_run(visit->entry.admission);
+        visit->core.admission->decided = visit_decided;
+        visit->core.admission->user = visit;
+        fr_admission_run(visit->core.admission);
         cr_assert(!visit->decided, "never within the call that came from outside");
     }
     rig_run();

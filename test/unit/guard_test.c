@@ -23,7 +23,7 @@ static void begin_open(struct freshet_options options, const struct freshet_load
     begin(options, loader);
     visit_plain(&visit, &client, "board/b1");
     allow_last();
-    cr_assert_eq(visit.status, FRESHET_OK);
+    cr_assert_eq(visit.answer, FR_VISIT_YES);
     rig_acknowledge();
     rig_run();
     rig_answer("one");
@@ -55,7 +55,7 @@ Test(guard, nothing_is_subscribed_or_loaded_before_the_guards_allow_it)
     cr_assert(!visit.decided);
     cr_assert_eq(rig_stats().topics, 0);
     allow_last();
-    cr_assert_eq(visit.status, FRESHET_OK);
+    cr_assert_eq(visit.answer, FR_VISIT_YES);
     rig_acknowledge();
     rig_run();
     cr_assert_eq(rig.load_count, 1);
@@ -101,7 +101,7 @@ Test(guard, chain_runs_from_mount_to_topic_function)
     cr_assert_eq(freshet_use(rig.freshet, "board/b2", &elsewhere, 1, NULL), FRESHET_OK);
     cr_assert_eq(freshet_use(rig.freshet, ":x/b1", &on_route, 1, NULL), FRESHET_OK);
     visit_begin(&visit, &client, "board/b1", NULL, &(struct fr_guards){on_mount, 2});
-    cr_assert_eq(visit.status, FRESHET_OK);
+    cr_assert_eq(visit.answer, FR_VISIT_YES);
     cr_assert_eq(check_count, sizeof(order) / sizeof(order[0]));
     for (unsigned i = 0; i < check_count; i++)
         cr_assert_str_eq(checks[i].guard, order[i]);
@@ -116,7 +116,7 @@ Test(guard, denial_ends_the_chain)
           &(struct freshet_loader_options){.use = two, .use_count = 2, .topic = note_topic});
     visit_plain(&visit, &client, "board/b1");
     deny_last(401, "log-in");
-    cr_assert_eq(visit.status, FRESHET_REFUSED);
+    cr_assert_eq(visit.answer, FR_VISIT_NO);
     cr_assert_eq(visit.refusal.status, 401);
     cr_assert_str_eq(visit.refusal.code, "log-in");
     cr_assert_eq(check_count, 1);
@@ -139,7 +139,7 @@ Test(guard, denial_is_always_a_4xx_and_a_code)
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         visit_plain(&visit, &client, "board/b1");
         deny_last(cases[i].status, cases[i].code);
-        cr_assert_eq(visit.status, FRESHET_REFUSED);
+        cr_assert_eq(visit.answer, FR_VISIT_NO);
         cr_assert_eq(visit.refusal.status, cases[i].expected);
         cr_assert_str_eq(visit.refusal.code, cases[i].expected_code);
     }
@@ -175,13 +175,13 @@ Test(guard, failure_and_timeout_are_temporary_refusals_at_connect)
     begin((struct freshet_options){0}, &single);
     visit_plain(&visit, &client, "board/b1");
     fail_last();
-    cr_assert_eq(visit.status, FRESHET_FULL);
+    cr_assert_eq(visit.answer, FR_VISIT_LATER);
     cr_assert_str_eq(visit.refusal.code, "guard-failed");
     visit_plain(&visit, &client, "board/b1");
     rig_pass_ms(4999);
     cr_assert(!visit.decided);
     rig_pass_ms(1);
-    cr_assert_eq(visit.status, FRESHET_FULL);
+    cr_assert_eq(visit.answer, FR_VISIT_LATER);
     cr_assert_str_eq(visit.refusal.code, "guard-timeout");
     /* Too late: it says so and lets nobody in. */
     cr_assert_eq(freshet_check_set(last_check()->handle, "user", freshet_span_text("ann")), FRESHET_STALE);
@@ -205,7 +205,7 @@ Test(guard, timeout_is_for_each_guard_and_can_be_switched_off)
     rig_pass_ms(20000);
     cr_assert(!visit.decided);
     allow_last();
-    cr_assert_eq(visit.status, FRESHET_OK);
+    cr_assert_eq(visit.answer, FR_VISIT_YES);
     end();
 }
 
@@ -258,10 +258,10 @@ Test(guard, request_that_is_too_large_or_not_text_is_refused_before_the_guards)
     struct fr_request_view many = {.too_many = true};
     begin((struct freshet_options){0}, &single);
     visit_begin(&visit, &client, "board/b1", &many, NULL);
-    cr_assert_eq(visit.status, FRESHET_REFUSED);
+    cr_assert_eq(visit.answer, FR_VISIT_NO);
     cr_assert_eq(visit.refusal.status, 431);
     visit_plain(&visit, &client, "board/b1?a=%zz");
-    cr_assert_eq(visit.status, FRESHET_REFUSED);
+    cr_assert_eq(visit.answer, FR_VISIT_NO);
     cr_assert_eq(visit.refusal.status, 400);
     cr_assert_str_eq(visit.refusal.code, "bad-query");
     cr_assert_eq(check_count, 0);
@@ -287,7 +287,7 @@ Test(guard, use_says_what_is_wrong)
     cr_assert_eq(freshet_use(rig.freshet, NULL, &held_guard, 1, &error), FRESHET_INVALID);
     cr_assert_eq(freshet_use(NULL, "board/:id", &held_guard, 1, &error), FRESHET_INVALID);
     visit_plain(&visit, &client, "board/b1");
-    cr_assert_eq(visit.status, FRESHET_OK);
+    cr_assert_eq(visit.answer, FR_VISIT_YES);
     client_close(&client);
     rig_end();
 }
@@ -333,7 +333,7 @@ Test(guard, first_answer_counts)
     cr_assert_eq(freshet_check_fail(check), FRESHET_STALE);
     cr_assert_eq(freshet_check_set(check, "user", freshet_span_text("ann")), FRESHET_STALE);
     rig_run();
-    cr_assert_eq(visit.status, FRESHET_REFUSED);
+    cr_assert_eq(visit.answer, FR_VISIT_NO);
     end_refused();
 }
 
@@ -343,7 +343,7 @@ Test(guard, answer_after_the_client_left_is_stale)
 {
     begin((struct freshet_options){0}, &single);
     visit_plain(&visit, &client, "board/b1?a=1");
-    fr_entry_deinit(&visit.entry);
+    fr_visit_end(&visit.core);
     rig_run();
     cr_assert(has_query(last_check()->request, "a", "1"));
     cr_assert_eq(freshet_check_set(last_check()->handle, "user", freshet_span_text("ann")), FRESHET_STALE);
@@ -373,7 +373,7 @@ Test(guard, answer_after_the_freshet_is_gone_is_stale)
     begin((struct freshet_options){0}, &single);
     visit_plain(&visit, &client, "board/b1");
     struct freshet_check check = last_check()->handle;
-    fr_entry_deinit(&visit.entry);
+    fr_visit_end(&visit.core);
     rig_end();
     cr_assert_eq(freshet_check_set(check, "user", freshet_span_text("ann")), FRESHET_STALE);
     cr_assert_eq(freshet_check_deny(check, 403, "no"), FRESHET_STALE);
@@ -388,7 +388,7 @@ Test(guard, check_of_one_freshet_outlives_another)
     cr_assert_eq(freshet_new(&another, NULL, NULL), FRESHET_OK);
     freshet_destroy(another, 1000);
     allow_last();
-    cr_assert_eq(visit.status, FRESHET_OK);
+    cr_assert_eq(visit.answer, FR_VISIT_YES);
     end();
 }
 
@@ -398,7 +398,7 @@ Test(guard, answer_in_the_mail_of_a_worker_that_leaves_is_dropped)
     begin((struct freshet_options){0}, &single);
     visit_plain(&visit, &client, "board/b1");
     cr_assert_eq(freshet_check_allow(last_check()->handle), FRESHET_OK);
-    fr_entry_deinit(&visit.entry);
+    fr_visit_end(&visit.core);
     rig_leave(0);
     cr_assert(!visit.decided);
     freshet_destroy(rig.freshet, 1000);
@@ -422,7 +422,7 @@ Test(guard, answer_may_come_from_another_thread)
     pthread_join(thread, &taken);
     cr_assert_not_null(taken);
     rig_run();
-    cr_assert_eq(visit.status, FRESHET_OK);
+    cr_assert_eq(visit.answer, FR_VISIT_YES);
     end();
 }
 
@@ -456,7 +456,7 @@ static void begin_blocked(void)
 Test(guard, freshet_may_be_destroyed_while_a_guard_runs_on_the_pool)
 {
     begin_blocked();
-    fr_entry_deinit(&visit.entry);
+    fr_visit_end(&visit.core);
     rig_leave(0);
     freshet_destroy(rig.freshet, 10);
     sem_post(&go_on);
@@ -473,13 +473,13 @@ Test(guard, guards_of_clients_that_left_are_not_run)
     begin_blocked();
     for (unsigned i = 0; i < 20; i++) {
         visit_plain(&visits[i], &clients[i], "board/b1");
-        fr_entry_deinit(&visits[i].entry);
+        fr_visit_end(&visits[i].core);
     }
     sem_post(&go_on);
     cr_assert(wait_for(&done));
     for (int64_t until = time(NULL) + DEADLINE_S; !visit.decided && time(NULL) < until;)
         rig_run();
-    cr_assert_eq(visit.status, FRESHET_OK);
+    cr_assert_eq(visit.answer, FR_VISIT_YES);
     client_close(&client);
     rig_end(); /* waits for the pool */
     int more;
@@ -753,7 +753,7 @@ Test(guard, identity_groups_connections)
     for (unsigned i = 0; i < 3; i++) {
         identity_now = identities[i];
         visit_plain(&visits[i], &clients[i], "board/b1");
-        cr_assert_eq(visits[i].status, FRESHET_OK);
+        cr_assert_eq(visits[i].answer, FR_VISIT_YES);
     }
     rig_acknowledge();
     rig_run();
@@ -780,11 +780,11 @@ Test(guard, identity_that_is_none_is_refused)
     identity_now = "a\0b";
     identity_len = 3;
     visit_plain(&visit, &client, "board/b1");
-    cr_assert_eq(visit.status, FRESHET_REFUSED);
+    cr_assert_eq(visit.answer, FR_VISIT_NO);
     cr_assert_str_eq(visit.refusal.code, "bad-identity");
     identity_len = sizeof(((struct freshet_identity *)0)->text) + 1;
     visit_plain(&visit, &client, "board/b1");
-    cr_assert_eq(visit.status, FRESHET_REFUSED);
+    cr_assert_eq(visit.answer, FR_VISIT_NO);
     identity_len = 0;
     identity_now = NULL;
     visit_plain(&visit, &client, "board/b1");
@@ -811,7 +811,7 @@ Test(guard, topic_that_could_pass_for_topic_and_identity_is_refused)
 {
     begin((struct freshet_options){0}, &(struct freshet_loader_options){.topic = choose_bad_topic});
     visit_plain(&visit, &client, "board/b1");
-    cr_assert_eq(visit.status, FRESHET_REFUSED);
+    cr_assert_eq(visit.answer, FR_VISIT_NO);
     cr_assert_str_eq(visit.refusal.code, "bad-topic");
     end_refused();
 }

@@ -1,5 +1,5 @@
 /* A freshet on real threads, without sockets: the pool, the callback thread, the end. */
-#include "core/hub/view.h"
+#include "core/hub/visit.h"
 #include "core/load/loader.h"
 #include "core/runtime/context.h"
 #include "core/runtime/worker.h"
@@ -80,14 +80,15 @@ static void ignore_lost(struct fr_view *view, enum freshet_close_reason reason)
 static struct fr_worker *open_stream(struct freshet *freshet, struct fr_view *view)
 {
     const struct fr_worker_host host = {.wake = wake, .view_ready = take, .view_lost = ignore_lost};
-    struct fr_view_request request = {0};
+    struct fr_visit visit = {0};
     struct freshet_refusal refusal;
     struct fr_worker *worker;
     sem_init(&woken, 0, 0);
     cr_assert_eq(fr_worker_new(&worker, freshet, &host), FRESHET_OK);
-    cr_assert_eq(fr_route_find(freshet, freshet_span_text("board/b1"), &request.loader, &request.params),
+    visit.worker = worker;
+    cr_assert_eq(fr_route_find(freshet, freshet_span_text("board/b1"), &visit.loader, &visit.params),
                  FRESHET_OK);
-    cr_assert_eq(fr_view_open(worker, view, &request, &refusal), FRESHET_OK);
+    cr_assert_eq(fr_visit_open(&visit, view, &refusal), FR_VISIT_YES);
     while (sem_trywait(&begun) != 0) {
         fr_worker_turn(worker);
         sched_yield();

@@ -86,7 +86,7 @@ static void build(void)
 static void open_client(struct client *client, unsigned worker, const char *path)
 {
     struct freshet_refusal refusal;
-    client->lost |= client_try(client, worker, path, NULL, &refusal) != FRESHET_OK;
+    client->lost |= client_try(client, worker, path, NULL, &refusal) != FR_VISIT_YES;
     rig_run();
     if (rig.bus->subscribes > 0)
         rig_acknowledge();

@@ -127,6 +127,26 @@ static inline bool page_begin(struct page *page, bool chunked)
     return true;
 }
 
+static inline void page_ask(struct fr_views *views, struct freshet_span name, const struct fr_version *held,
+                            struct fr_request_view *request_view)
+{
+    struct fr_named_view *named = fr_views_add(views, name, held);
+    struct freshet_loader *loader;
+    struct fr_params *params;
+    if (named == NULL)
+        return;
+    switch (fr_route_find(rig.freshet, request_view->path, &loader, &params)) {
+    case FRESHET_OK:
+        fr_named_view_visit(named, loader, params, request_view, &mount_guards);
+        break;
+    case FRESHET_NOT_FOUND:
+        fr_named_view_refuse(named, &(struct freshet_refusal){404, "not-found"});
+        break;
+    default:
+        views->failed = true;
+    }
+}
+
 /* `name` is a path below the mount, maybe with a query. */
 static inline void page_add(struct page *page, const char *name, const struct fr_version *held)
 {
@@ -138,20 +158,10 @@ static inline void page_add(struct page *page, const char *name, const struct fr
         .peer = freshet_span_text("192.0.2.1:5"),
         .headers = {{freshet_span_text("cookie"), freshet_span_text("user=7")}},
         .header_count = 1};
-    struct fr_view_wish wish = {.name = freshet_span_text(name),
-                                .held = held,
-                                .request_view = &request_view,
-                                .guards = &mount_guards};
     struct fr_views *views = page->line->stream.views;
     unsigned subscribes = rig.bus->subscribes;
-    if (views->failed)
-        return;
-    enum freshet_status status = fr_route_find(rig.freshet, request_view.path, &wish.loader, &wish.params);
-    if (status == FRESHET_NOT_FOUND)
-        wish.refusal = (struct freshet_refusal){404, "not-found"};
-    views->failed |= status == FRESHET_NO_MEMORY;
     if (!views->failed)
-        fr_views_add(views, rig.workers[0], &wish);
+        page_ask(views, freshet_span_text(name), held, &request_view);
     rig_run();
     if (rig.bus->subscribes > subscribes)
         rig_acknowledge();

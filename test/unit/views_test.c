@@ -473,10 +473,7 @@ Test(views, the_connection_breaks_while_views_are_told_of_their_end)
     cr_assert(page_begin(&page, true));
     for (size_t i = 0; i < 3; i++) {
         struct fr_request_view request_view = {.path = freshet_span_text("/board/a")};
-        struct fr_view_wish wish = {
-            .name = freshet_span_text(names[i]), .request_view = &request_view, .guards = &mount_guards};
-        cr_assert_eq(fr_route_find(rig.freshet, request_view.path, &wish.loader, &wish.params), FRESHET_OK);
-        fr_views_add(page.line->stream.views, rig.workers[0], &wish);
+        page_ask(page.line->stream.views, freshet_span_text(names[i]), NULL, &request_view);
     }
     fr_stream_count_open(rig.workers[0]);
     fr_stream_opened(&page.line->stream, 0);
@@ -560,14 +557,11 @@ Test(views, share_the_headers_that_are_kept)
             .headers = {{freshet_span_text("cookie"), freshet_span_text("user=7")},
                         {freshet_span_text("x-two"), freshet_span_text("2")}},
             .header_count = i == 2 ? 1 : 2};
-        struct fr_view_wish wish = {
-            .name = freshet_span_text(names[i]), .request_view = &request_view, .guards = &mount_guards};
-        cr_assert_eq(fr_route_find(rig.freshet, request_view.path, &wish.loader, &wish.params), FRESHET_OK);
-        fr_views_add(views, rig.workers[0], &wish);
+        page_ask(views, freshet_span_text(names[i]), NULL, &request_view);
     }
     const struct fr_named_view *all = views->all;
-    cr_assert_eq(all[0].entry.request_copy->headers, all[1].entry.request_copy->headers);
-    cr_assert_neq(all[0].entry.request_copy->headers, all[2].entry.request_copy->headers,
+    cr_assert_eq(all[0].visit.request_copy->headers, all[1].visit.request_copy->headers);
+    cr_assert_neq(all[0].visit.request_copy->headers, all[2].visit.request_copy->headers,
                   "not the same ones");
     page_go(&page);
     cr_assert_eq(check_count, 3);

@@ -132,7 +132,7 @@ Test(workers, max_topics_refuses_a_stream_of_a_new_topic)
     rig_begin((struct freshet_options){.max_topics = 1}, 1);
     rig_add_loader(&shared);
     client_open(&clients[0], 0, "board/b1");
-    cr_assert_eq(client_try(&clients[1], 0, "board/b2", NULL, &refusal), FRESHET_FULL);
+    cr_assert_eq(client_try(&clients[1], 0, "board/b2", NULL, &refusal), FR_VISIT_LATER);
     cr_assert_str_eq(refusal.code, "max-topics");
     client_open(&clients[1], 0, "board/b1");
     end(2);
@@ -209,10 +209,10 @@ Test(workers, feed_served_after_a_failed_ask_is_given_back)
     struct freshet_refusal refusal;
     begin(2);
     rig.bus->refuse_subscribe = true;
-    cr_assert_eq(client_try(&clients[0], 1, "board/b1", NULL, &refusal), FRESHET_OK);
+    cr_assert_eq(client_try(&clients[0], 1, "board/b1", NULL, &refusal), FR_VISIT_YES);
     fr_worker_turn(rig.workers[0]); /* the home: fails */
     rig.bus->refuse_subscribe = false;
-    cr_assert_eq(client_try(&clients[1], 1, "board/b1", NULL, &refusal), FRESHET_OK);
+    cr_assert_eq(client_try(&clients[1], 1, "board/b1", NULL, &refusal), FR_VISIT_YES);
     fr_worker_turn(rig.workers[0]); /* serves */
     rig_run();
     cr_assert(clients[0].lost);
@@ -458,7 +458,7 @@ Test(loader, topic_function_chooses_or_refuses)
     rig_add_loader(&(struct freshet_loader_options){.topic = refuse_topic});
     client_open(&clients[0], 0, "board/good");
     cr_assert_str_eq(rig.bus->topic, "chosen/topic");
-    cr_assert_eq(client_try(&clients[1], 0, "board/bad", NULL, &refusal), FRESHET_REFUSED);
+    cr_assert_eq(client_try(&clients[1], 0, "board/bad", NULL, &refusal), FR_VISIT_NO);
     cr_assert_eq(refusal.status, 404);
     cr_assert_str_eq(refusal.code, "no-such-board");
     end(1);

@@ -38,12 +38,7 @@ static struct fr_guard_call *new_call(const struct fr_guard_call_subject *subjec
     call->params = fr_params_acquire(subject->params);
     call->before = fr_attribute_acquire(subject->before);
     call->found = fr_attribute_acquire(subject->before);
-    call->request = (struct freshet_request){.request_copy = call->request_copy,
-                                             .params = call->params,
-                                             .route = call->loader->route,
-                                             .not_named = fr_loader_complain,
-                                             .user = call->loader,
-                                             .attributes = call->before};
+    call->request = fr_loader_request(call->loader, call->request_copy, call->params, call->before);
     return call;
 }
 

@@ -6,16 +6,8 @@
 #include "core/hub/message_feed.h"
 #include "core/load/loader.h"
 #include "core/runtime/context.h"
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static enum freshet_status refuse(struct freshet_refusal *refusal, enum freshet_status status,
-                                  const char *code)
-{
-    snprintf(refusal->code, sizeof(refusal->code), "%s", code);
-    return status;
-}
 
 static struct fr_version *copy_version(const struct fr_version *version)
 {
@@ -38,16 +30,6 @@ static void lose(struct fr_view *view, const struct fr_verdict *verdict)
     view->admission->verdict = verdict;
     view->fanout->worker->host.view_lost(view, FRESHET_CLOSE_DENIED);
     /* The view may be gone. */
-}
-
-static struct freshet_request request_of(const struct fr_admission *admission)
-{
-    return (struct freshet_request){.request_copy = admission->request_copy,
-                                    .params = admission->params,
-                                    .route = admission->loader->route,
-                                    .not_named = fr_loader_complain,
-                                    .user = admission->loader,
-                                    .attributes = admission->attributes};
 }
 
 static struct fr_feed_key *key_of_identity(const struct fr_view *view,
@@ -83,7 +65,8 @@ static void move(struct fr_view *view, const struct freshet_identity *identity)
 static void go_on(struct fr_view *view)
 {
     struct freshet_loader *loader = view->admission->loader;
-    struct freshet_request request = request_of(view->admission);
+    struct freshet_request request = fr_loader_request(loader, view->admission->request_copy,
+                                                       view->admission->params, view->admission->attributes);
     struct freshet_identity identity;
     struct freshet_refusal refusal;
     fr_admission_open(view->admission, fr_loader_shares(loader));
@@ -121,79 +104,13 @@ static void keep_admission(struct fr_view *view, struct fr_admission *admission)
     fr_admission_open(admission, fr_loader_shares(admission->loader));
 }
 
-/* ---- opening ---- */
-
-/* Which feed the request is for. */
-static enum freshet_status find_key(const struct fr_view_request *request, struct fr_feed_key **out,
-                                    struct freshet_refusal *refusal)
+void fr_view_open(struct fr_view *view, struct fr_fanout *fanout, struct fr_admission *admission,
+                  const struct fr_version *held)
 {
-    struct freshet_topic topic;
-    struct freshet_identity identity = {0};
-    struct freshet_request seen = {.request_copy = request->request_copy,
-                                   .params = request->params,
-                                   .route = request->loader->route,
-                                   .not_named = fr_loader_complain,
-                                   .user = request->loader,
-                                   .peer = request->peer};
-    if (request->admission != NULL)
-        seen.attributes = request->admission->attributes;
-    enum freshet_status status = fr_loader_topic(request->loader, &seen, &topic, refusal);
-    if (status == FRESHET_OK)
-        status = fr_loader_identity(request->loader, &seen, &identity, refusal);
-    if (status != FRESHET_OK)
-        return status;
-    *out = fr_feed_key_new(request->loader, &topic, freshet_span(identity.text, identity.len),
-                           request->params, request->request_copy);
-    return *out != NULL ? FRESHET_OK : refuse(refusal, FRESHET_NO_MEMORY, "no-memory");
-}
-
-/* Of new topics: which is reached, or NULL, and this one counts. A client's own comes first: over it, it
- * takes nothing away from the others. */
-static const char *reach_limit(struct fr_worker *worker, struct fr_peer *from, struct freshet_span topic)
-{
-    struct freshet *freshet = worker->freshet;
-    int64_t now_us = fr_worker_now_us(worker);
-    uint32_t of_peer = freshet->options.max_new_topics_per_s_per_peer;
-    if (of_peer != 0 && from != NULL && !fr_topics_is_known(&freshet->topics, topic) &&
-        !fr_peers_permit(&freshet->peers, from, of_peer, now_us))
-        return "max-new-topics-per-peer";
-    return fr_topics_permit(&freshet->topics, topic, now_us) ? NULL : "max-new-topics";
-}
-
-static enum freshet_status open_view(struct fr_worker *worker, struct fr_view *view,
-                                     const struct fr_view_request *request, struct freshet_refusal *refusal)
-{
-    struct fr_feed_key *key;
-    struct fr_fanout *fanout;
-    enum freshet_status status = find_key(request, &key, refusal);
-    if (status != FRESHET_OK)
-        return status;
-    const char *limit = reach_limit(worker, request->from, key->topic);
-    if (limit == NULL)
-        status = fr_fanout_get(worker, key, &fanout);
-    fr_feed_key_release(key);
-    if (limit != NULL)
-        return refuse(refusal, FRESHET_FULL, limit);
-    if (status == FRESHET_FULL)
-        return refuse(refusal, status, "max-topics");
-    if (status != FRESHET_OK)
-        return refuse(refusal, status, "no-memory");
     /* Without memory for what the client holds it gets the snapshot once more. */
-    view->held = request->held == NULL ? NULL : copy_version(request->held);
-    keep_admission(view, request->admission);
+    view->held = held == NULL ? NULL : copy_version(held);
+    keep_admission(view, admission);
     fr_fanout_join(fanout, view);
-    return FRESHET_OK;
-}
-
-enum freshet_status fr_view_open(struct fr_worker *worker, struct fr_view *view,
-                                 const struct fr_view_request *request, struct freshet_refusal *refusal)
-{
-    enum freshet_status status = open_view(worker, view, request, refusal);
-    if (status != FRESHET_OK)
-        fr_admission_destroy(request->admission);
-    fr_params_release(request->params);
-    fr_request_copy_release(request->request_copy);
-    return status;
 }
 
 /* What it will never take. */

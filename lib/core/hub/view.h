@@ -14,7 +14,6 @@
 #include <stdint.h>
 
 struct fr_admission;
-struct fr_request_copy;
 struct fr_fanout;
 struct fr_peer;
 
@@ -32,21 +31,10 @@ struct fr_view {
     bool joining;     /* waits for the feed's word on what is current */
 };
 
-struct fr_view_request {
-    struct freshet_loader *loader;
-    struct fr_params *params;             /* taken over, also on failure; so are the next two */
-    struct fr_request_copy *request_copy; /* NULL: the loader does not look at requests */
-    struct fr_admission *admission;       /* admitted; NULL: no guards */
-    struct freshet_span peer;
-    struct fr_peer *from;          /* whose new topics are counted; NULL: nobody's */
-    const struct fr_version *held; /* Last-Event-ID; NULL: none */
-};
-
-/* Asks the loader for the topic and opens the view on its feed; the first view_ready() comes from a later
- * turn. FRESHET_OK. FRESHET_REFUSED: for good, *refusal says why. FRESHET_FULL, FRESHET_NO_MEMORY,
- * FRESHET_CLOSED: come back later, refusal->code says why. */
-enum freshet_status fr_view_open(struct fr_worker *worker, struct fr_view *view,
-                                 const struct fr_view_request *request, struct freshet_refusal *refusal);
+/* Opens the view on a fanout that was got for it. `admission`, admitted, is taken over; NULL: no guards.
+ * `held` is what the client says it has, NULL: nothing. See visit.h for the way there. */
+void fr_view_open(struct fr_view *view, struct fr_fanout *fanout, struct fr_admission *admission,
+                  const struct fr_version *held);
 /* Closed ones are fine. */
 void fr_view_close(struct fr_view *view);
 

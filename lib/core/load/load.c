@@ -145,12 +145,8 @@ static void describe(struct fr_load *load, enum freshet_load_cause cause, uint64
                                                   .deadline_us = INT64_MAX,
                                                   .internal = load};
     if (load->key->request_copy != NULL) {
-        load->request = (struct freshet_request){.request_copy = load->key->request_copy,
-                                                 .params = load->key->params,
-                                                 .route = loader->route,
-                                                 .not_named = fr_loader_complain,
-                                                 .user = loader,
-                                                 .attributes = load->attributes};
+        load->request =
+            fr_loader_request(loader, load->key->request_copy, load->key->params, load->attributes);
         load->context.request = &load->request;
     }
     if (loader->options.timeout_ms != 0)

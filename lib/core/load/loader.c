@@ -95,6 +95,19 @@ void fr_loader_complain(void *user, const char *header)
            loader->name, fr_escape(freshet_span_text(header)).text);
 }
 
+struct freshet_request fr_loader_request(struct freshet_loader *loader,
+                                         const struct fr_request_copy *request_copy,
+                                         const struct fr_params *params,
+                                         const struct fr_attribute *attributes)
+{
+    return (struct freshet_request){.request_copy = request_copy,
+                                    .params = params,
+                                    .route = loader->route,
+                                    .not_named = fr_loader_complain,
+                                    .user = loader,
+                                    .attributes = attributes};
+}
+
 static enum freshet_status refuse(struct freshet_refusal *refusal, int http_status, const char *code)
 {
     refusal->status = http_status;

@@ -40,6 +40,12 @@ bool fr_loader_looks(const struct freshet_loader *loader);
  * freshet_request.not_named, with the loader as its user; any thread. */
 void fr_loader_complain(void *loader, const char *header);
 
+/* What the loader's callbacks see of a request. */
+struct freshet_request fr_loader_request(struct freshet_loader *loader,
+                                         const struct fr_request_copy *request_copy,
+                                         const struct fr_params *params,
+                                         const struct fr_attribute *attributes);
+
 /* The topic of a request. FRESHET_OK, or FRESHET_REFUSED with *refusal. */
 enum freshet_status fr_loader_topic(const struct freshet_loader *loader,
                                     const struct freshet_request *request, struct freshet_topic *topic,

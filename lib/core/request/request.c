@@ -269,5 +269,5 @@ struct freshet_span freshet_request_peer(const struct freshet_request *request)
 {
     if (request == NULL)
         return freshet_span(NULL, 0);
-    return request->request_copy == NULL ? request->peer : request->request_copy->peer;
+    return request->request_copy == NULL ? freshet_span(NULL, 0) : request->request_copy->peer;
 }

@@ -73,7 +73,6 @@ struct freshet_request {
     void (*not_named)(void *user, const char *header);
     void *user; /* for not_named */
     const struct fr_attribute *attributes;
-    struct freshet_span peer; /* while nothing was kept */
 };
 
 #endif

@@ -51,16 +51,6 @@ void fr_h2o_stream_upgrade(struct fr_h2o_stream *self, const struct fr_h2o_visit
     h2o_http1_upgrade(req, &first, 1, fr_h2o_stream_upgraded, self);
 }
 
-/* The version that the client says it holds. */
-static const struct fr_version *read_held(h2o_req_t *req, struct fr_version *version)
-{
-    ssize_t at = h2o_find_header_by_str(&req->headers, H2O_STRLIT("last-event-id"), -1);
-    if (at == -1)
-        return NULL;
-    const h2o_iovec_t *value = &req->headers.entries[at].value;
-    return fr_version_parse(freshet_span(value->base, value->len), version) ? version : NULL;
-}
-
 struct fr_h2o_stream *fr_h2o_stream_new(const struct fr_h2o_visit *visit)
 {
     struct fr_h2o_stream *self = calloc(1, sizeof(*self));
@@ -71,15 +61,6 @@ struct fr_h2o_stream *fr_h2o_stream_new(const struct fr_h2o_visit *visit)
     self->peer = visit->peer;
     fr_stream_init(&self->stream, &visit->mount_worker->stream_config, visit->req->version >= 0x101);
     return self;
-}
-
-static enum freshet_status open_view(struct fr_h2o_stream *self, struct fr_h2o_visit *visit,
-                                     struct freshet_refusal *refusal)
-{
-    char peer[FR_H2O_PEER_TEXT_BYTES];
-    struct fr_version version;
-    return fr_entry_open(&visit->entry, &self->stream.view, fr_h2o_peer_print(&self->peer, peer),
-                         read_held(visit->req, &version), refusal);
 }
 
 void fr_h2o_stream_drop(struct fr_h2o_stream *self)
@@ -94,11 +75,12 @@ void fr_h2o_visit_open(struct fr_h2o_visit *visit)
 {
     struct freshet_refusal refusal = {.code = "no-memory"};
     struct fr_h2o_stream *self = fr_h2o_stream_new(visit);
-    enum freshet_status status = self == NULL ? FRESHET_NO_MEMORY : open_view(self, visit, &refusal);
-    if (status == FRESHET_OK) {
+    enum fr_visit_answer answer =
+        self == NULL ? FR_VISIT_LATER : fr_visit_open(&visit->core, &self->stream.view, &refusal);
+    if (answer == FR_VISIT_YES) {
         fr_h2o_stream_upgrade(self, visit);
         return;
     }
     fr_h2o_stream_drop(self);
-    fr_h2o_visit_refuse(visit, status, &refusal);
+    fr_h2o_visit_refuse(visit, answer, &refusal);
 }

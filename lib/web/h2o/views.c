@@ -34,8 +34,8 @@ static enum freshet_status next_wish(struct wishes *wishes, struct freshet_span 
     return status;
 }
 
-/* Bad values are refused later, but only those of who asks for views. */
-/* Other pages have a `v` too, `?v=2` for a cache say. */
+/* Other pages have a `v` too, `?v=2` for a cache say. Bad values are refused later, but only those of who
+ * asks for views. */
 static bool is_wish(enum freshet_status status, struct freshet_span name, struct freshet_span value)
 {
     if (status == FRESHET_NOT_FOUND || !is_v(name))
@@ -97,49 +97,48 @@ static size_t check_wishes(const struct fr_h2o_mount *mount, h2o_req_t *req, con
     return 0;
 }
 
-/* The route of a view; without one *wish is a refusal. False: no memory. */
-static bool find_route(struct fr_h2o_mount *mount, const struct fr_target *target, struct fr_view_wish *wish)
-{
-    enum freshet_status status = fr_route_find(mount->freshet, target->path, &wish->loader, &wish->params);
-    if (status == FRESHET_INVALID)
-        wish->refusal = (struct freshet_refusal){400, "bad-path"};
-    else if (status == FRESHET_NO_MEMORY)
-        return false;
-    else if (status != FRESHET_OK)
-        wish->refusal = (struct freshet_refusal){404, "not-found"};
-    return true;
-}
-
-static void add_view(struct fr_h2o_visit *visit, struct fr_views *views, struct freshet_span name,
-                     struct freshet_span version_text)
+/* Its route was found. */
+static void visit_named(const struct fr_h2o_visit *visit, struct fr_named_view *named,
+                        struct freshet_loader *loader, struct fr_params *params,
+                        const struct fr_target *target)
 {
     struct fr_h2o_mount *mount = visit->mount_worker->mount;
     struct fr_guards guards = {mount->guards, mount->options.use_count};
     char peer[FR_H2O_PEER_TEXT_BYTES];
-    struct fr_version version;
-    struct fr_target target;
-    struct fr_request_view request_view = {.peer = fr_h2o_peer_print(&visit->peer, peer),
+    struct fr_request_view request_view = {.path = target->path,
+                                           .query = target->query,
+                                           .peer = fr_h2o_peer_print(&visit->peer, peer),
                                            .from = visit->quota.peer};
-    struct fr_view_wish wish = {.name = name, .request_view = &request_view, .guards = &guards};
-    if (fr_version_parse(version_text, &version))
-        wish.held = &version;
-    enum freshet_status status = fr_target_cut(name, freshet_span_text(""), &target);
-    if (status == FRESHET_OK) {
-        views->failed |= !find_route(mount, &target, &wish);
-        request_view.path = target.path;
-        request_view.query = target.query;
-    } else if (status == FRESHET_INVALID) {
-        wish.refusal = (struct freshet_refusal){400, "bad-path"};
-    } else {
-        wish.refusal = (struct freshet_refusal){404, "not-found"};
-    }
-    if (wish.loader != NULL)
-        fr_h2o_borrow_headers(mount, wish.loader, visit->req, &request_view);
-    if (!views->failed)
-        fr_views_add(views, visit->mount_worker->worker->core, &wish);
+    fr_h2o_borrow_headers(mount, loader, visit->req, &request_view);
+    fr_named_view_visit(named, loader, params, &request_view, &guards);
 }
 
-static void add_views(struct fr_h2o_visit *visit, struct fr_views *views, const struct fr_target *target)
+static void add_view(const struct fr_h2o_visit *visit, struct fr_views *views, struct freshet_span name,
+                     struct freshet_span version_text)
+{
+    struct fr_version version;
+    bool has_held = fr_version_parse(version_text, &version);
+    struct fr_named_view *named = fr_views_add(views, name, has_held ? &version : NULL);
+    struct freshet_loader *loader;
+    struct fr_params *params;
+    struct fr_target target;
+    if (named == NULL)
+        return;
+    enum freshet_status status = fr_target_cut(name, freshet_span_text(""), &target);
+    if (status == FRESHET_OK)
+        status = fr_route_find(visit->mount_worker->mount->freshet, target.path, &loader, &params);
+    if (status == FRESHET_OK)
+        visit_named(visit, named, loader, params, &target);
+    else if (status == FRESHET_INVALID)
+        fr_named_view_refuse(named, &(struct freshet_refusal){400, "bad-path"});
+    else if (status == FRESHET_NOT_FOUND)
+        fr_named_view_refuse(named, &(struct freshet_refusal){404, "not-found"});
+    else
+        views->failed = true;
+}
+
+static void add_views(const struct fr_h2o_visit *visit, struct fr_views *views,
+                      const struct fr_target *target)
 {
     struct wishes wishes = begin_wishes(target, visit->req);
     struct freshet_span value, name, version;
@@ -154,7 +153,7 @@ static void open_stream(struct fr_h2o_visit *visit, const struct fr_target *targ
     struct fr_views *views = self == NULL ? NULL : fr_views_new(&self->stream, count);
     if (views == NULL) {
         fr_h2o_stream_drop(self);
-        fr_h2o_visit_refuse(visit, FRESHET_NO_MEMORY, &(struct freshet_refusal){.code = "no-memory"});
+        fr_h2o_visit_refuse(visit, FR_VISIT_LATER, &(struct freshet_refusal){.code = "no-memory"});
         return;
     }
     self->stream.views = views;

@@ -17,16 +17,16 @@ static struct fr_worker *core_of(const struct fr_h2o_visit *visit)
 
 static void give_up(struct fr_h2o_visit *visit)
 {
-    fr_entry_deinit(&visit->entry);
+    fr_visit_end(&visit->core);
     fr_stream_cancel(core_of(visit), &visit->quota);
 }
 
-void fr_h2o_visit_refuse(struct fr_h2o_visit *visit, enum freshet_status status,
+void fr_h2o_visit_refuse(struct fr_h2o_visit *visit, enum fr_visit_answer answer,
                          const struct freshet_refusal *refusal)
 {
     const struct fr_h2o_mount *mount = visit->mount_worker->mount;
     give_up(visit);
-    if (status != FRESHET_REFUSED) {
+    if (answer == FR_VISIT_LATER) {
         fr_h2o_refuse_for_now(mount, visit->req, refusal->code);
         return;
     }
@@ -83,9 +83,20 @@ void fr_h2o_borrow_headers(const struct fr_h2o_mount *mount, const struct freshe
     borrow_absent(request_view, mount->request_headers);
 }
 
+/* The version that the client says it has. */
+static void note_held(struct fr_h2o_visit *visit)
+{
+    const h2o_headers_t *headers = &visit->req->headers;
+    ssize_t at = h2o_find_header_by_str(headers, H2O_STRLIT("last-event-id"), -1);
+    if (at == -1)
+        return;
+    h2o_iovec_t value = headers->entries[at].value;
+    visit->core.has_held = fr_version_parse(freshet_span(value.base, value.len), &visit->core.held);
+}
+
 /* ---- guards ---- */
 
-static void answer(struct fr_h2o_visit *visit, const struct fr_verdict *verdict)
+static void finish(struct fr_h2o_visit *visit, const struct fr_verdict *verdict)
 {
     struct freshet_refusal refusal;
     if (verdict->kind == FR_VERDICT_ALLOW) {
@@ -95,8 +106,8 @@ static void answer(struct fr_h2o_visit *visit, const struct fr_verdict *verdict)
         give_up(visit);
         fr_h2o_redirect(visit->mount_worker->mount, visit->req, verdict->location);
     } else {
-        enum freshet_status status = fr_verdict_refusal(verdict, &refusal);
-        fr_h2o_visit_refuse(visit, status, &refusal);
+        enum fr_visit_answer answer = fr_visit_refused(verdict, &refusal);
+        fr_h2o_visit_refuse(visit, answer, &refusal);
     }
 }
 
@@ -104,7 +115,7 @@ static void on_decided(struct fr_admission *admission, const struct fr_verdict *
 {
     struct waiting *waiting = admission->user;
     fr_list_remove(&waiting->link);
-    answer(&waiting->visit, verdict);
+    finish(&waiting->visit, verdict);
 }
 
 /* The request goes: answered, or its connection is closed. */
@@ -123,15 +134,15 @@ static void wait_for_guards(const struct fr_h2o_visit *visit)
     waiting->visit = *visit;
     fr_list_init(&waiting->link);
     fr_list_append(&visit->mount_worker->worker->visits, &waiting->link);
-    visit->entry.admission->decided = on_decided;
-    visit->entry.admission->user = waiting;
-    fr_admission_run(visit->entry.admission);
+    visit->core.admission->decided = on_decided;
+    visit->core.admission->user = waiting;
+    fr_admission_run(visit->core.admission);
 }
 
 void fr_h2o_visits_end(struct freshet_h2o_worker *worker)
 {
     for (struct fr_list *link; (link = fr_list_shift(&worker->visits)) != NULL;)
-        fr_h2o_visit_refuse(&FR_CONTAINER(link, struct waiting, link)->visit, FRESHET_CLOSED,
+        fr_h2o_visit_refuse(&FR_CONTAINER(link, struct waiting, link)->visit, FR_VISIT_LATER,
                             &(struct freshet_refusal){.code = "going-away"});
 }
 
@@ -148,11 +159,12 @@ static void go(struct fr_h2o_visit *visit, struct freshet_loader *loader, struct
     struct freshet_refusal refusal;
     request_view.peer = fr_h2o_peer_print(&visit->peer, peer);
     fr_h2o_borrow_headers(mount, loader, visit->req, &request_view);
-    enum freshet_status status =
-        fr_entry_init(&visit->entry, core_of(visit), loader, params, &request_view, &guards, &refusal);
-    if (status != FRESHET_OK)
-        fr_h2o_visit_refuse(visit, status, &refusal);
-    else if (visit->entry.admission != NULL)
+    visit->core = (struct fr_visit){.worker = core_of(visit), .loader = loader, .params = params};
+    note_held(visit);
+    enum fr_visit_answer answer = fr_visit_begin(&visit->core, &request_view, &guards, &refusal);
+    if (answer != FR_VISIT_YES)
+        fr_h2o_visit_refuse(visit, answer, &refusal);
+    else if (visit->core.admission != NULL)
         wait_for_guards(visit);
     else
         fr_h2o_visit_open(visit);

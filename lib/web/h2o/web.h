@@ -2,8 +2,8 @@
 #ifndef FR_H2O_WEB_H
 #define FR_H2O_WEB_H
 
-#include "core/hub/entry.h"
 #include "core/hub/view.h"
+#include "core/hub/visit.h"
 #include "core/runtime/worker.h"
 #include "web/stream/stream.h"
 #include "web/stream/target.h"
@@ -115,7 +115,7 @@ struct fr_h2o_peer {
 struct fr_h2o_visit {
     struct fr_h2o_mount_worker *mount_worker;
     h2o_req_t *req;
-    struct fr_entry entry;
+    struct fr_visit core;
     struct fr_quota quota;
     struct fr_h2o_peer peer;
 };
@@ -137,7 +137,7 @@ void fr_h2o_views_begin(struct fr_h2o_mount_worker *mount_worker, h2o_req_t *req
 void fr_h2o_visits_end(struct freshet_h2o_worker *worker);
 /* Nothing stands in its way any more. */
 void fr_h2o_visit_open(struct fr_h2o_visit *visit);
-void fr_h2o_visit_refuse(struct fr_h2o_visit *visit, enum freshet_status status,
+void fr_h2o_visit_refuse(struct fr_h2o_visit *visit, enum fr_visit_answer answer,
                          const struct freshet_refusal *refusal);
 extern const struct fr_stream_ops fr_h2o_stream_ops;
 

@@ -28,7 +28,7 @@ static int64_t retry_ms(const struct fr_named_view *named)
 static void enter_ended(struct fr_named_view *named, const struct fr_end *end, int status)
 {
     named->state = FR_NAMED_VIEW_ENDED;
-    fr_entry_deinit(&named->entry);
+    fr_visit_end(&named->visit);
     named->end = fr_frame_end_view(end, name_of(named), status);
     if (named->end == NULL)
         named->views->failed = true;
@@ -42,24 +42,23 @@ static void count(struct fr_named_view *named, bool denied)
     fr_count(denied ? &counters->streams_denied : &counters->streams_refused, 1);
 }
 
-/* `status` is that of fr_view_open(). */
-static void refuse(struct fr_named_view *named, enum freshet_status status,
+/* `answer` is no, or not now. */
+static void refuse(struct fr_named_view *named, enum fr_visit_answer answer,
                    const struct freshet_refusal *refusal)
 {
-    bool final = status == FRESHET_REFUSED;
+    bool final = answer == FR_VISIT_NO;
     struct fr_end end = {.code = freshet_span_text(refusal->code), .retry_ms = final ? -1 : retry_ms(named)};
     count(named, final);
     enter_ended(named, &end, final ? refusal->status : 0);
 }
 
-static void open_named(struct fr_named_view *named, struct freshet_span peer)
+static void open_named(struct fr_named_view *named)
 {
     struct freshet_refusal refusal = {0};
-    enum freshet_status status =
-        fr_entry_open(&named->entry, &named->view, peer, named->has_held ? &named->held : NULL, &refusal);
+    enum fr_visit_answer answer = fr_visit_open(&named->visit, &named->view, &refusal);
     named->state = FR_NAMED_VIEW_OPEN;
-    if (status != FRESHET_OK)
-        refuse(named, status, &refusal);
+    if (answer != FR_VISIT_YES)
+        refuse(named, answer, &refusal);
 }
 
 static void on_decided(struct fr_admission *admission, const struct fr_verdict *verdict)
@@ -67,14 +66,14 @@ static void on_decided(struct fr_admission *admission, const struct fr_verdict *
     struct fr_named_view *named = admission->user;
     struct freshet_refusal refusal;
     if (verdict->kind == FR_VERDICT_ALLOW) {
-        open_named(named, freshet_span(NULL, 0)); /* the entry has kept the peer for its guards */
+        open_named(named);
     } else if (verdict->kind == FR_VERDICT_REDIRECT) {
         struct fr_end end = {freshet_span_text(verdict->code), -1, freshet_span_text(verdict->location)};
         count(named, true);
         enter_ended(named, &end, 302);
     } else {
-        enum freshet_status status = fr_verdict_refusal(verdict, &refusal);
-        refuse(named, status, &refusal);
+        enum fr_visit_answer answer = fr_visit_refused(verdict, &refusal);
+        refuse(named, answer, &refusal);
     }
     fr_stream_ready(named->views->stream);
 }
@@ -95,7 +94,7 @@ void fr_views_destroy(struct fr_views *views)
         return;
     for (size_t i = 0; i < views->count; i++) {
         struct fr_named_view *named = &views->all[i];
-        fr_entry_deinit(&named->entry);
+        fr_visit_end(&named->visit);
         fr_view_close(&named->view);
         fr_bytes_release(named->end);
         free(named->name);
@@ -112,19 +111,21 @@ bool fr_views_has(const struct fr_views *views, struct freshet_span name)
     return false;
 }
 
-/* False: no memory. */
-static struct fr_named_view *new_named(struct fr_views *views, const struct fr_view_wish *wish)
+struct fr_named_view *fr_views_add(struct fr_views *views, struct freshet_span name,
+                                   const struct fr_version *held)
 {
     struct fr_named_view *named = &views->all[views->count];
-    named->name = strndup(wish->name.data, wish->name.len);
-    if (named->name == NULL)
+    named->name = strndup(name.data, name.len);
+    if (named->name == NULL) {
+        views->failed = true;
         return NULL;
+    }
     views->count++;
     named->views = views;
     named->view.name = named->name;
-    named->has_held = wish->held != NULL;
-    if (named->has_held)
-        named->held = *wish->held;
+    named->visit = (struct fr_visit){.has_held = held != NULL};
+    if (held != NULL)
+        named->visit.held = *held;
     fr_list_init(&named->ready);
     return named;
 }
@@ -138,32 +139,32 @@ static void share(struct fr_views *views, struct fr_request_copy *request_copy)
     views->request_copy = fr_request_copy_acquire(request_copy);
 }
 
-void fr_views_add(struct fr_views *views, struct fr_worker *worker, const struct fr_view_wish *wish)
+void fr_named_view_visit(struct fr_named_view *named, struct freshet_loader *loader, struct fr_params *params,
+                         struct fr_request_view *request_view, const struct fr_guards *mount)
 {
-    struct fr_named_view *named = new_named(views, wish);
-    struct freshet_refusal refusal = wish->refusal;
-    enum freshet_status status = FRESHET_REFUSED;
-    if (named == NULL) {
-        fr_params_release(wish->params);
-        views->failed = true;
-        return;
-    }
-    if (wish->loader != NULL) {
-        wish->request_view->like = views->request_copy;
-        status = fr_entry_init(&named->entry, worker, wish->loader, wish->params, wish->request_view,
-                               wish->guards, &refusal);
-        share(views, named->entry.request_copy);
-    }
-    if (status != FRESHET_OK) {
-        refuse(named, status, &refusal);
-    } else if (named->entry.admission == NULL) {
-        open_named(named, wish->request_view->peer);
+    struct fr_visit *visit = &named->visit;
+    struct freshet_refusal refusal;
+    visit->worker = named->views->stream->config->group->worker;
+    visit->loader = loader;
+    visit->params = params;
+    request_view->like = named->views->request_copy;
+    enum fr_visit_answer answer = fr_visit_begin(visit, request_view, mount, &refusal);
+    share(named->views, visit->request_copy);
+    if (answer != FR_VISIT_YES) {
+        refuse(named, answer, &refusal);
+    } else if (visit->admission == NULL) {
+        open_named(named);
     } else {
         named->state = FR_NAMED_VIEW_CHECKING;
-        named->entry.admission->decided = on_decided;
-        named->entry.admission->user = named;
-        fr_admission_run(named->entry.admission);
+        visit->admission->decided = on_decided;
+        visit->admission->user = named;
+        fr_admission_run(visit->admission);
     }
+}
+
+void fr_named_view_refuse(struct fr_named_view *named, const struct freshet_refusal *refusal)
+{
+    refuse(named, FR_VISIT_NO, refusal);
 }
 
 static bool is_over(const struct fr_views *views)

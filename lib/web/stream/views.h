@@ -4,8 +4,8 @@
 #define FR_VIEWS_H
 
 #include "core/codec/frame.h"
-#include "core/hub/entry.h"
 #include "core/hub/view.h"
+#include "core/hub/visit.h"
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -15,7 +15,8 @@
 struct fr_stream;
 
 enum fr_named_view_state {
-    FR_NAMED_VIEW_CHECKING = 1, /* its guards are out */
+    FR_NAMED_VIEW_NEW = 0,
+    FR_NAMED_VIEW_CHECKING, /* its guards are out */
     FR_NAMED_VIEW_OPEN,
     FR_NAMED_VIEW_ENDED /* with its `end` still to be sent, or without */
 };
@@ -23,10 +24,8 @@ enum fr_named_view_state {
 struct fr_named_view {
     struct fr_view view;
     struct fr_views *views;
-    struct fr_list ready; /* in views->ready: may have something to send */
-    struct fr_entry entry;
-    struct fr_version held;
-    bool has_held;
+    struct fr_list ready;  /* in views->ready: may have something to send */
+    struct fr_visit visit; /* until the view is open */
     enum fr_named_view_state state;
     struct fr_bytes *end;
     char *name;
@@ -42,25 +41,22 @@ struct fr_views {
     struct fr_named_view all[];
 };
 
-/* What one view asks for. */
-struct fr_view_wish {
-    struct freshet_span name;             /* printable ASCII; copied */
-    const struct fr_version *held;        /* NULL: nothing */
-    struct freshet_loader *loader;        /* NULL: refused */
-    struct fr_params *params;             /* taken over */
-    struct fr_request_view *request_view; /* with loader */
-    const struct fr_guards *guards;       /* of the mount */
-    struct freshet_refusal refusal;       /* without loader */
-};
-
 /* Room for `count`. NULL: no memory. */
 struct fr_views *fr_views_new(struct fr_stream *stream, size_t count);
 /* NULL is fine. */
 void fr_views_destroy(struct fr_views *views);
 /* Whether there is a view of this name. */
 bool fr_views_has(const struct fr_views *views, struct freshet_span name);
-/* Opens it, or has its refusal sent. Before the stream is opened. */
-void fr_views_add(struct fr_views *views, struct fr_worker *worker, const struct fr_view_wish *wish);
+/* One more view, before the stream is opened; it is visited or refused next. `name` is printable ASCII and
+ * copied; `held` is what the client says it has, NULL: nothing. NULL: no memory, the stream can't go on. */
+struct fr_named_view *fr_views_add(struct fr_views *views, struct freshet_span name,
+                                   const struct fr_version *held);
+/* Its route was found: opens it, now or when its guards have decided, or has its refusal sent. Takes `params`
+ * over. */
+void fr_named_view_visit(struct fr_named_view *named, struct freshet_loader *loader, struct fr_params *params,
+                         struct fr_request_view *request_view, const struct fr_guards *mount);
+/* Has a refusal for good sent. */
+void fr_named_view_refuse(struct fr_named_view *named, const struct freshet_refusal *refusal);
 
 /* As fr_view_take(), in turn; FR_NEWS_OVER: every view has ended and was told so. */
 enum fr_view_news fr_views_take(struct fr_views *views, struct fr_bytes **frame);
