@@ -63,9 +63,9 @@ enum freshet_status freshet_check_fail(struct freshet_check check);
 
 /* Adds guards to every route of the freshet whose path `pattern` matches (grammar of channels; `admin/:rest*`
  * for all below admin), after those of the mount and those added before, ahead of the loader's own. Copied.
- * Before the first stream. FRESHET_INVALID with `error`: an argument is NULL, a guard has no function, the
- * pattern breaks the grammar, or `count` is 0, which would let everybody in. FRESHET_NO_MEMORY. Any thread.
- */
+ * Before the first worker joins, as freshet_loader_new(). FRESHET_INVALID with `error`: an argument is NULL,
+ * a guard has no function, the pattern breaks the grammar, or `count` is 0, which would let everybody in.
+ * FRESHET_CONFLICT: a worker has joined. FRESHET_NO_MEMORY. Any thread. */
 enum freshet_status freshet_use(struct freshet *freshet, const char *pattern,
                                 const struct freshet_guard *guards, size_t count,
                                 struct freshet_error *error);

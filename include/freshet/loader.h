@@ -164,12 +164,12 @@ struct freshet_loader_options {
                                   times as many); default 1 MiB */
 };
 
-/* Registers a loader. Before the first stream; the freshet keeps and destroys it. `out` may be NULL.
+/* Registers a loader; the freshet keeps and destroys it. Before the first worker joins: freshet_h2o_serve(),
+ * or freshet_h2o_worker_join(); routes can't change while streams are served. `out` may be NULL. Any thread.
  * FRESHET_INVALID: an option, or a path of the route may lack a parameter that the channel needs; `error`
  * names it. When `channel` is NULL because it could not be made, `error` keeps the text that says why.
- * FRESHET_CONFLICT: the name is taken, another route matches the same
- * paths, or another loader's channel can yield the same topic with messages of another type; `error` names
- * both.
+ * FRESHET_CONFLICT: the name is taken, another route matches the same paths, or another loader's channel can
+ * yield the same topic with messages of another type, and `error` names both; or a worker has joined.
  * FRESHET_NO_MEMORY. */
 enum freshet_status freshet_loader_new(struct freshet *freshet, const struct freshet_loader_options *options,
                                        struct freshet_loader **out, struct freshet_error *error);

@@ -174,6 +174,7 @@ static struct freshet *new_freshet(void)
     fr_list_init(&freshet->route_guards);
     pthread_mutex_init(&freshet->lock, NULL);
     atomic_init(&freshet->bus_state, FRESHET_BUS_DOWN);
+    atomic_init(&freshet->serving, false);
     freshet->now_us = read_clock;
     freshet->forks = fr_forks();
     snprintf(freshet->publisher, sizeof(freshet->publisher), "%016" PRIx64, fr_random());

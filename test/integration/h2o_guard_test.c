@@ -353,12 +353,18 @@ Test(h2o_guard, stream_moves_when_its_identity_changes)
     rig_down();
 }
 
+static void add_guarded_route(void)
+{
+    cr_assert_eq(freshet_use(rig.freshet, "board/:rest*", &plain, 1, NULL), FRESHET_OK);
+}
+
 /* contract 4.8: those of the mount and of routes come first, for every loader */
 Test(h2o_guard, mount_and_route_guard_every_loader)
 {
     static const char *const headers[] = {"cookie", NULL};
-    up(&(struct freshet_h2o_mount_options){.use = &plain, .use_count = 1, .request_headers = headers}, NULL);
-    cr_assert_eq(freshet_use(rig.freshet, "board/:rest*", &plain, 1, NULL), FRESHET_OK);
+    rig.add_loaders = add_guarded_route;
+    rig_up(&(struct freshet_h2o_mount_options){.use = &plain, .use_count = 1, .request_headers = headers},
+           NULL);
     expect_refusal("/live/counter", "cookie: do=deny\r\n", "HTTP/1.1 401 ", "log-in");
     cr_assert_eq(atomic_load(&guard_calls), 1);
     struct rig_client *client = get("/live/board/b1", "");

@@ -46,14 +46,19 @@ static void end(void)
 }
 
 /* "board" shows board/b1, loaded as "one". */
-static void begin_with_snapshot(void)
+static void show_snapshot(void)
 {
-    begin(1);
     client_open(&first, 0, "board/b1");
     rig_acknowledge();
     rig_run();
     rig_answer("one");
     cr_assert_eq(rig.load_count, 1);
+}
+
+static void begin_with_snapshot(void)
+{
+    begin(1);
+    show_snapshot();
 }
 
 /* contract 4.9 */
@@ -76,13 +81,14 @@ Test(cache_loader, load_that_waits_for_its_turn_takes_what_came_meanwhile)
 {
     struct client busy;
     struct freshet_channel *channel;
-    begin_with_snapshot();
+    begin(1);
     struct freshet_loader_options slow = with_cache("slow", "slow/:id");
     cr_assert_eq(freshet_channel_new(&channel, "board/:id", NULL), FRESHET_OK);
     slow.channel = channel;
     slow.max_concurrent_loads = 1;
     rig_add_loader(&slow);
     freshet_channel_destroy(channel);
+    show_snapshot();
     client_open(&second, 0, "slow/b1");
     client_open(&busy, 0, "slow/b2");
     rig_acknowledge();

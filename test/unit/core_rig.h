@@ -44,8 +44,8 @@ struct rig {
     struct rig_bus *bus;
     int64_t now_us;
     struct fr_worker *workers[4];
-    unsigned worker_count;
-    struct rig_load loads[RIG_MAX]; /* in the order they began */
+    unsigned worker_count, workers_wanted; /* the latter join when loaders and guards have been added */
+    struct rig_load loads[RIG_MAX];        /* in the order they began */
     unsigned load_count;
 };
 
@@ -218,9 +218,16 @@ static inline struct fr_worker *rig_add_worker(void)
     return *worker;
 }
 
+static inline void rig_join(void)
+{
+    while (rig.worker_count < rig.workers_wanted)
+        rig_add_worker();
+}
+
 /* Turns until nothing is left to do at this time. */
 static inline void rig_run(void)
 {
+    rig_join();
     for (int quiet = 0; quiet < 3; quiet++) {
         for (unsigned i = 0; i < rig.worker_count; i++)
             if (rig.workers[i] != NULL && fr_worker_turn(rig.workers[i]) <= rig.now_us)
@@ -230,6 +237,7 @@ static inline void rig_run(void)
 
 static inline void rig_pass_ms(int64_t ms)
 {
+    rig_join();
     for (; ms > 0; ms--) {
         rig.now_us += 1000;
         for (unsigned i = 0; i < rig.worker_count; i++)
@@ -279,7 +287,8 @@ static int64_t rig_now_us(void *user)
     return rig.now_us;
 }
 
-/* `loader` may be NULL; its name, route, channel and load are filled in where missing. */
+/* Before rig_join(), as guards of routes. `loader` may be NULL; its name, route, channel and load are filled
+ * in where missing. */
 static inline struct freshet_loader *rig_add_loader(const struct freshet_loader_options *options)
 {
     struct freshet_loader_options filled = options == NULL ? (struct freshet_loader_options){0} : *options;
@@ -312,8 +321,7 @@ static inline void rig_begin(struct freshet_options options, unsigned workers)
     options.bus = &rig.bus->base;
     cr_assert_eq(freshet_new(&rig.freshet, &options, NULL), FRESHET_OK);
     fr_freshet_set_clock(rig.freshet, rig_now_us, NULL);
-    for (unsigned i = 0; i < workers; i++)
-        rig_add_worker();
+    rig.workers_wanted = workers;
 }
 
 static inline void rig_leave(unsigned worker)
@@ -334,6 +342,7 @@ static inline void rig_end(void)
 static inline enum fr_visit_answer client_try(struct client *client, unsigned worker, const char *path,
                                               const struct fr_version *held, struct freshet_refusal *refusal)
 {
+    rig_join();
     struct fr_visit visit = {.worker = rig.workers[worker], .has_held = held != NULL};
     if (held != NULL)
         visit.held = *held;

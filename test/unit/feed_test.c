@@ -5,15 +5,20 @@ static const struct freshet_loader_options shared = {.shared = true};
 /* One shared loader, one worker, a client whose first snapshot "one" has arrived. */
 static struct client client;
 
-static void begin_with_snapshot(struct freshet_options options, const struct freshet_loader_options *loader)
+static void show_snapshot(void)
 {
-    rig_begin(options, 1);
-    rig_add_loader(loader);
     client_open(&client, 0, "board/b1");
     rig_acknowledge();
     rig_run();
     rig_answer("one");
     cr_assert_eq(client.snapshots, 1);
+}
+
+static void begin_with_snapshot(struct freshet_options options, const struct freshet_loader_options *loader)
+{
+    rig_begin(options, 1);
+    rig_add_loader(loader);
+    show_snapshot();
 }
 
 static void end_with_client(void)
@@ -368,9 +373,11 @@ Test(feed, retry_during_a_load_shortens_the_wait_after_it)
 Test(feed, retry_may_be_of_one_loader_or_one_topic)
 {
     static struct client other;
-    begin_with_snapshot((struct freshet_options){0}, &shared);
+    rig_begin((struct freshet_options){0}, 1);
+    rig_add_loader(&shared);
     struct freshet_loader *users = rig_add_loader(
         &(struct freshet_loader_options){.shared = true, .name = "users", .route = "user/:id"});
+    show_snapshot();
     client_open(&other, 0, "user/u1");
     rig_acknowledge();
     rig_run();

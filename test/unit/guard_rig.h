@@ -91,6 +91,7 @@ static inline void visit_begin(struct visit *visit, struct client *client, const
         headers == NULL ? (struct fr_request_view){.header_count = 0} : *headers;
     request_view.path = freshet_span(target, query == NULL ? strlen(target) : (size_t)(query - target));
     request_view.query = query == NULL ? freshet_span(NULL, 0) : freshet_span_text(query + 1);
+    rig_join();
     *visit = (struct visit){.client = client, .core = {.worker = rig.workers[0]}};
     *client = (struct client){.blocked = false};
     cr_assert_eq(fr_route_find(rig.freshet, request_view.path, &visit->core.loader, &visit->core.params),

@@ -896,6 +896,7 @@ Test(guard, stream_moves_though_the_home_of_its_feed_has_left)
 {
     identity_now = "a";
     begin((struct freshet_options){.guard_interval_ms = 1000}, &grouped_held);
+    rig_join();
     rig_add_worker();
     /* The first topic lives on the first worker: so does this stream's feed, but not the stream. */
     struct fr_worker *first = rig.workers[0];

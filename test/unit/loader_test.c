@@ -100,3 +100,34 @@ Test(loaders, reason_why_there_is_no_channel_stays)
     cr_assert(strstr(error.text, "loader slip: route: segment 2") != NULL, "%s", error.text);
     rig_end();
 }
+
+static void stand_by(struct freshet_check check, const struct freshet_request *request, void *user)
+{
+    (void)request;
+    (void)user;
+    freshet_check_allow(check);
+}
+
+/* contract 4.8: streams read routes and their guards without a lock, so these stay as they are */
+Test(loaders, and_guards_of_routes_are_refused_once_a_worker_has_joined)
+{
+    const struct freshet_guard guard = {.guard = stand_by};
+    struct freshet_error error = {""};
+    struct client client;
+    rig_begin((struct freshet_options){0}, 1);
+    cr_assert_eq(add("rooms", "room/:id", rooms_channel(NULL), &error), FRESHET_OK, "%s", error.text);
+    rig_join();
+    cr_assert_eq(add("lobby", "lobby/:id", lobby_channel(NULL), &error), FRESHET_CONFLICT);
+    cr_assert_not_null(strstr(error.text, "lobby: a worker has joined"), "%s", error.text);
+    cr_assert_eq(freshet_use(rig.freshet, "room/:rest*", &guard, 1, &error), FRESHET_CONFLICT);
+    cr_assert_not_null(strstr(error.text, "room/:rest*: a worker has joined"), "%s", error.text);
+    client_open(&client, 0, "room/1"); /* what was there before is served, without the guard */
+    rig_acknowledge();
+    rig_run();
+    rig_answer("one");
+    cr_assert(client_has(&client, "one"));
+    client_close(&client);
+    rig_leave(0);
+    cr_assert_eq(add("lobby", "lobby/:id", lobby_channel(NULL), &error), FRESHET_CONFLICT, "for good");
+    rig_end();
+}

@@ -49,15 +49,20 @@ static void send_echo(void)
 }
 
 /* A stream whose subscription is in force, and which has been told so. */
-static void begin(const struct freshet_loader_options *loader, unsigned workers)
+static void watch_topic(void)
 {
-    rig_begin((struct freshet_options){0}, workers);
-    rig_add_loader(loader);
     client_open(&client, 0, "board/b1");
     rig_acknowledge();
     rig_run();
     cr_assert_str_eq(client.messages, "{\"lost\":null} ");
     client.messages[0] = '\0';
+}
+
+static void begin(const struct freshet_loader_options *loader, unsigned workers)
+{
+    rig_begin((struct freshet_options){0}, workers);
+    rig_add_loader(loader);
+    watch_topic();
 }
 
 static void end(void)
@@ -354,7 +359,8 @@ Test(message_feed, bound_above_what_a_worker_keeps_is_honoured_in_bytes)
 /* contract 6.1: a second loader of the topic may allow more */
 Test(message_feed, largest_bound_of_a_topic_counts_for_what_waits_for_the_worker)
 {
-    begin(&messages, 1);
+    rig_begin((struct freshet_options){0}, 1);
+    rig_add_loader(&messages);
     struct freshet_loader_options wide = {
         .name = "wide", .route = "wide/:id", .messages = true, .max_queued_messages = 2000};
     struct freshet_channel *channel;
@@ -362,6 +368,7 @@ Test(message_feed, largest_bound_of_a_topic_counts_for_what_waits_for_the_worker
     wide.channel = channel;
     rig_add_loader(&wide);
     freshet_channel_destroy(channel);
+    watch_topic();
     send_range(1, 5);
     client_open(&other, 0, "wide/b1");
     expect(&client, "1 2 3 4 5 ");
@@ -513,13 +520,15 @@ Test(message_feed, streams_of_two_workers_see_the_same)
 Test(message_feed, lives_beside_a_loader_of_the_same_topic)
 {
     struct freshet_channel *channel;
-    begin(&messages, 1);
+    rig_begin((struct freshet_options){0}, 1);
+    rig_add_loader(&messages);
     cr_assert_eq(freshet_channel_new(&channel, "board/:id", NULL), FRESHET_OK);
     rig_add_loader(&(struct freshet_loader_options){
         .name = "state", .route = "state/:id", .channel = channel, .shared = true});
     rig_add_loader(&(struct freshet_loader_options){
         .name = "again", .route = "again/:id", .channel = channel, .messages = true});
     freshet_channel_destroy(channel);
+    watch_topic();
     client_open(&other, 0, "state/b1");
     rig_answer("one");
     client_open(&slow, 0, "again/b1");

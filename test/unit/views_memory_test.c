@@ -33,7 +33,6 @@ static void build(void)
 {
     static const struct freshet_guard guard = {.guard = allow_guard};
     rig_begin((struct freshet_options){.guard_interval_ms = 100}, 0);
-    add_page_worker();
     rig_add_loader(&(struct freshet_loader_options){
         .name = "board", .route = "board/:id", .load = load_state, .shared = true});
     rig_add_loader(&(struct freshet_loader_options){.name = "own", .route = "own/:id", .load = load_state});
@@ -46,6 +45,7 @@ static void build(void)
                                                     .use_count = 1});
     rig_add_loader(&(struct freshet_loader_options){
         .name = "refused", .route = "refused", .load = load_state, .topic = refuse_topic});
+    add_page_worker();
 }
 
 /* Without memory a publish is refused: nothing has changed then. */

@@ -54,7 +54,6 @@ static const struct freshet_guard held_guard = {.guard = hold_guard, .user = "he
 static void begin_with(struct freshet_options options)
 {
     rig_begin(options, 0);
-    add_page_worker();
     version = 1;
     check_count = 0;
     rig_add_loader(&(struct freshet_loader_options){
@@ -76,6 +75,7 @@ static void begin_with(struct freshet_options options)
                                                     .identity = tell_identity,
                                                     .use = &held_guard,
                                                     .use_count = 1});
+    add_page_worker();
 }
 
 static void begin(void)

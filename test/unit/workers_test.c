@@ -9,6 +9,7 @@ static void begin(unsigned workers)
 {
     rig_begin((struct freshet_options){0}, workers);
     rig_add_loader(&shared);
+    rig_join();
 }
 
 static void end(unsigned count)
@@ -144,6 +145,7 @@ Test(workers, max_streams_is_counted)
     struct fr_quota quota;
     const char *code;
     rig_begin((struct freshet_options){.max_streams = 2}, 1);
+    rig_join();
     cr_assert_eq(fr_stream_begin(rig.workers[0], freshet_span(NULL, 0), 1, &quota, &code), FRESHET_OK);
     cr_assert_eq(fr_stream_begin(rig.workers[0], freshet_span(NULL, 0), 1, &quota, &code), FRESHET_OK);
     cr_assert_eq(fr_stream_begin(rig.workers[0], freshet_span(NULL, 0), 1, &quota, &code), FRESHET_FULL);

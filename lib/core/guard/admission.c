@@ -26,7 +26,7 @@ static int64_t now_us(const struct fr_admission *admission)
 
 /* ---- which guards ---- */
 
-/* As many as there can be. Under the freshet's lock, as the next ones. */
+/* As many as there can be. */
 static size_t count_most(const struct freshet *freshet, const struct freshet_loader *loader,
                          const struct fr_guards *mount)
 {
@@ -207,19 +207,17 @@ void fr_admission_open(struct fr_admission *admission, bool at_intervals)
 }
 
 /* With its guards; NULL: there are none. */
-static enum freshet_status make(struct fr_admission **out, struct freshet *freshet,
+static enum freshet_status make(struct fr_admission **out, const struct freshet *freshet,
                                 const struct freshet_loader *loader, struct freshet_span raw_path,
                                 const struct fr_guards *mount)
 {
     enum freshet_status status = FRESHET_OK;
     struct fr_admission *admission = NULL;
-    pthread_mutex_lock(&freshet->lock);
     size_t most = count_most(freshet, loader, mount);
     if (most > 0) {
         admission = calloc(1, sizeof(*admission) + most * sizeof(struct freshet_guard));
         status = admission == NULL ? FRESHET_NO_MEMORY : collect(admission, freshet, loader, raw_path, mount);
     }
-    pthread_mutex_unlock(&freshet->lock);
     if (status != FRESHET_OK || (admission != NULL && admission->guard_count == 0)) {
         free(admission);
         admission = NULL;

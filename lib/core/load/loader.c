@@ -68,11 +68,14 @@ enum freshet_status fr_route_find(struct freshet *freshet, struct freshet_span r
     enum freshet_status status = FRESHET_OK;
     *loader = NULL;
     *params = NULL;
-    pthread_mutex_lock(&freshet->lock);
+    bool serving = atomic_load(&freshet->serving);
+    if (!serving) /* asked on a loop that has not joined */
+        pthread_mutex_lock(&freshet->lock);
     struct fr_list *all = &freshet->loaders;
     for (struct fr_list *link = all->next; link != all && status == FRESHET_OK; link = link->next)
         status = try_route(FR_CONTAINER(link, struct freshet_loader, link), raw_path, loader, params);
-    pthread_mutex_unlock(&freshet->lock);
+    if (!serving)
+        pthread_mutex_unlock(&freshet->lock);
     if (status == FRESHET_OK && *loader == NULL)
         return FRESHET_NOT_FOUND;
     if (status != FRESHET_OK) {

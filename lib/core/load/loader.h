@@ -13,7 +13,7 @@
 /* Counted: a load can outlast its freshet. */
 struct freshet_loader {
     struct fr_refcount references;
-    struct fr_list link; /* in the freshet, under its lock */
+    struct fr_list link; /* in the freshet */
     char *name;
     struct fr_pattern *route;
     struct fr_pattern *channel;            /* NULL: `options.topic` chooses */

@@ -191,6 +191,9 @@ static bool mixes_types(const struct freshet_loader *a, const struct freshet_loa
 static enum freshet_status add(struct freshet *freshet, struct freshet_loader *loader,
                                struct freshet_error *error)
 {
+    enum freshet_status status = fr_freshet_may_add(freshet, loader->name, error);
+    if (status != FRESHET_OK)
+        return status;
     for (struct fr_list *link = freshet->loaders.next; link != &freshet->loaders; link = link->next) {
         const struct freshet_loader *other = FR_CONTAINER(link, struct freshet_loader, link);
         if (strcmp(other->name, loader->name) == 0)

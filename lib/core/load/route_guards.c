@@ -57,7 +57,11 @@ enum freshet_status freshet_use(struct freshet *freshet, const char *pattern,
     guards_of->count = count;
     memcpy(guards_of->guards, guards, count * sizeof(*guards));
     pthread_mutex_lock(&freshet->lock);
-    fr_list_append(&freshet->route_guards, &guards_of->link);
+    status = fr_freshet_may_add(freshet, pattern, error);
+    if (status == FRESHET_OK)
+        fr_list_append(&freshet->route_guards, &guards_of->link);
     pthread_mutex_unlock(&freshet->lock);
-    return FRESHET_OK;
+    if (status != FRESHET_OK)
+        fr_route_guards_destroy(guards_of);
+    return status;
 }

@@ -7,7 +7,7 @@
 #include <freshet/guard.h>
 
 struct fr_route_guards {
-    struct fr_list link; /* in the freshet, under its lock */
+    struct fr_list link; /* in the freshet */
     struct fr_pattern *pattern;
     size_t count;
     struct freshet_guard guards[];

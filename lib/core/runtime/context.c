@@ -35,3 +35,20 @@ enum freshet_status fr_freshet_check_for(const struct freshet *freshet, const ch
         fr_fail(error, status, "%s: this process is a fork of the one that made the freshet", what);
     return status;
 }
+
+enum freshet_status fr_freshet_may_add(const struct freshet *freshet, const char *what,
+                                       struct freshet_error *error)
+{
+    if (!atomic_load(&freshet->serving))
+        return FRESHET_OK;
+    return fr_fail(error, FRESHET_CONFLICT,
+                   "%.100s: a worker has joined this freshet; loaders and guards of routes are added before",
+                   what);
+}
+
+void fr_freshet_set_serving(struct freshet *freshet)
+{
+    pthread_mutex_lock(&freshet->lock);
+    atomic_store(&freshet->serving, true);
+    pthread_mutex_unlock(&freshet->lock);
+}

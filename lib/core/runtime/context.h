@@ -24,11 +24,13 @@ struct freshet {
     struct fr_topics topics;
     struct fr_homes homes;
     struct fr_everything everything;
-    pthread_mutex_t lock; /* loaders, route_guards, caches */
-    struct fr_list loaders, caches;
-    struct fr_list data_links;   /* under the lock of the homes */
+    pthread_mutex_t lock;   /* `caches`; `loaders` and `route_guards` as long as they may change */
+    struct fr_list loaders; /* not to change any more once `serving`, as the next: read without the lock */
     struct fr_list route_guards; /* guards of routes, in the order they were added */
-    char publisher[17];          /* 16 hex digits, new for each instance */
+    atomic_bool serving;         /* a worker has joined; written under the lock */
+    struct fr_list caches;
+    struct fr_list data_links; /* under the lock of the homes */
+    char publisher[17];        /* 16 hex digits, new for each instance */
     atomic_uint_fast64_t sequence;
     atomic_size_t views; /* of open streams: of each as many as it asked for */
     struct fr_peers peers;
@@ -52,6 +54,12 @@ static inline enum freshet_status fr_freshet_check(const struct freshet *freshet
 /* The same with a sentence that begins with `what`. */
 enum freshet_status fr_freshet_check_for(const struct freshet *freshet, const char *what,
                                          struct freshet_error *error);
+
+/* Whether `loaders` and `route_guards` may change, under the lock. FRESHET_CONFLICT: a worker has joined. */
+enum freshet_status fr_freshet_may_add(const struct freshet *freshet, const char *what,
+                                       struct freshet_error *error);
+/* A worker joins. */
+void fr_freshet_set_serving(struct freshet *freshet);
 
 /* For tests: before the first worker. */
 void fr_freshet_set_clock(struct freshet *freshet, int64_t (*now_us)(void *user), void *user);

@@ -81,6 +81,7 @@ enum freshet_status fr_worker_new(struct fr_worker **out, struct freshet *freshe
         fr_worker_release(worker);
         return FRESHET_NO_MEMORY;
     }
+    fr_freshet_set_serving(freshet);
     worker->here = workers_here;
     workers_here = worker;
     fr_homes_enter(&freshet->homes, worker);
