@@ -13,9 +13,15 @@ static struct fr_topics *topics_of(const struct fr_subscription *subscription)
     return &subscription->worker->freshet->topics;
 }
 
-static void free_subscription(struct fr_subscription *subscription)
+/* The one place that frees it. It has no place at its topic any more, but as long as its mail is in the
+ * mailbox it has to stay: then this is called again with the mail. */
+static void retire(struct fr_subscription *subscription, bool mail_is_out)
 {
-    fr_topics_release(topics_of(subscription), subscription->topic);
+    subscription->life = FR_SUBSCRIPTION_LEFT;
+    if (mail_is_out)
+        return;
+    if (subscription->topic != NULL)
+        fr_topics_release(topics_of(subscription), subscription->topic);
     free(subscription);
 }
 
@@ -89,7 +95,7 @@ static void tell_collectors(struct fr_subscription *subscription)
 static void read_subscriber(struct fr_subscription *subscription)
 {
     enum fr_topic_state before = subscription->state;
-    subscription->mail_waits = false;
+    subscription->life = FR_SUBSCRIPTION_LIVE;
     subscription->event =
         fr_subscriber_read(topics_of(subscription), &subscription->subscriber, &subscription->state);
     if (before == FR_TOPIC_CONFIRMED && subscription->state != FR_TOPIC_CONFIRMED)
@@ -132,10 +138,10 @@ static bool is_in_delivery(const struct fr_subscription *subscription)
 static void deliver_news(struct fr_mail *mail)
 {
     struct fr_subscription *subscription = FR_CONTAINER(mail, struct fr_subscription, subscriber.mail);
-    if (subscription->left) {
-        free_subscription(subscription);
+    if (subscription->life == FR_SUBSCRIPTION_LEFT) {
+        retire(subscription, false);
     } else if (is_in_delivery(subscription)) {
-        subscription->mail_waits = true;
+        subscription->life = FR_SUBSCRIPTION_BUSY;
     } else {
         read_subscriber(subscription);
         reach(subscription, SLICE);
@@ -149,7 +155,7 @@ static size_t deliver_slice(struct fr_task *task, size_t limit)
     struct fr_subscription *subscription = FR_CONTAINER(task, struct fr_subscription, delivery);
     size_t reached = reach(subscription, limit < SLICE ? limit : SLICE);
     bool done = finish_event(subscription);
-    if (done && subscription->mail_waits) {
+    if (done && subscription->life == FR_SUBSCRIPTION_BUSY) {
         read_subscriber(subscription);
         done = finish_event(subscription);
     }
@@ -172,9 +178,8 @@ static void end_subscription(struct fr_subscription *subscription)
     fr_timers_unreserve(&worker->timers);
     fr_map_remove(&worker->subscriptions, &subscription->node);
     fr_list_remove(&subscription->resident.link);
-    subscription->left = true;
-    if (!fr_subscriber_leave(topics_of(subscription), &subscription->subscriber) || subscription->mail_waits)
-        free_subscription(subscription);
+    bool unread = fr_subscriber_leave(topics_of(subscription), &subscription->subscriber);
+    retire(subscription, unread && subscription->life != FR_SUBSCRIPTION_BUSY);
 }
 
 static void linger_over(struct fr_timer *timer)
@@ -187,14 +192,13 @@ static void worker_leaves(struct fr_resident *resident)
     end_subscription(FR_CONTAINER(resident, struct fr_subscription, resident));
 }
 
-static enum freshet_status new_subscription(struct fr_worker *worker, struct fr_topic *topic,
-                                            struct fr_subscription **out)
+static struct fr_subscription *make_subscription(struct fr_worker *worker)
 {
-    struct fr_topics *topics = &worker->freshet->topics;
     struct fr_subscription *subscription = calloc(1, sizeof(*subscription));
-    enum freshet_status status = FRESHET_NO_MEMORY;
-    if (subscription == NULL)
-        return status;
+    if (subscription == NULL || !fr_timers_reserve(&worker->timers)) {
+        free(subscription);
+        return NULL;
+    }
     fr_list_init(&subscription->listeners);
     fr_list_init(&subscription->unreached);
     fr_list_init(&subscription->delivery.link);
@@ -206,29 +210,29 @@ static enum freshet_status new_subscription(struct fr_worker *worker, struct fr_
     subscription->linger.expire = linger_over;
     subscription->resident.end = worker_leaves;
     subscription->unconfirmed_us = fr_worker_now_us(worker);
-    if (!fr_timers_reserve(&worker->timers))
-        goto fail;
-    status = fr_topics_acquire(topics, fr_topic_name(topic), &subscription->topic);
+    return subscription;
+}
+
+static enum freshet_status new_subscription(struct fr_worker *worker, struct fr_topic *topic,
+                                            struct fr_subscription **out)
+{
+    struct fr_topics *topics = &worker->freshet->topics;
+    struct fr_subscription *subscription = make_subscription(worker);
+    if (subscription == NULL)
+        return FRESHET_NO_MEMORY;
+    enum freshet_status status = fr_topics_acquire(topics, fr_topic_name(topic), &subscription->topic);
     if (status == FRESHET_OK)
         status =
             fr_subscriber_enter(topics, &subscription->subscriber, subscription->topic, &subscription->state);
     if (status != FRESHET_OK) {
         fr_timers_unreserve(&worker->timers);
-        subscription->left = true;
-        if (subscription->subscriber.posted) /* somebody published meanwhile */
-            return status;
-        goto fail;
+        retire(subscription, subscription->subscriber.posted); /* somebody may have published meanwhile */
+        return status;
     }
     fr_map_put(&worker->subscriptions, fr_topic_name(subscription->topic), &subscription->node);
     fr_list_append(&worker->residents, &subscription->resident.link);
     *out = subscription;
     return FRESHET_OK;
-
-fail:
-    if (subscription->topic != NULL)
-        fr_topics_release(topics, subscription->topic);
-    free(subscription);
-    return status;
 }
 
 enum freshet_status fr_subscription_get(struct fr_worker *worker, struct fr_topic *topic,

@@ -29,7 +29,15 @@ struct fr_listener {
     const struct fr_listener_type *type;
 };
 
+enum fr_subscription_life {
+    FR_SUBSCRIPTION_LIVE = 0,
+    FR_SUBSCRIPTION_BUSY, /* the subscriber's mail came while listeners were told of what was before it: is
+                             read when all have been reached, and nothing is in the mailbox */
+    FR_SUBSCRIPTION_LEFT  /* has no place at its topic any more, but its mail is still in the mailbox */
+};
+
 struct fr_subscription {
+    enum fr_subscription_life life;
     struct fr_map_node node;     /* in worker->subscriptions */
     struct fr_resident resident; /* ends with its listeners when the worker leaves */
     struct fr_subscriber subscriber;
@@ -39,14 +47,12 @@ struct fr_subscription {
     struct fr_list unreached; /* those that `event` has not been delivered to yet */
     struct fr_task delivery;  /* waits for its turn while there are some */
     struct fr_event event;
-    bool mail_waits;           /* more came meanwhile: the subscriber is read when all are reached */
     struct fr_list collectors; /* listeners that take each message */
     uint64_t messages_taken;   /* number of the one taken from the subscriber last */
     unsigned audience;         /* feeds with streams */
     struct fr_timer linger;    /* runs while there is no audience */
     enum fr_topic_state state;
     int64_t unconfirmed_us; /* since when the subscription is not in force */
-    bool left;              /* waits for its last mail */
 };
 
 /* Finds or makes the subscription. */

@@ -49,7 +49,6 @@ void fr_counters_add(const struct fr_counters *from, struct freshet_stats *stats
 #define X(name) stats->name += read_count(&from->name);
     FR_COUNTERS(X)
     X(streams)
-    X(topics)
     X(feeds)
     X(loads_running)
     X(loads_abandoned)

@@ -49,7 +49,7 @@ struct fr_counters {
 #undef X
     atomic_uint_fast64_t streams_closed[FRESHET_CLOSE_REASONS];
     /* Gauges: what one thread adds another may take away, so single sets can be below zero. */
-    atomic_uint_fast64_t streams, topics, feeds, loads_running, loads_abandoned;
+    atomic_uint_fast64_t streams, feeds, loads_running, loads_abandoned;
     struct fr_histogram load_time, publish_to_push, write_time;
 };
 
