@@ -1,5 +1,5 @@
-#include "core/hub/fanout.h"
-
+/* A fanout on the side of its streams: who joins and parts, and what they are told. */
+#include "core/hub/fanout_internal.h"
 #include "core/hub/feed.h"
 #include "core/hub/message_feed.h"
 #include "core/hub/subscription.h"
@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void deliver_to_feed(struct fr_mail *mail);
 static void deliver_to_views(struct fr_mail *mail);
 static size_t sweep(struct fr_task *task, size_t limit);
 static void close_fanout(struct fr_fanout *fanout);
@@ -19,7 +18,7 @@ static struct fr_topics *topics_of(const struct fr_fanout *fanout)
     return &fanout->worker->freshet->topics;
 }
 
-static void release_update(struct fr_update *update)
+void fr_update_release(struct fr_update *update)
 {
     fr_bytes_release(update->snapshot);
     fr_bytes_release(update->error);
@@ -35,17 +34,17 @@ static void forget_named(struct fr_fanout *fanout)
     fanout->name = NULL;
 }
 
-static void acquire(struct fr_fanout *fanout)
+void fr_fanout_acquire(struct fr_fanout *fanout)
 {
     fr_refcount_acquire(&fanout->references);
 }
 
-static void release(struct fr_fanout *fanout)
+void fr_fanout_release(struct fr_fanout *fanout)
 {
     if (!fr_refcount_release(&fanout->references))
         return;
-    release_update(&fanout->next);
-    release_update(&fanout->update);
+    fr_update_release(&fanout->next);
+    fr_update_release(&fanout->update);
     forget_named(fanout);
     if (fanout->home != NULL)
         fr_worker_release(fanout->home);
@@ -56,14 +55,12 @@ static void release(struct fr_fanout *fanout)
     free(fanout);
 }
 
-/* ---- the streams' side ---- */
-
 /* Under the lock. False: the home has closed its mailbox. */
 static bool post_to_feed(struct fr_fanout *fanout)
 {
     if (fanout->to_feed_posted)
         return true;
-    acquire(fanout);
+    fr_fanout_acquire(fanout);
     fanout->posted_to = fanout->home;
     fanout->to_feed_posted = fr_mailbox_post(&fanout->home->mailbox, &fanout->to_feed);
     if (!fanout->to_feed_posted)
@@ -119,7 +116,7 @@ static struct fr_fanout *new_fanout(struct fr_worker *worker, struct fr_feed_key
     fr_list_init(&fanout->sweep.link);
     fr_list_init(&fanout->in_feed);
     pthread_mutex_init(&fanout->lock, NULL);
-    fanout->to_feed.deliver = deliver_to_feed;
+    fanout->to_feed.deliver = fr_fanout_deliver_to_feed;
     fanout->to_views.deliver = deliver_to_views;
     fanout->sweep.run = sweep;
     if (fr_loader_shares(key->loader))
@@ -196,7 +193,7 @@ static void close_fanout(struct fr_fanout *fanout)
         fr_map_remove(&fanout->worker->fanouts, &fanout->node);
     fr_message_feed_destroy(fanout->messages);
     fr_list_remove(&fanout->sweep.link);
-    release_update(&fanout->update);
+    fr_update_release(&fanout->update);
     forget_named(fanout);
     if (fanout->home != NULL) {
         pthread_mutex_lock(&fanout->lock);
@@ -204,7 +201,7 @@ static void close_fanout(struct fr_fanout *fanout)
         post_to_feed(fanout); /* refused: its home has let go of it already */
         pthread_mutex_unlock(&fanout->lock);
     }
-    release(fanout);
+    fr_fanout_release(fanout);
 }
 
 void fr_fanout_part(struct fr_fanout *fanout, struct fr_view *view)
@@ -225,7 +222,7 @@ static void take_update(struct fr_fanout *fanout, struct fr_update *update, bool
 {
     bool news = update->snapshot_number != fanout->update.snapshot_number ||
                 update->error_number != fanout->update.error_number;
-    release_update(&fanout->update);
+    fr_update_release(&fanout->update);
     fanout->update = *update;
     if (fanout->plain != update->snapshot && fanout->plain != update->error)
         forget_named(fanout);
@@ -242,7 +239,7 @@ static void take_update(struct fr_fanout *fanout, struct fr_update *update, bool
 static void find_another_feed(struct fr_fanout *fanout)
 {
     set_home(fanout, NULL);
-    release_update(&fanout->update);
+    fr_update_release(&fanout->update);
     fr_list_splice(&fanout->joining, &fanout->behind);
     fr_list_splice(&fanout->joining, &fanout->told);
     fr_list_remove(&fanout->sweep.link);
@@ -288,12 +285,12 @@ static void deliver_to_views(struct fr_mail *mail)
     if (has_update && loss == FR_FEED_KEPT && !fanout->closed)
         take_update(fanout, &update, answers);
     else
-        release_update(&update);
+        fr_update_release(&update);
     if (loss == FR_FEED_MOVED && !fanout->closed)
         find_another_feed(fanout);
     else if (loss == FR_FEED_NO_MEMORY && !fanout->closed)
         end_views(fanout);
-    release(fanout);
+    fr_fanout_release(fanout);
 }
 
 /* Tells views of what is new, at most `limit` of them. A view that is told may part, the last one too. */
@@ -303,7 +300,7 @@ static size_t sweep(struct fr_task *task, size_t limit)
     struct fr_worker *worker = fanout->worker;
     struct fr_list *link;
     size_t told = 0;
-    acquire(fanout);
+    fr_fanout_acquire(fanout);
     while (told < limit && !fanout->closed && (link = fr_list_shift(&fanout->behind)) != NULL) {
         fr_list_append(&fanout->told, link);
         told++;
@@ -313,7 +310,7 @@ static size_t sweep(struct fr_task *task, size_t limit)
         fr_message_feed_swept(fanout->messages);
     if (!fanout->closed)
         schedule_sweep(fanout);
-    release(fanout);
+    fr_fanout_release(fanout);
     return told;
 }
 
@@ -345,81 +342,4 @@ void fr_fanout_admitted(struct fr_fanout *fanout)
 {
     if (fanout->feed != NULL)
         fr_feed_admitted(fanout->feed);
-}
-
-/* ---- the feed's side ---- */
-
-/* Under the lock. */
-static void post_to_views(struct fr_fanout *fanout)
-{
-    if (fanout->to_views_posted)
-        return;
-    acquire(fanout);
-    fanout->to_views_posted = fr_mailbox_post(&fanout->worker->mailbox, &fanout->to_views);
-    if (!fanout->to_views_posted)
-        fr_refcount_release(&fanout->references); /* its streams are gone */
-}
-
-void fr_fanout_update(struct fr_fanout *fanout, const struct fr_update *update, bool answers)
-{
-    if (update->snapshot != NULL)
-        fr_bytes_acquire(update->snapshot);
-    if (update->error != NULL)
-        fr_bytes_acquire(update->error);
-    pthread_mutex_lock(&fanout->lock);
-    struct fr_update replaced = fanout->next;
-    fanout->next = *update;
-    fanout->has_update = true;
-    fanout->answers |= answers;
-    post_to_views(fanout);
-    pthread_mutex_unlock(&fanout->lock);
-    release_update(&replaced);
-}
-
-static void tell_loss(struct fr_fanout *fanout, enum fr_feed_loss loss)
-{
-    pthread_mutex_lock(&fanout->lock);
-    fanout->loss = loss;
-    post_to_views(fanout);
-    pthread_mutex_unlock(&fanout->lock);
-}
-
-void fr_fanout_lose(struct fr_fanout *fanout)
-{
-    tell_loss(fanout, FR_FEED_MOVED);
-    release(fanout);
-}
-
-static void serve(struct fr_fanout *fanout, struct fr_worker *home)
-{
-    struct fr_feed *feed = fanout->feed;
-    if (feed == NULL) {
-        if (home->leaving) {
-            tell_loss(fanout, FR_FEED_MOVED);
-            return;
-        }
-        if (fr_feed_get(home, fanout->key, fanout->topic, &feed) != FRESHET_OK) {
-            tell_loss(fanout, FR_FEED_NO_MEMORY);
-            return;
-        }
-        acquire(fanout); /* the feed's */
-    }
-    fr_feed_ask(feed, fanout);
-}
-
-static void deliver_to_feed(struct fr_mail *mail)
-{
-    struct fr_fanout *fanout = FR_CONTAINER(mail, struct fr_fanout, to_feed);
-    pthread_mutex_lock(&fanout->lock);
-    bool asks = fanout->asks, leaves = fanout->leaves;
-    struct fr_worker *home = fanout->posted_to; /* this one; fanout->home may be another by now */
-    fanout->asks = fanout->to_feed_posted = false;
-    pthread_mutex_unlock(&fanout->lock);
-    if (leaves && fanout->feed != NULL) {
-        fr_feed_detach(fanout->feed, fanout);
-        release(fanout); /* the feed's */
-    } else if (asks && !leaves) {
-        serve(fanout, home);
-    }
-    release(fanout);
 }

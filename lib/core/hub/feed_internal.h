@@ -1,9 +1,11 @@
-/* A feed from inside: what feed.c (its states and loads) and feed_result.c (what clients are shown) share. */
+/* A feed from inside: what feed.c (its life, and what it does next), feed_load.c (one load), feed_result.c
+ * (what clients are shown) and feed_cache.c (what is known to be current) share. */
 #ifndef FR_FEED_INTERNAL_H
 #define FR_FEED_INTERNAL_H
 
 #include "base/clock.h"
 #include "core/hub/feed.h"
+#include "core/hub/feed_plan.h"
 #include "core/load/load.h"
 #include "core/load/loader.h"
 #include "core/runtime/context.h"
@@ -37,6 +39,23 @@ static inline bool fr_feed_is_marked(const struct fr_feed *feed, enum freshet_lo
 {
     return (feed->marks & 1u << cause) != 0;
 }
+
+/* The one place that changes the state, and logs it. */
+void fr_feed_enter(struct fr_feed *feed, enum fr_feed_state state);
+/* The one place that chooses what a feed does next. */
+void fr_feed_decide(struct fr_feed *feed);
+/* When and why it would load next. */
+struct fr_feed_plan fr_feed_make_plan(const struct fr_feed *feed, int64_t now_us);
+/* No load is wanted any more. */
+void fr_feed_clear_marks(struct fr_feed *feed);
+
+/* Its time has come: loads, once guards and gate let it, or takes what the cache has. */
+void fr_feed_begin_load(struct fr_feed *feed);
+/* The timer of a running load. */
+void fr_feed_check_load_time(struct fr_feed *feed);
+/* The one connection of a feed has left, and the word of it is on its way: nothing is loaded any more, since
+ * what its guards found has gone with it. */
+bool fr_feed_has_left(const struct fr_feed *feed);
 
 /* Tells all fanouts what there is, and lets those in who asked. */
 void fr_feed_update_fanouts(struct fr_feed *feed);
