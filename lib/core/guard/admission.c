@@ -44,14 +44,14 @@ static void add(struct fr_admission *admission, const struct freshet_guard *guar
     admission->guard_count += count;
 }
 
-static enum freshet_status add_use(struct fr_admission *admission, const struct fr_route_guards *use,
-                                   struct freshet_span raw_path)
+static enum freshet_status add_route(struct fr_admission *admission, const struct fr_route_guards *route,
+                                     struct freshet_span raw_path)
 {
     struct fr_params *params;
-    enum freshet_status status = fr_pattern_match(use->pattern, raw_path, &params);
+    enum freshet_status status = fr_pattern_match(route->pattern, raw_path, &params);
     fr_params_release(params);
     if (status == FRESHET_OK)
-        add(admission, use->guards, use->count);
+        add(admission, route->guards, route->count);
     return status == FRESHET_NOT_FOUND ? FRESHET_OK : status;
 }
 
@@ -64,7 +64,7 @@ static enum freshet_status collect(struct fr_admission *admission, const struct 
     const struct fr_list *all = &freshet->route_guards;
     add(admission, mount->guards, mount->count);
     for (const struct fr_list *link = all->next; link != all && status == FRESHET_OK; link = link->next)
-        status = add_use(admission, FR_CONTAINER(link, struct fr_route_guards, link), raw_path);
+        status = add_route(admission, FR_CONTAINER(link, struct fr_route_guards, link), raw_path);
     add(admission, loader->guards, loader->guard_count);
     return status;
 }

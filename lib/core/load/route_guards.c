@@ -5,12 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-void fr_route_guards_destroy(struct fr_route_guards *guards_of)
+void fr_route_guards_destroy(struct fr_route_guards *route)
 {
-    if (guards_of == NULL)
+    if (route == NULL)
         return;
-    fr_pattern_destroy(guards_of->pattern);
-    free(guards_of);
+    fr_pattern_destroy(route->pattern);
+    free(route);
 }
 
 enum freshet_status fr_guards_check(const struct freshet_guard *guards, size_t count, const char *what,
@@ -45,23 +45,23 @@ enum freshet_status freshet_use(struct freshet *freshet, const char *pattern,
     enum freshet_status status = check(freshet, pattern, guards, count, error);
     if (status != FRESHET_OK)
         return status;
-    struct fr_route_guards *guards_of = calloc(1, sizeof(*guards_of) + count * sizeof(*guards));
-    if (guards_of == NULL)
+    struct fr_route_guards *route = calloc(1, sizeof(*route) + count * sizeof(*guards));
+    if (route == NULL)
         return fr_fail(error, FRESHET_NO_MEMORY, "out of memory");
-    fr_list_init(&guards_of->link);
-    status = fr_pattern_new(&guards_of->pattern, pattern, error);
+    fr_list_init(&route->link);
+    status = fr_pattern_new(&route->pattern, pattern, error);
     if (status != FRESHET_OK) {
-        fr_route_guards_destroy(guards_of);
+        fr_route_guards_destroy(route);
         return status;
     }
-    guards_of->count = count;
-    memcpy(guards_of->guards, guards, count * sizeof(*guards));
+    route->count = count;
+    memcpy(route->guards, guards, count * sizeof(*guards));
     pthread_mutex_lock(&freshet->lock);
     status = fr_freshet_may_add(freshet, pattern, error);
     if (status == FRESHET_OK)
-        fr_list_append(&freshet->route_guards, &guards_of->link);
+        fr_list_append(&freshet->route_guards, &route->link);
     pthread_mutex_unlock(&freshet->lock);
     if (status != FRESHET_OK)
-        fr_route_guards_destroy(guards_of);
+        fr_route_guards_destroy(route);
     return status;
 }

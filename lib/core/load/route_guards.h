@@ -13,7 +13,7 @@ struct fr_route_guards {
     struct freshet_guard guards[];
 };
 
-void fr_route_guards_destroy(struct fr_route_guards *use);
+void fr_route_guards_destroy(struct fr_route_guards *route); /* NULL is fine */
 
 /* Each has a function. FRESHET_INVALID names `what`. */
 enum freshet_status fr_guards_check(const struct freshet_guard *guards, size_t count, const char *what,

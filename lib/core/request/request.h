@@ -13,7 +13,7 @@ struct fr_peer;
 #define FR_REQUEST_MOST_BYTES 8192
 /* Headers that are kept of one request; and room for as many that are named and were not sent. */
 #define FR_REQUEST_MOST_HEADERS 32
-#define FR_ASKED_ROOM_HEADERS   64
+#define FR_REQUEST_ROOM_HEADERS 64
 /* Pairs in a query: each takes more room than its bytes. */
 #define FR_REQUEST_MOST_PAIRS 256
 
@@ -36,7 +36,7 @@ struct fr_request_copy {
 /* The same, borrowed from the request at hand; the query raw. */
 struct fr_request_view {
     struct freshet_span path, query, peer;
-    struct fr_field headers[FR_ASKED_ROOM_HEADERS];
+    struct fr_field headers[FR_REQUEST_ROOM_HEADERS];
     size_t header_count;
     bool too_many;        /* there were more headers */
     struct fr_peer *from; /* who asks, while its stream holds a quota; NULL: not known */

@@ -1,4 +1,4 @@
-/* A worker: one loop's part of a freshet, without the loop. The host (lib/web/h2o_worker.c, or a test) gives
+/* A worker: one loop's part of a freshet, without the loop. The host (web/h2o/worker.c, or a test) gives
  * it turns. Everything here but `wake` happens on the worker's one thread. */
 #ifndef FR_WORKER_H
 #define FR_WORKER_H

@@ -14,7 +14,7 @@ static bool is_mount_of(const struct fr_h2o_mount *mount, const struct freshet *
     return mount != NULL && mount->freshet == freshet;
 }
 
-static bool add_site(struct freshet_h2o_worker *worker, struct fr_h2o_mount *mount)
+static bool add_mount_worker(struct freshet_h2o_worker *worker, struct fr_h2o_mount *mount)
 {
     struct fr_h2o_mount_worker *mount_worker = calloc(1, sizeof(*mount_worker));
     if (mount_worker == NULL)
@@ -45,13 +45,13 @@ static enum freshet_status add_path(struct freshet_h2o_worker *worker, const str
             continue;
         if (h2o_context_get_handler_context(worker->context, &mount->super) != NULL)
             return FRESHET_CONFLICT;
-        if (!add_site(worker, mount))
+        if (!add_mount_worker(worker, mount))
             return FRESHET_NO_MEMORY;
     }
     return FRESHET_OK;
 }
 
-static enum freshet_status add_sites(struct freshet_h2o_worker *worker, const struct freshet *freshet)
+static enum freshet_status add_mount_workers(struct freshet_h2o_worker *worker, const struct freshet *freshet)
 {
     enum freshet_status status = FRESHET_OK;
     h2o_hostconf_t **host = worker->context->globalconf->hosts;
@@ -65,7 +65,7 @@ static enum freshet_status add_sites(struct freshet_h2o_worker *worker, const st
 }
 
 /* From here on requests find the worker; `joined` false: no more. */
-static void bind_sites(struct freshet_h2o_worker *worker, bool joined)
+static void bind_mount_workers(struct freshet_h2o_worker *worker, bool joined)
 {
     for (struct fr_h2o_mount_worker *mount_worker = worker->mount_workers; mount_worker != NULL;
          mount_worker = mount_worker->next)
@@ -123,7 +123,7 @@ static void init_worker(struct freshet_h2o_worker *worker, h2o_context_t *contex
 
 static enum freshet_status start(struct freshet_h2o_worker *worker, struct freshet *freshet)
 {
-    enum freshet_status status = add_sites(worker, freshet);
+    enum freshet_status status = add_mount_workers(worker, freshet);
     if (status == FRESHET_OK)
         status = open_watches(worker);
     if (status != FRESHET_OK)
@@ -139,7 +139,7 @@ static enum freshet_status start(struct freshet_h2o_worker *worker, struct fresh
     fr_wheel_init(&worker->group.wheel, worker->group.now_ms);
     fr_list_init(&worker->visits);
     fr_h2o_worker_rearm(worker);
-    bind_sites(worker, true);
+    bind_mount_workers(worker, true);
     return FRESHET_OK;
 }
 
@@ -194,7 +194,7 @@ void freshet_h2o_worker_leave(struct freshet_h2o_worker *worker)
     if (worker == NULL)
         return;
     assert(worker->state == FR_H2O_DRAINED && "drain comes first");
-    bind_sites(worker, false);
+    bind_mount_workers(worker, false);
     fr_worker_leave(worker->core);
     destroy(worker);
 }

@@ -62,7 +62,7 @@ static void borrow_absent(struct fr_request_view *request_view, char *const *lis
         bool is_there = false;
         for (size_t i = 0; i < request_view->header_count && !is_there; i++)
             is_there = freshet_span_equal(request_view->headers[i].name, name);
-        if (!is_there && request_view->header_count < FR_ASKED_ROOM_HEADERS)
+        if (!is_there && request_view->header_count < FR_REQUEST_ROOM_HEADERS)
             request_view->headers[request_view->header_count++] = (struct fr_field){.name = name};
     }
 }

@@ -1,5 +1,5 @@
-/* The program's own link, from inside: redis_data.c is what other threads call; the rest happens on the
- * link's thread: redis_data_link.c commands and their answers, redis_data_probe.c whether the server is good
+/* The program's own link, from inside: data.c is what other threads call; the rest happens on the
+ * link's thread: link.c commands and their answers, probe.c whether the server is good
  * for them. */
 #ifndef FR_REDIS_DATA_H
 #define FR_REDIS_DATA_H
@@ -44,7 +44,7 @@ struct freshet_redis_data {
 enum fr_redis_command_kind {
     FR_REDIS_COMMAND_CALLER = 0,
     FR_REDIS_COMMAND_PING, /* the link's: it only wants to hear something */
-    FR_REDIS_COMMAND_PROBE /* redis_data_probe.c's */
+    FR_REDIS_COMMAND_PROBE /* probe.c's */
 };
 
 struct fr_redis_command {
@@ -61,7 +61,7 @@ struct fr_redis_command {
     char wire[];
 };
 
-/* redis_data_link.c */
+/* link.c */
 struct fr_redis_link_owner fr_redis_data_owner(struct freshet_redis_data *data);
 void fr_redis_command_deliver(struct fr_mail *mail); /* a caller's */
 void fr_redis_command_expire(struct fr_timer *timer);
@@ -72,7 +72,7 @@ bool fr_redis_data_ask(struct freshet_redis_data *data, const char *word, enum f
 /* Ends what is left. After the thread has ended. */
 void fr_redis_data_end(struct freshet_redis_data *data);
 
-/* redis_data_probe.c */
+/* probe.c */
 void fr_redis_data_on_probe_timer(int fd, short what, void *data);
 void fr_redis_data_begin(struct freshet_redis_data *data);
 void fr_redis_data_note_up(struct freshet_redis_data *data);
