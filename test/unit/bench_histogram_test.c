@@ -1,5 +1,5 @@
 /* bench/: the histogram of latencies. */
-#include "../../bench/tool/histogram.c"
+#include "../../bench/tool/measure/histogram.c"
 #include <criterion/criterion.h>
 #include <stdlib.h>
 

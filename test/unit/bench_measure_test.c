@@ -1,8 +1,8 @@
 /* bench/: the schedule, and what a delivery says, as bench/README.md defines it. */
-#include "../../bench/tool/clock.h"
-#include "../../bench/tool/histogram.c"
-#include "../../bench/tool/measure.c"
-#include "../../bench/tool/plan.c"
+#include "../../bench/tool/measure/clock.h"
+#include "../../bench/tool/measure/histogram.c"
+#include "../../bench/tool/measure/measure.c"
+#include "../../bench/tool/measure/plan.c"
 #include <criterion/criterion.h>
 #include <stdlib.h>
 

@@ -1,12 +1,12 @@
 /* bench/: the command line of freshet-bench, its templates and limits. */
-#include "../../bench/tool/limits.c"
-#include "../../bench/tool/options.c"
-#include "../../bench/tool/options_check.c"
-#include "../../bench/tool/quantity.c"
-#include "../../bench/tool/rule.c"
-#include "../../bench/tool/template.c"
+#include "../../bench/tool/options/check.c"
+#include "../../bench/tool/options/limits.c"
+#include "../../bench/tool/options/options.c"
+#include "../../bench/tool/options/quantity.c"
+#include "../../bench/tool/options/rule.c"
+#include "../../bench/tool/options/template.c"
 #define STREAM_URL "http://127.0.0.1:8080/live"
-#include "../../bench/tool/url.c"
+#include "../../bench/tool/options/url.c"
 #include <criterion/criterion.h>
 
 static struct options options;

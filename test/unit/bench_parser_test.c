@@ -1,7 +1,7 @@
 /* bench/: HTTP answers and event streams, cut at any byte. */
-#include "../../bench/tool/http.c"
-#include "../../bench/tool/rule.c"
-#include "../../bench/tool/sse.c"
+#include "../../bench/tool/options/rule.c"
+#include "../../bench/tool/wire/http.c"
+#include "../../bench/tool/wire/sse.c"
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,0 +1,156 @@
+/* Two drawings in one SVG: latency over the time of the run, and by percentile. Both have a logarithmic scale
+ * of latency, the second one of the percentiles too, as 1 / (1 - p). */
+#include "report/result.h"
+#include <math.h>
+#include <string.h>
+
+enum { WIDTH = 960, HEIGHT = 800, LEFT = 90, RIGHT = 30, PANEL = 290 };
+
+/* A drawing's place, and what its edges mean. */
+struct panel {
+    double top, x_min, x_max, y_min, y_max; /* y: decimal logarithms of nanoseconds */
+};
+
+static double place_x(const struct panel *panel, double x)
+{
+    return LEFT + (x - panel->x_min) / (panel->x_max - panel->x_min) * (WIDTH - LEFT - RIGHT);
+}
+
+static double place_y(const struct panel *panel, double ns)
+{
+    double y = log10(ns < 1 ? 1 : ns);
+    y = y < panel->y_min ? panel->y_min : y > panel->y_max ? panel->y_max : y;
+    return panel->top + PANEL - (y - panel->y_min) / (panel->y_max - panel->y_min) * PANEL;
+}
+
+static void put_text(FILE *out, const char *text)
+{
+    for (; *text != '\0'; text++) {
+        if (*text == '<' || *text == '&' || *text == '>')
+            fprintf(out, "&#%d;", *text);
+        else
+            fputc((unsigned char)*text < ' ' ? ' ' : *text, out);
+    }
+}
+
+static void draw_frame(FILE *out, const struct panel *panel, const char *title)
+{
+    char text[32];
+    fprintf(out, "<text x='%d' y='%.0f' class='title'>%s</text>\n", LEFT, panel->top - 10, title);
+    for (double y = panel->y_min; y <= panel->y_max + 0.01; y++) {
+        double at = place_y(panel, pow(10, y));
+        quantity_print(UNIT_TIME, pow(10, y), text, sizeof(text));
+        fprintf(out, "<line x1='%d' x2='%d' y1='%.1f' y2='%.1f' class='grid'/>\n", LEFT, WIDTH - RIGHT, at,
+                at);
+        fprintf(out, "<text x='%d' y='%.1f' class='left'>%s</text>\n", LEFT - 8, at + 4, text);
+    }
+}
+
+static void draw_tick(FILE *out, const struct panel *panel, double x, const char *text)
+{
+    double at = place_x(panel, x);
+    fprintf(out, "<line x1='%.1f' x2='%.1f' y1='%.0f' y2='%.0f' class='grid'/>\n", at, at, panel->top,
+            panel->top + PANEL);
+    fprintf(out, "<text x='%.1f' y='%.0f' class='below'>%s</text>\n", at, panel->top + PANEL + 18, text);
+}
+
+/* The decades that hold all values. */
+static void set_scale(struct panel *panel, double least, double greatest)
+{
+    panel->y_min = floor(log10(least < 1e3 ? 1e3 : least));
+    panel->y_max = ceil(log10(greatest < 1e4 ? 1e4 : greatest));
+    if (panel->y_max <= panel->y_min)
+        panel->y_max = panel->y_min + 1;
+}
+
+static uint64_t value_of(const struct moment *moment, int line)
+{
+    return line == 0 ? moment->max : line == 1 ? moment->p99 : moment->p50;
+}
+
+static void draw_line(FILE *out, const struct panel *panel, const struct result *result, int line)
+{
+    static const char *const names[] = {"greatest", "99 %", "50 %"};
+    fprintf(out, "<polyline class='line%d' points='", line);
+    for (size_t i = 0; i < result->moment_count; i++) {
+        const struct moment *moment = &result->history[i];
+        if (moment->answered > 0)
+            fprintf(out, "%.1f,%.1f ", place_x(panel, moment->at_s),
+                    place_y(panel, (double)value_of(moment, line)));
+    }
+    fprintf(out, "'/>\n<text x='%d' y='%.0f' class='name%d'>%s</text>\n", WIDTH - RIGHT - 220 + line * 80,
+            panel->top - 10, line, names[line]);
+}
+
+/* About eight ticks, at round seconds. */
+static double tick_step(double seconds)
+{
+    double step = pow(10, floor(log10(seconds / 8)));
+    return seconds / step > 40 ? step * 5 : seconds / step > 16 ? step * 2 : step;
+}
+
+static void draw_time(FILE *out, const struct result *result)
+{
+    struct panel panel = {.top = 70, .x_max = 1};
+    double least = 1e18, greatest = 0;
+    char text[32];
+    for (size_t i = 0; i < result->moment_count; i++) {
+        const struct moment *moment = &result->history[i];
+        panel.x_max = moment->at_s > panel.x_max ? moment->at_s : panel.x_max;
+        if (moment->answered == 0)
+            continue;
+        least = fmin(least, (double)moment->p50);
+        greatest = fmax(greatest, (double)moment->max);
+    }
+    set_scale(&panel, least > greatest ? 1 : least, greatest);
+    draw_frame(out, &panel, "Latency by second of the run");
+    for (double x = 0; x <= panel.x_max; x += tick_step(panel.x_max)) {
+        snprintf(text, sizeof(text), "%g s", x);
+        draw_tick(out, &panel, x, text);
+    }
+    for (int line = 0; line < 3; line++)
+        draw_line(out, &panel, result, line);
+}
+
+static void draw_percentiles(FILE *out, const struct histogram *latency)
+{
+    static const char *const names[] = {"0", "90 %", "99 %", "99.9 %", "99.99 %", "99.999 %"};
+    struct panel panel = {.top = 450, .x_max = 5};
+    double least = (double)histogram_percentile(latency, 0);
+    set_scale(&panel, least, (double)latency->max);
+    draw_frame(out, &panel, "Latency by percentile");
+    for (int x = 0; x <= 5; x++)
+        draw_tick(out, &panel, x, names[x]);
+    fprintf(out, "<polyline class='line1' points='");
+    for (double x = 0; x <= 5 && latency->count > 0; x += 0.02) {
+        double percent = 100 * (1 - pow(10, -x));
+        fprintf(out, "%.1f,%.1f ", place_x(&panel, x),
+                place_y(&panel, (double)histogram_percentile(latency, percent)));
+        /* Beyond the greatest there is nothing to see. */
+        if ((double)latency->count * pow(10, -x) < 1)
+            break;
+    }
+    fprintf(out, "'/>\n");
+}
+
+bool report_plot(const struct result *result, const struct options *options, const char *path)
+{
+    FILE *out = fopen(path, "we");
+    if (out == NULL)
+        return false;
+    fprintf(out,
+            "<svg xmlns='http://www.w3.org/2000/svg' width='%d' height='%d' viewBox='0 0 %d %d'>\n"
+            "<style>text{font:13px sans-serif;fill:#333}.title{font-weight:bold}.left{text-anchor:end}"
+            ".below{text-anchor:middle}.grid{stroke:#ddd}polyline{fill:none;stroke-width:1.5}"
+            ".line0{stroke:#c33}.line1{stroke:#36c}.line2{stroke:#393}"
+            ".name0{fill:#c33}.name1{fill:#36c}.name2{fill:#393}</style>\n"
+            "<rect width='100%%' height='100%%' fill='#fff'/>\n<text x='%d' y='28' class='title'>",
+            WIDTH, HEIGHT, WIDTH, HEIGHT, LEFT);
+    put_text(out, options->title[0] == '\0' ? "freshet-bench" : options->title);
+    fprintf(out, "</text>\n");
+    draw_time(out, result);
+    draw_percentiles(out, &result->streams->latency);
+    fprintf(out, "</svg>\n");
+    bool fine = !ferror(out);
+    return fclose(out) == 0 && fine;
+}
