@@ -6,7 +6,6 @@ something did not.
 
 import argparse
 import concurrent.futures
-import http.client
 import json
 import os
 import select
@@ -19,7 +18,11 @@ import time
 import traceback
 import urllib.parse
 
-SERVE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "serve")
+BENCH = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(os.path.dirname(BENCH), "bridge", "demo_lib"))
+from wire import Parser, RedisClient, head_of, parse_metrics, request
+
+SERVE = os.path.join(BENCH, "serve")
 KIB = 1024
 
 # Stated by the contract; what it calls "at once" is this here.
@@ -102,71 +105,45 @@ class Broken:
 # ---- streams ----
 
 
-class Stream:
+class Stream(Parser):
     """A client of one event stream, with the times at which things came."""
 
-    def __init__(self, url, path, receive_bytes=None):
-        address = urllib.parse.urlsplit(url)
+    def __init__(self, port, path, receive_bytes=None):
+        super().__init__()
         self.socket = socket.socket()
         if receive_bytes is not None:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
-        self.socket.connect((address.hostname, address.port))
-        self.raw = self.text = b""
-        self.has_head = self.has_ended = False
-        self.comments = []  # (when, text, silence before it)
-        self.events = []  # (when, name, data) without snapshots
-        self.newest = self.newest_at = self.heard_at = self.closed_at = None
+        self.socket.connect(("127.0.0.1", port))
+        self.named = []  # (when, event): those that are no snapshots
+        self.heard = []  # (when, comment, silence before it)
+        self.now = self.newest_at = self.heard_at = self.closed_at = None
         self.asked_at = time.monotonic()
-        self.socket.sendall(f"GET {path} HTTP/1.1\r\nHost: {address.netloc}\r\n\r\n".encode())
+        self.socket.sendall(head_of(path))
 
-    def feed(self, data, now):
-        self.raw += data
-        if not self.has_head:
-            head, end, rest = self.raw.partition(b"\r\n\r\n")
-            if not end:
-                return
-            if b" 200 " not in head.split(b"\r\n")[0]:
-                raise RuntimeError(f"refused: {head!r}")
-            self.has_head, self.raw = True, rest
-        self.take_chunks()
-        *blocks, self.text = self.text.split(b"\n\n")
-        for block in blocks:
-            self.take(block.decode(), now)
+    def take(self, data, now):
+        self.now = now
+        self.feed(data)
+        if self.status not in (None, 200):
+            raise RuntimeError(f"refused: {self.status}")
 
-    def take_chunks(self):
-        while not self.has_ended:
-            size, end, rest = self.raw.partition(b"\r\n")
-            if not end or len(rest) < int(size, 16) + 2:
-                return
-            length = int(size, 16)
-            self.text += rest[:length]
-            self.raw = rest[length + 2 :]
-            self.has_ended = length == 0
+    def take_comment(self, text):
+        self.heard.append((self.now, text, None if self.heard_at is None else self.now - self.heard_at))
+        self.heard_at = self.now
 
-    def take(self, block, now):
-        silence = None if self.heard_at is None else now - self.heard_at
-        self.heard_at = now
-        name, data = "", []
-        for line in block.split("\n"):
-            field, _, value = line.partition(":")
-            value = value.removeprefix(" ")
-            if field == "":
-                self.comments.append((now, value, silence))
-            elif field == "event":
-                name = value
-            elif field == "data":
-                data.append(value)
-        if data and name == "":
-            self.newest, self.newest_at = "\n".join(data), now
-        elif data:
-            self.events.append((now, name, "\n".join(data)))
+    def take_event(self, event):
+        super().take_event(event)
+        self.heard_at = self.now
+        if event.name == "":
+            self.newest_at = self.now
+        else:
+            self.named.append((self.now, event))
 
     def shows(self, text):
         return self.newest is not None and text in self.newest
 
     def first(self, name):
         """When the first event of this name came, and its data."""
-        return next(((when, data) for when, found, data in self.events if found == name), (None, None))
+        return next(((when, event.data) for when, event in self.named if event.name == name), (None, None))
 
 
 class Streams:
@@ -185,8 +162,8 @@ class Streams:
             stream.socket.close()
         self.poll.close()
 
-    def open(self, url, path, receive_bytes=None, stuck=False):
-        stream = Stream(url, path, receive_bytes)
+    def open(self, port, path, receive_bytes=None, stuck=False):
+        stream = Stream(port, path, receive_bytes)
         self.all.append(stream)
         self.by_fd[stream.socket.fileno()] = stream
         # A closed connection is told without being asked for.
@@ -212,7 +189,7 @@ class Streams:
             except ConnectionError:
                 pass
         if data:
-            stream.feed(data, time.monotonic())
+            stream.take(data, time.monotonic())
         else:
             stream.closed_at = time.monotonic()
             self.poll.unregister(fd)
@@ -232,36 +209,24 @@ class Streams:
 # ---- what is asked and told beside the streams ----
 
 
-def request(url, method, path):
-    address = urllib.parse.urlsplit(url)
-    connection = http.client.HTTPConnection(address.hostname, address.port, timeout=10)
-    try:
-        connection.request(method, path)
-        response = connection.getresponse()
-        return response.status, response.read().decode()
-    finally:
-        connection.close()
-
-
-def increment(url):
+def increment(port):
     """The new count."""
-    status, body = request(url, "POST", "/counter/increment")
-    if status != 200:
-        raise RuntimeError(f"POST /counter/increment: {status}")
-    return str(json.loads(body)["count"])
+    answer = request(port, "POST", "/counter/increment")
+    if answer.status != 200:
+        raise RuntimeError(f"POST /counter/increment: {answer.status}")
+    return str(json.loads(answer.body)["count"])
 
 
-def metrics(url):
-    lines = request(url, "GET", "/metrics")[1].splitlines()
-    return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines if not line.startswith("#"))}
+def metrics(port):
+    return parse_metrics(request(port, "GET", "/metrics").body.decode())
 
 
-def streams_open(url):
-    return metrics(url)["freshet_streams"]
+def streams_open(port):
+    return metrics(port)["freshet_streams"]
 
 
-def health(url):
-    return json.loads(request(url, "GET", "/health/ready")[1])
+def health(port):
+    return json.loads(request(port, "GET", "/health/ready").body)
 
 
 def ask_until(condition, limit_s):
@@ -296,43 +261,18 @@ class Redis:
 
     def open_port(self):
         """When it answered there."""
-        with self.connect() as connection:
-            send(connection, ("CONFIG", "SET", "port", self.port))
-            receive(connection, 1)
-        with socket.create_connection(("127.0.0.1", self.port)) as connection:
-            send(connection, ("PING",))
-            receive(connection, 1)
+        with self.connect() as client:
+            client.command("CONFIG", "SET", "port", self.port)
+        with RedisClient(self.port) as client:
+            client.command("PING")
         return time.monotonic()
 
     def connect(self):
-        connection = socket.socket(socket.AF_UNIX)
-        connection.connect(os.path.join(self.folder, "redis.sock"))
-        return connection
+        return RedisClient(os.path.join(self.folder, "redis.sock"))
 
     def run(self, *commands):
-        with self.connect() as connection:
-            send(connection, *commands)
-            receive(connection, len(commands))
-
-
-def send(connection, *commands):
-    data = b""
-    for words in commands:
-        raw = [str(word).encode() for word in words]
-        data += b"*%d\r\n" % len(raw) + b"".join(b"$%d\r\n%s\r\n" % (len(word), word) for word in raw)
-    connection.sendall(data)
-
-
-def receive(connection, count):
-    """So many answers of one line each."""
-    data = b""
-    while data.count(b"\r\n") < count:
-        piece = connection.recv(65536)
-        if not piece:
-            raise RuntimeError("Redis closed the connection")
-        data += piece
-    if b"-" in (line[:1] for line in data.split(b"\r\n")):
-        raise RuntimeError(f"Redis: {data!r}")
+        with self.connect() as client:
+            client.pipeline(*commands)
 
 
 def board_path(board):
@@ -357,7 +297,7 @@ def publish(board):
 class Checks:
     def __init__(self, options):
         self.options = options
-        self.a, self.b, self.own = options.urls
+        self.a, self.b, self.own = (urllib.parse.urlsplit(url).port for url in options.urls)
         self.redis = Redis(options.dir, options.redis)
 
     def limit(self, stated_s):
@@ -373,8 +313,8 @@ class Checks:
     def connect(self):
         with Streams() as streams:
             stream = streams.open(self.a, "/live/counter")
-            streams.until(lambda: stream.comments, self.wait_s(AT_ONCE_S))
-            when, text, _ = stream.comments[0] if stream.comments else (None, "", None)
+            streams.until(lambda: stream.heard, self.wait_s(AT_ONCE_S))
+            when, text, _ = stream.heard[0] if stream.heard else (None, "", None)
         announced = text.partition("freshet 1 heartbeat=")[2]
         stated_ms = HEARTBEAT_S * 1000
         return [self.time("first bytes of a stream", "5.1", since(stream.asked_at, when), AT_ONCE_S),
@@ -382,8 +322,8 @@ class Checks:
 
     def echo(self):
         with Streams() as streams:
-            for url in (self.a, self.b):
-                streams.open(url, "/live/counter")
+            for port in (self.a, self.b):
+                streams.open(port, "/live/counter")
             streams.need(lambda: all(stream.newest for stream in streams.all), self.wait_s(HEAL_S), "a count")
             before = metrics(self.a), metrics(self.b)
             for number in range(1, PUBLISHES + 1):
@@ -450,9 +390,9 @@ class Checks:
                 streams.open(self.a, board_path("quiet"))
             latest_s = HEARTBEAT_S * (1 + HEARTBEAT_LATE)
             # The first comment is the greeting.
-            streams.until(lambda: all(len(stream.comments) >= 3 for stream in streams.all), 2 * latest_s + 2)
-            silences = [silence for stream in streams.all for _, _, silence in stream.comments[1:]]
-            missing = any(len(stream.comments) < 3 for stream in streams.all)
+            streams.until(lambda: all(len(stream.heard) >= 3 for stream in streams.all), 2 * latest_s + 2)
+            silences = [silence for stream in streams.all for _, _, silence in stream.heard[1:]]
+            missing = any(len(stream.heard) < 3 for stream in streams.all)
         rows = [Row("shortest silence before a comment", "5.4", min(silences, default=None),
                     HEARTBEAT_S - HEARTBEAT_EARLY_S, None),
                 Row("longest silence", "5.4", None if missing else max(silences), None, latest_s)]
@@ -463,8 +403,8 @@ class Checks:
         with Streams() as streams:
             self.redis.run(*(set_title(board, "before") for board in boards))
             for board in boards:
-                for url in (self.a, self.b) * STREAMS_EACH:
-                    streams.open(url, board_path(board))
+                for port in (self.a, self.b) * STREAMS_EACH:
+                    streams.open(port, board_path(board))
             streams.need(lambda: streams.show("before"), self.wait_s(HEAL_S), "all show their boards")
             self.redis.kill()
             began = time.monotonic()
@@ -482,20 +422,20 @@ class Checks:
             return rows + self.half_open(boards, streams)
 
     def need_proved(self):
-        if ask_until(lambda: all(health(url)["ready"] for url in (self.a, self.b)), self.wait_s(HEAL_S)) is None:
+        if ask_until(lambda: all(health(port)["ready"] for port in (self.a, self.b)), self.wait_s(HEAL_S)) is None:
             raise RuntimeError("the instances are not ready")
 
     def half_open(self, boards, streams):
         pid = self.redis.pid
-        with self.redis.connect() as connection:
+        with self.redis.connect() as client:
             began = time.monotonic()
             os.kill(pid, signal.SIGSTOP)
             try:
-                found_at = ask_until(lambda: all(health(url)["bus"] == "down" for url in (self.a, self.b)),
+                found_at = ask_until(lambda: all(health(port)["bus"] == "down" for port in (self.a, self.b)),
                                      self.wait_s(LINK_TIMEOUT_S))
                 rows = self.connect_while_down(streams)
                 for board in [*boards, "new"]:
-                    send(connection, set_title(board, "again"), publish(board))
+                    client.send(set_title(board, "again"), publish(board))
             finally:
                 os.kill(pid, signal.SIGCONT)
             back_at = time.monotonic()
@@ -511,7 +451,7 @@ class Checks:
         stated_s = GRACE_S + STORE_DEADLINE_S
         streams.until(lambda: stream.first("load-error")[0], self.wait_s(stated_s))
         began, told_at = stream.asked_at, stream.first("load-error")[0]
-        first_at = stream.comments[0][0] if stream.comments else None
+        first_at = stream.heard[0][0] if stream.heard else None
         return [self.time("first bytes while Redis stands still", "5.1", since(began, first_at), AT_ONCE_S),
                 self.time("load-error while it does", "4.1", since(began, told_at), stated_s + AT_ONCE_S)]
 
@@ -554,10 +494,10 @@ class Checks:
         return [*rows, self.time("process has left", "6.4", since(began, left_at), LEAVE_S),
                 Row("its exit status", "6.4", status, 0, 0, "")]
 
-    def open_stuck(self, streams, url, board, size):
+    def open_stuck(self, streams, port, board, size):
         """A client that reads nothing of a frame of at least this size."""
         self.redis.run(set_title(board, "s0", tasks=size // 235 + 2))
-        return streams.open(url, board_path(board), receive_bytes=4 * KIB, stuck=True)
+        return streams.open(port, board_path(board), receive_bytes=4 * KIB, stuck=True)
 
     def stuck(self):
         with Streams() as streams:
@@ -619,9 +559,9 @@ def median(times):
     return sorted(times)[len(times) // 2]
 
 
-def answers(url):
+def answers(port):
     try:
-        return health(url)["ready"]
+        return health(port)["ready"]
     except OSError:
         return False
 

@@ -1,10 +1,14 @@
-"""What goes over the wire, as a client sees it: event streams over HTTP, and Redis. For bridge/demo and test/e2e."""
+"""What goes over the wire, as a client sees it: requests, event streams, and Redis. For bridge/demo, test/e2e and
+bench/stated_times.py."""
 import collections
 import contextlib
+import http.client
+import json
 import random
 import socket
 
 Event = collections.namedtuple("Event", "name data id")
+Response = collections.namedtuple("Response", "status headers body")
 
 
 def free_port():
@@ -15,6 +19,32 @@ def free_port():
             with contextlib.suppress(OSError):
                 probe.bind(("127.0.0.1", port))
                 return port
+
+
+# ---- requests ----
+
+def request(port, method, path, body=None, headers=None, timeout_s=10):
+    """One request to this machine, on a connection of its own. What is no text or bytes goes out as JSON."""
+    if isinstance(body, (dict, list)):
+        body = json.dumps(body)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout_s)
+    try:
+        kind = {} if body is None else {"Content-Type": "application/json"}
+        connection.request(method, path, body=body, headers={**kind, **(headers or {})})
+        response = connection.getresponse()
+        return Response(response.status, response.headers, response.read())
+    finally:
+        connection.close()
+
+
+def parse_metrics(text):
+    """The values by name and labels."""
+    values = {}
+    for line in text.splitlines():
+        if line and not line.startswith("#"):
+            key, value = line.rsplit(" ", 1)
+            values[key] = float(value)
+    return values
 
 
 # ---- event streams ----
@@ -44,7 +74,8 @@ class Chunks:
 
 
 class Parser:
-    """A response that is an event stream; keeps what was said last, and all events if asked to."""
+    """A response that is an event stream; keeps what was said last, and all events if asked to. Those who want to know
+    when something came extend take_comment() and take_event()."""
 
     def __init__(self, keep=False):
         self.head = b""
@@ -92,7 +123,7 @@ class Parser:
         field, _, value = line.partition(":")
         value = value[1:] if value.startswith(" ") else value
         if field == "":
-            self.comments.append(value)
+            self.take_comment(value)
         elif field == "data":
             self.data.append(value)
         elif field == "event":
@@ -104,17 +135,22 @@ class Parser:
 
     def dispatch(self):
         if self.data:
-            event = Event(self.name, "\n".join(self.data), self.id)
-            if self.events is not None:
-                self.events.append(event)
-            if event.name == "":
-                self.newest = event.data
-                self.snapshots += 1
-            elif event.name == "load-error":
-                self.errors.append(event.data)
-            elif event.name == "end":
-                self.end = event.data
+            self.take_event(Event(self.name, "\n".join(self.data), self.id))
         self.name, self.data, self.id = "", [], None
+
+    def take_comment(self, text):
+        self.comments.append(text)
+
+    def take_event(self, event):
+        if self.events is not None:
+            self.events.append(event)
+        if event.name == "":
+            self.newest = event.data
+            self.snapshots += 1
+        elif event.name == "load-error":
+            self.errors.append(event.data)
+        elif event.name == "end":
+            self.end = event.data
 
     @property
     def count(self):
@@ -187,7 +223,16 @@ class RedisClient:
         return self.pipeline(arguments)[0]
 
     def pipeline(self, *commands):
-        """Sends all in one write: Redis runs them without another client's command in between."""
+        self.send(*commands)
+        replies = [self.reply() for _ in commands]
+        for reply in replies:
+            if isinstance(reply, RedisError):
+                raise reply
+        return replies
+
+    def send(self, *commands):
+        """Sends all in one write: Redis runs them without another client's command in between. The answers are to be
+        taken with reply()."""
         data = b""
         for arguments in commands:
             data += b"*%d\r\n" % len(arguments)
@@ -195,11 +240,6 @@ class RedisClient:
                 raw = argument if isinstance(argument, bytes) else str(argument).encode()
                 data += b"$%d\r\n%s\r\n" % (len(raw), raw)
         self.socket.sendall(data)
-        replies = [self.reply() for _ in commands]
-        for reply in replies:
-            if isinstance(reply, RedisError):
-                raise reply
-        return replies
 
     def reply(self):
         while (parsed := parse_reply(self.buffer)) is None:

@@ -3,7 +3,6 @@
 Nothing here sleeps to wait for something: until() asks again and again, up to a deadline. Deadlines are ten
 times what the contract states.
 """
-import collections
 import contextlib
 import http.client
 import json
@@ -20,7 +19,8 @@ import traceback
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(TOP, "bridge", "demo_lib"))
-from wire import RedisClient, RedisError, free_port
+import wire
+from wire import RedisClient, RedisError, free_port, parse_metrics
 
 BUILD = os.environ.get("FRESHET_BUILD", os.path.join(TOP, "build-test", "gcc"))
 BRIDGE = os.environ.get("FRESHET_BRIDGE", os.path.join(BUILD, "bridge", "freshet-bridge"))
@@ -57,20 +57,8 @@ def until(condition, stated_s=STEP_S, what=None):
         time.sleep(PAUSE_S)
 
 
-Response = collections.namedtuple("Response", "status headers body")
-
-
 def request(port, method, path, body=None, headers=None):
-    if isinstance(body, (dict, list)):
-        body = json.dumps(body)
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=deadline(3))
-    try:
-        kind = {} if body is None else {"Content-Type": "application/json"}
-        connection.request(method, path, body=body, headers={**kind, **(headers or {})})
-        response = connection.getresponse()
-        return Response(response.status, response.headers, response.read())
-    finally:
-        connection.close()
+    return wire.request(port, method, path, body, headers, deadline(3))
 
 
 def exchange(port, data, stop=None):
@@ -241,15 +229,6 @@ def counted(body):
     if isinstance(value, dict):
         value = value["count"]
     return int(value)
-
-
-def parse_metrics(text):
-    values = {}
-    for line in text.splitlines():
-        if line and not line.startswith("#"):
-            key, value = line.rsplit(" ", 1)
-            values[key] = float(value)
-    return values
 
 
 class Case:
