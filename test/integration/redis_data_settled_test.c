@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "redis_peer.h"
 #include <criterion/criterion.h>
+#include <criterion/parameterized.h>
 #include <freshet/redis.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -110,74 +111,71 @@ static enum freshet_status change(struct freshet_redis_data *data, const char *v
     return freshet_redis_change(data, arguments, 2, deadline_ms, on_reply, on_settled, &rig);
 }
 
-/* contract 7.2 */
-Test(redis_data_settled, is_over_with_its_answer, .timeout = 120)
+/* ---- when one that was sent is over ---- */
+
+enum event { NOTHING, ANSWER, CUT, DESTROY };
+
+static const struct fate {
+    const char *verb; /* INCR is not answered */
+    uint32_t deadline_ms, link_timeout_ms;
+    const char *before; /* the order up to the event */
+    enum event event;
+    const char *order;
+    int64_t apart_ms; /* so long, or longer, passes from the result until it is settled */
+} fates[] = {
+    {"DECR", 60000, 60000, "", NOTHING, "r0s", 0},
+    /* It ran when its result had long been told. */
+    {"INCR", 20, 60000, "r7", ANSWER, "r7l", 0},
+    /* Nobody will answer any more, and nothing is on its way any more. */
+    {"INCR", 20, 60000, "r7", CUT, "r7l", 0},
+    {"INCR", 60000, 60000, "", CUT, "r7s", 0},
+    /* The link is given up. What it sent may be held on the way, and arrive when it has long been made anew.
+     */
+    {"INCR", 60000, 400, "", NOTHING, "r7l", 390},
+    {"INCR", 20, 60000, "r7", DESTROY, "r7l", 0},
+    {"INCR", 60000, 60000, "", DESTROY, "r:s", 0}, /* ':' is behind '9': FRESHET_CLOSED */
+};
+
+static void cause(enum event event, struct freshet_redis_data *data)
 {
-    struct freshet_redis_data *data = make(60000);
-    cr_assert_eq(change(data, "DECR", 60000), FRESHET_OK);
-    wait_for("r0s");
-    freshet_redis_data_destroy(data);
-    redis_peer_stop(&rig.peer);
-    cr_assert_str_eq(rig.order, "r0s");
+    if (event == ANSWER)
+        redis_peer_say(&rig.held, ":1\r\n");
+    else if (event == CUT)
+        shutdown(rig.held.fd, SHUT_RDWR);
+    else if (event == DESTROY)
+        freshet_redis_data_destroy(data);
 }
 
-/* contract 7.2: it ran when its result had long been told */
-Test(redis_data_settled, late_answer_settles_a_command_whose_deadline_has_passed, .timeout = 120)
+ParameterizedTestParameters(redis_data_settled, is_over)
 {
-    struct freshet_redis_data *data = make(60000);
-    cr_assert_eq(change(data, "INCR", 20), FRESHET_OK);
-    wait_for("r7");
-    cr_assert_eq(stats_of(data).unanswered, 1);
-    cr_assert_eq(stats_of(data).queued, 1, "it is not over");
-    redis_peer_say(&rig.held, ":1\r\n");
-    wait_for("r7l");
-    cr_assert_eq(stats_of(data).queued, 0);
-    freshet_redis_data_destroy(data);
-    redis_peer_stop(&rig.peer);
-    cr_assert_str_eq(rig.order, "r7l");
-}
-
-/* contract 7.2: nobody will answer any more, and nothing is on its way any more */
-Test(redis_data_settled, end_of_the_connection_settles_what_was_sent, .timeout = 120)
-{
-    struct freshet_redis_data *data = make(60000);
-    cr_assert_eq(change(data, "INCR", 20), FRESHET_OK);
-    wait_for("r7");
-    shutdown(rig.held.fd, SHUT_RDWR);
-    wait_for("r7l");
-    rig.order[0] = '\0';
-    rig.is_held = false;
-    cr_assert_eq(change(data, "INCR", 60000), FRESHET_OK);
-    wait_held();
-    shutdown(rig.held.fd, SHUT_RDWR);
-    wait_for("r7s");
-    cr_assert_eq(stats_of(data).unanswered, 2);
-    freshet_redis_data_destroy(data);
-    redis_peer_stop(&rig.peer);
-}
-
-/* contract 7.2: the bytes may be held on the way, and arrive when the link has long been made anew */
-Test(redis_data_settled, connection_that_was_given_up_settles_later, .timeout = 120)
-{
-    struct freshet_redis_data *data = make(400);
-    cr_assert_eq(change(data, "INCR", 60000), FRESHET_OK);
-    wait_for("r7l");
-    cr_assert_geq(rig.at_us[2] - rig.at_us[0], 390 * FR_US_PER_MS);
-    cr_assert_eq(stats_of(data).queued, 0);
-    freshet_redis_data_destroy(data);
-    redis_peer_stop(&rig.peer);
+    static size_t numbers[sizeof(fates) / sizeof(fates[0])];
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+        numbers[i] = i;
+    return cr_make_param_array(size_t, numbers, sizeof(numbers) / sizeof(numbers[0]), NULL);
 }
 
 /* contract 7.2 */
-Test(redis_data_settled, destroy_settles_all, .timeout = 120)
+ParameterizedTest(size_t *number, redis_data_settled, is_over, .timeout = 120)
 {
-    struct freshet_redis_data *data = make(60000);
-    cr_assert_eq(change(data, "INCR", 20), FRESHET_OK);
-    wait_for("r7");
-    cr_assert_eq(change(data, "INCR", 60000), FRESHET_OK);
-    freshet_redis_data_destroy(data);
+    const struct fate *fate = &fates[*number];
+    struct freshet_redis_data *data = make(fate->link_timeout_ms);
+    cr_assert_eq(change(data, fate->verb, fate->deadline_ms), FRESHET_OK);
+    if (strcmp(fate->verb, "INCR") == 0)
+        wait_held();
+    if (fate->before[0] != '\0')
+        wait_for(fate->before);
+    if (fate->event != NOTHING)
+        cr_assert_eq(stats_of(data).queued, 1, "it is not over");
+    cause(fate->event, data);
+    wait_for(fate->order);
+    cr_assert_geq(rig.at_us[2] - rig.at_us[0], fate->apart_ms * FR_US_PER_MS);
+    if (fate->event != DESTROY) {
+        cr_assert_eq(stats_of(data).queued, 0);
+        cr_assert_eq(stats_of(data).unanswered, fate->order[1] == '7');
+        freshet_redis_data_destroy(data);
+    }
     redis_peer_stop(&rig.peer);
-    cr_assert_str_eq(rig.order, "r7lr:s", "the second is closed");
+    cr_assert_str_eq(rig.order, fate->order, "fate %zu: once", *number);
 }
 
 /* contract 7.2: nothing has left, so nothing can happen */
