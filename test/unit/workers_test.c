@@ -504,22 +504,3 @@ Test(loader, conflicts_are_refused_naming_both_routes)
                  FRESHET_INVALID);
     rig_end();
 }
-
-/* contract 8.1 */
-Test(stats, prometheus_text_has_every_counter_with_help_and_type)
-{
-    begin(1);
-    char *text = freshet_stats_prometheus(rig.freshet);
-    cr_assert_not_null(text);
-    static const char *const names[] = {
-        "streams",      "streams_closed_total",   "loads_total", "publishes_total", "bus_state",
-        "load_seconds", "publish_to_push_seconds"};
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        char line[80];
-        snprintf(line, sizeof(line), "# TYPE freshet_%s ", names[i]);
-        cr_assert_not_null(strstr(text, line), "%s", names[i]);
-    }
-    cr_assert_eq(text[strlen(text) - 1], '\n');
-    free(text);
-    end(0);
-}
