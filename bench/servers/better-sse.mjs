@@ -4,9 +4,9 @@
 //
 // GET /stream/TOPIC sends the state in Redis, then each message of the Redis channel. POST /publish/TOPIC sets and
 // publishes what it gets.
-import { createServer } from "node:http";
 import { createChannel, createSession } from "better-sse";
 import { Redis } from "ioredis";
+import { publishInRedis, serve } from "./routes.mjs";
 
 const [port, redisPort] = process.argv.slice(2).map(Number);
 const redis = new Redis(redisPort, "127.0.0.1");
@@ -42,27 +42,7 @@ async function stream(request, response, topic) {
   channel.register(session);
 }
 
-async function publish(request, response, topic) {
-  let body = "";
-  for await (const chunk of request) body += chunk;
-  await Promise.all([redis.set(`state:${topic}`, body), redis.publish(`bench:${topic}`, body)]);
-  response.writeHead(204).end();
-}
+const publish = (request, response, topic) => publishInRedis(redis, request, response, topic);
 
-function giveUp(response, error) {
-  console.error(error.message);
-  response.destroy();
-}
-
-const server = createServer((request, response) => {
-  const [, what, topic] = request.url.split("/");
-  if (what === "stream" && topic) {
-    stream(request, response, topic).catch((error) => giveUp(response, error));
-  } else if (what === "publish" && topic) {
-    publish(request, response, topic).catch((error) => giveUp(response, error));
-  } else {
-    response.writeHead(what === "alive" ? 204 : 404).end();
-  }
-});
 await Promise.all([redis.ping(), subscriber.ping()]);
-server.listen({ port, host: "127.0.0.1", backlog: 4096 });
+serve("127.0.0.1", port, stream, publish);

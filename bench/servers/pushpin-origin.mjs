@@ -4,8 +4,9 @@
 //
 // GET /stream/TOPIC answers the state in Redis, and GRIP's headers that have pushpin hold the stream. POST
 // /publish/TOPIC sets and publishes what it gets. Pushpins don't talk to each other: each origin gives to its own.
-import { Agent, createServer, request as send } from "node:http";
+import { Agent, request as send } from "node:http";
 import { Redis } from "ioredis";
+import { publishInRedis, serve } from "./routes.mjs";
 
 const [address, port, control, redisPort] = process.argv.slice(2);
 const redis = new Redis(Number(redisPort), "127.0.0.1");
@@ -45,7 +46,7 @@ subscriber.on("pmessage", (_pattern, channel, message) => {
   });
 });
 
-async function stream(response, topic) {
+async function stream(_request, response, topic) {
   const state = await redis.get(`state:${topic}`);
   response.writeHead(200, {
     "content-type": "text/event-stream",
@@ -56,27 +57,7 @@ async function stream(response, topic) {
   response.end(`data: ${state ?? '{"n":0}'}\n\n`);
 }
 
-async function publish(request, response, topic) {
-  let body = "";
-  for await (const chunk of request) body += chunk;
-  await Promise.all([redis.set(`state:${topic}`, body), redis.publish(`bench:${topic}`, body)]);
-  response.writeHead(204).end();
-}
+const publish = (request, response, topic) => publishInRedis(redis, request, response, topic);
 
-function giveUp(response, error) {
-  console.error(error.message);
-  response.destroy();
-}
-
-const server = createServer((request, response) => {
-  const [, what, topic] = request.url.split("/");
-  if (what === "stream" && topic) {
-    stream(response, topic).catch((error) => giveUp(response, error));
-  } else if (what === "publish" && topic) {
-    publish(request, response, topic).catch((error) => giveUp(response, error));
-  } else {
-    response.writeHead(what === "alive" ? 204 : 404).end();
-  }
-});
 await subscriber.psubscribe("bench:*");
-server.listen({ port: Number(port), host: address, backlog: 4096 });
+serve(address, Number(port), stream, publish);

@@ -5,10 +5,10 @@
 // Its own client opens /__transmit/events and then posts what it wants to subscribe to; here GET /stream/TOPIC does
 // both, and sends the state in Redis first. POST /publish/TOPIC sets and broadcasts what it gets.
 import { randomUUID } from "node:crypto";
-import { createServer } from "node:http";
 import { Transmit } from "@boringnode/transmit";
 import { redis as redisTransport } from "@boringnode/transmit/transports";
 import { Redis } from "ioredis";
+import { readBody, serve } from "./routes.mjs";
 
 const [port, redisPort] = process.argv.slice(2).map(Number);
 const redis = new Redis(redisPort, "127.0.0.1");
@@ -26,27 +26,11 @@ async function stream(request, response, topic) {
 }
 
 async function publish(request, response, topic) {
-  let body = "";
-  for await (const chunk of request) body += chunk;
+  const body = await readBody(request);
   await redis.set(`state:${topic}`, body);
   transmit.broadcast(topic, JSON.parse(body));
   response.writeHead(204).end();
 }
 
-function giveUp(response, error) {
-  console.error(error.message);
-  response.destroy();
-}
-
-const server = createServer((request, response) => {
-  const [, what, topic] = request.url.split("/");
-  if (what === "stream" && topic) {
-    stream(request, response, topic).catch((error) => giveUp(response, error));
-  } else if (what === "publish" && topic) {
-    publish(request, response, topic).catch((error) => giveUp(response, error));
-  } else {
-    response.writeHead(what === "alive" ? 204 : 404).end();
-  }
-});
 await redis.ping();
-server.listen({ port, host: "127.0.0.1", backlog: 4096 });
+serve("127.0.0.1", port, stream, publish);
