@@ -1,6 +1,7 @@
 /* How streams begin and end. */
 #include "client/client.h"
 #include "measure/clock.h"
+#include "wire/socket.h"
 #include <errno.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
@@ -103,16 +104,9 @@ static void ask(struct client *client, struct stream *stream)
     poll_for(client, stream, EPOLL_CTL_MOD, EPOLLIN);
 }
 
-static bool is_refused(int fd)
-{
-    int error = 0;
-    socklen_t len = sizeof(error);
-    return getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) != 0 || error != 0;
-}
-
 void client_writable(struct client *client, struct stream *stream)
 {
-    if (is_refused(stream->fd)) {
+    if (socket_connected(stream->fd) != 0) {
         client_lost(client, stream, &client->stats->failed);
         return;
     }

@@ -2,6 +2,7 @@
 #include "wire/http.h"
 #include "measure/clock.h"
 #include "publish/publisher.h"
+#include "wire/socket.h"
 #include <errno.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
@@ -236,9 +237,7 @@ static void handle_lane(struct publisher *publisher, void *what, uint32_t events
     if (lane->fd < 0)
         return;
     if (events & EPOLLOUT) {
-        int error = 0;
-        socklen_t len = sizeof(error);
-        getsockopt(lane->fd, SOL_SOCKET, SO_ERROR, &error, &len);
+        int error = socket_connected(lane->fd);
         lane->state = LANE_OPEN;
         if (error != 0 || !outgoing_flush(&lane->out, lane->fd)) {
             break_lane(publisher, lane, error == 0 ? "the connection broke" : strerror(error));

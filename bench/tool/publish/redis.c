@@ -2,6 +2,7 @@
 #include "measure/clock.h"
 #include "publish/publisher.h"
 #include "wire/message.h"
+#include "wire/socket.h"
 #include <errno.h>
 #include <hiredis/hiredis.h>
 #include <netinet/tcp.h>
@@ -259,9 +260,7 @@ static void handle_link(struct publisher *publisher, void *what, uint32_t events
     if (link->fd < 0)
         return;
     if (events & EPOLLOUT) {
-        int error = 0;
-        socklen_t len = sizeof(error);
-        getsockopt(link->fd, SOL_SOCKET, SO_ERROR, &error, &len);
+        int error = socket_connected(link->fd);
         link->is_open = true;
         if (error != 0 || !flush(publisher, link)) {
             break_link(publisher, link, error == 0 ? "the connection to Redis broke" : strerror(error));
