@@ -1,10 +1,9 @@
 /* A cache used by many threads while topics are published to, and are subscribed and given back: for TSan,
  * which Criterion does not support. What a look-up finds must never be older than a publish that had returned
  * before it. */
-#include "core/hub/visit.h"
-#include "core/load/loader.h"
+#include "checks.h"
 #include "core/runtime/context.h"
-#include "core/runtime/worker.h"
+#include "stress_worker.h"
 #include <freshet/freshet.h>
 #include <pthread.h>
 #include <sched.h>
@@ -22,15 +21,6 @@ static atomic_long state[TOPICS]; /* what the application's store says */
 static atomic_long told[TOPICS];  /* the newest state whose publish has returned */
 static atomic_ulong hits, misses, kept, refused;
 static atomic_bool published, over;
-static unsigned passed, failed;
-
-static void check(bool right, const char *what)
-{
-    passed += right;
-    failed += !right;
-    if (!right)
-        fprintf(stderr, "failed: %s\n", what);
-}
 
 static struct freshet_topic topic_of(unsigned number)
 {
@@ -115,49 +105,20 @@ static void load(struct freshet_load handle, const struct freshet_load_context *
 
 /* ---- a worker, run by main() ---- */
 
-struct stream {
-    struct fr_view view;
-    long last;
-    bool open;
-};
-
 static void wake(void *user)
 {
     (void)user; /* main() turns the worker all the time */
 }
 
-static void view_ready(struct fr_view *view)
-{
-    struct stream *stream = FR_CONTAINER(view, struct stream, view);
-    struct fr_bytes *frame;
-    while (fr_view_take(view, &frame) != FR_NEWS_NONE) {
-        const char *data = strstr(frame->span.data, "data: ");
-        if (data != NULL)
-            stream->last = strtol(data + 6, NULL, 10);
-        fr_bytes_release(frame);
-    }
-}
-
-static void view_lost(struct fr_view *view, enum freshet_close_reason reason)
-{
-    (void)reason;
-    FR_CONTAINER(view, struct stream, view)->open = false;
-}
-
 /* Streams 2n and 2n + 1 show one topic, by two loaders with one cache. */
-static void open_stream(struct fr_worker *worker, struct stream *stream, unsigned number)
+static void open_stream(struct fr_worker *worker, struct shown *stream, unsigned number)
 {
     char path[32];
-    struct freshet_refusal refusal;
-    struct fr_visit visit = {.worker = worker};
     snprintf(path, sizeof(path), "%s/%u", number % 2 == 0 ? "even" : "odd", number / 2);
-    *stream = (struct stream){.last = -1};
-    stream->open =
-        fr_route_find(freshet, freshet_span_text(path), &visit.loader, &visit.params) == FRESHET_OK &&
-        fr_visit_open(&visit, &stream->view, &refusal) == FR_VISIT_YES;
+    shown_open(stream, freshet, worker, path);
 }
 
-static bool all_newest(const struct stream *streams)
+static bool all_newest(const struct shown *streams)
 {
     for (unsigned i = 0; i < STREAMS; i++)
         if (!streams[i].open || streams[i].last != atomic_load(&state[i / 2]))
@@ -165,28 +126,22 @@ static bool all_newest(const struct stream *streams)
     return true;
 }
 
-static void close_stream(struct stream *stream)
-{
-    fr_view_close(&stream->view);
-    *stream = (struct stream){.last = -1};
-}
-
 /* Streams come and go while there is something to publish, so that topics are given back. */
-static void churn(struct fr_worker *worker, struct stream *streams)
+static void churn(struct fr_worker *worker, struct shown *streams)
 {
     unsigned seed = 2;
     while (!atomic_load(&published)) {
         unsigned which = (unsigned)rand_r(&seed) % STREAMS;
         fr_worker_turn(worker);
         if (rand_r(&seed) % 16 == 0 && streams[which].open)
-            close_stream(&streams[which]);
+            shown_close(&streams[which]);
         else if (!streams[which].open)
             open_stream(worker, &streams[which], which);
         sched_yield();
     }
 }
 
-static bool settle(struct fr_worker *worker, struct stream *streams)
+static bool settle(struct fr_worker *worker, struct shown *streams)
 {
     for (unsigned i = 0; i < STREAMS; i++)
         if (!streams[i].open)
@@ -201,8 +156,8 @@ static bool settle(struct fr_worker *worker, struct stream *streams)
 
 static void serve(void)
 {
-    static struct stream streams[STREAMS];
-    const struct fr_worker_host host = {.wake = wake, .view_ready = view_ready, .view_lost = view_lost};
+    static struct shown streams[STREAMS];
+    const struct fr_worker_host host = {.wake = wake, .view_ready = shown_ready, .view_lost = shown_lost};
     struct fr_worker *worker;
     check(fr_worker_new(&worker, freshet, &host) == FRESHET_OK, "a worker joins");
     for (unsigned i = 0; i < STREAMS; i++)
@@ -211,7 +166,7 @@ static void serve(void)
     check(settle(worker, streams), "every stream comes to show the newest count");
     atomic_store(&over, true);
     for (unsigned i = 0; i < STREAMS; i++)
-        close_stream(&streams[i]);
+        shown_close(&streams[i]);
     fr_worker_leave(worker);
 }
 
@@ -264,6 +219,5 @@ int main(void)
     check(stats.loads_running == 0 || stats.loads_abandoned == stats.loads_running, "no load is awaited");
     freshet_destroy(freshet, 10000);
     freshet_cache_release(cache);
-    printf("%u passed, %u failed\n", passed, failed);
-    return failed != 0;
+    return checks_end();
 }

@@ -1,10 +1,9 @@
 /* Workers, pool, publishers and a memory bus on real threads: for TSan, which Criterion does not support.
  * Streams open and close, workers leave and come while others publish; at the end every stream must hold the
  * newest count. */
-#include "core/hub/visit.h"
-#include "core/load/loader.h"
+#include "checks.h"
 #include "core/runtime/context.h"
-#include "core/runtime/worker.h"
+#include "stress_worker.h"
 #include <freshet/freshet.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -18,14 +17,7 @@ static struct freshet *freshets[2];
 static struct freshet_channel *channel;
 static atomic_long counts[TOPICS];
 static atomic_bool settled;
-static atomic_uint results, published, passed, failed;
-
-static void check(bool right, const char *what)
-{
-    atomic_fetch_add(right ? &passed : &failed, 1);
-    if (!right)
-        fprintf(stderr, "failed: %s\n", what);
-}
+static atomic_uint results, published;
 
 static unsigned topic_number(struct freshet_span topic)
 {
@@ -44,74 +36,21 @@ static void load(struct freshet_load handle, const struct freshet_load_context *
 
 struct loop {
     pthread_t thread;
-    pthread_mutex_t lock;
-    pthread_cond_t woken;
-    bool wake;
+    struct bell bell;
     struct freshet *freshet;
     struct fr_worker *worker;
     unsigned number;
     bool leaves_early;
 };
 
-struct stream {
-    struct fr_view view;
-    long last;
-    bool open;
-};
-
-static void wake(void *user)
-{
-    struct loop *loop = user;
-    pthread_mutex_lock(&loop->lock);
-    loop->wake = true;
-    pthread_cond_signal(&loop->woken);
-    pthread_mutex_unlock(&loop->lock);
-}
-
-static void view_ready(struct fr_view *view)
-{
-    struct stream *stream = FR_CONTAINER(view, struct stream, view);
-    struct fr_bytes *frame;
-    while (fr_view_take(view, &frame) != FR_NEWS_NONE) {
-        const char *data = strstr(frame->span.data, "data: ");
-        if (data != NULL)
-            stream->last = strtol(data + 6, NULL, 10);
-        fr_bytes_release(frame);
-    }
-}
-
-static void view_lost(struct fr_view *view, enum freshet_close_reason reason)
-{
-    (void)reason;
-    FR_CONTAINER(view, struct stream, view)->open = false;
-}
-
-static void wait_for_work(struct loop *loop, int64_t until_us)
-{
-    int64_t most_us = fr_worker_now_us(loop->worker) + 5000;
-    if (until_us > most_us)
-        until_us = most_us;
-    struct timespec until = {until_us / 1000000, until_us % 1000000 * 1000};
-    pthread_mutex_lock(&loop->lock);
-    if (!loop->wake && until_us > 0)
-        pthread_cond_timedwait(&loop->woken, &loop->lock, &until);
-    loop->wake = false;
-    pthread_mutex_unlock(&loop->lock);
-}
-
-static void open_stream(struct loop *loop, struct stream *stream, unsigned topic)
+static void open_stream(const struct loop *loop, struct shown *stream, unsigned topic)
 {
     char path[16];
-    struct freshet_refusal refusal;
-    struct fr_visit visit = {.worker = loop->worker};
     snprintf(path, sizeof(path), "count/%u", topic);
-    *stream = (struct stream){.last = -1};
-    stream->open =
-        fr_route_find(loop->freshet, freshet_span_text(path), &visit.loader, &visit.params) == FRESHET_OK &&
-        fr_visit_open(&visit, &stream->view, &refusal) == FR_VISIT_YES;
+    shown_open(stream, loop->freshet, loop->worker, path);
 }
 
-static bool all_newest(const struct stream *streams)
+static bool all_newest(const struct shown *streams)
 {
     for (unsigned i = 0; i < STREAMS; i++)
         if (!streams[i].open || streams[i].last != atomic_load(&counts[i % TOPICS]))
@@ -119,7 +58,7 @@ static bool all_newest(const struct stream *streams)
     return true;
 }
 
-static void churn(struct loop *loop, struct stream *streams, unsigned *seed)
+static void churn(struct loop *loop, struct shown *streams, unsigned *seed)
 {
     unsigned which = (unsigned)rand_r(seed) % STREAMS;
     if (rand_r(seed) % 8 != 0 || atomic_load(&settled))
@@ -128,14 +67,14 @@ static void churn(struct loop *loop, struct stream *streams, unsigned *seed)
     open_stream(loop, &streams[which], which % TOPICS);
 }
 
-static void run(struct loop *loop, struct stream *streams, time_t deadline)
+static void run(struct loop *loop, struct shown *streams, time_t deadline)
 {
     unsigned seed = loop->number, turns = 0;
     for (bool done = false; !done && time(NULL) < deadline;) {
         int64_t next = fr_worker_turn(loop->worker);
         churn(loop, streams, &seed);
         int64_t after = fr_worker_next(loop->worker);
-        wait_for_work(loop, next < after ? next : after);
+        bell_wait(&loop->bell, next < after ? next : after);
         done = loop->leaves_early ? ++turns > 300 : atomic_load(&settled) && all_newest(streams);
     }
 }
@@ -143,9 +82,9 @@ static void run(struct loop *loop, struct stream *streams, time_t deadline)
 static void *serve(void *argument)
 {
     struct loop *loop = argument;
-    struct stream *streams = calloc(STREAMS, sizeof(*streams));
+    struct shown *streams = calloc(STREAMS, sizeof(*streams));
     const struct fr_worker_host host = {
-        .user = loop, .wake = wake, .view_ready = view_ready, .view_lost = view_lost};
+        .user = &loop->bell, .wake = bell_ring, .view_ready = shown_ready, .view_lost = shown_lost};
     check(fr_worker_new(&loop->worker, loop->freshet, &host) == FRESHET_OK, "a worker joins");
     for (unsigned i = 0; i < STREAMS; i++)
         open_stream(loop, &streams[i], i % TOPICS);
@@ -184,14 +123,9 @@ static void *publish(void *argument)
 
 static void start_loop(struct loop *loop, unsigned number)
 {
-    pthread_condattr_t monotonic;
     *loop =
         (struct loop){.freshet = freshets[number % 2], .number = number, .leaves_early = number >= WORKERS};
-    pthread_mutex_init(&loop->lock, NULL);
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&loop->woken, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    bell_init(&loop->bell);
     pthread_create(&loop->thread, NULL, serve, loop);
 }
 
@@ -229,8 +163,7 @@ int main(void)
     atomic_store(&settled, true);
     for (unsigned i = 0; i < WORKERS + 2; i++) {
         pthread_join(loops[i].thread, NULL);
-        pthread_cond_destroy(&loops[i].woken);
-        pthread_mutex_destroy(&loops[i].lock);
+        bell_deinit(&loops[i].bell);
     }
     for (int i = 0; i < 2; i++) {
         struct freshet_stats stats;
@@ -241,6 +174,5 @@ int main(void)
     }
     freshet_channel_destroy(channel);
     check(atomic_load(&results) == atomic_load(&published), "each publish has one result");
-    printf("%u passed, %u failed\n", atomic_load(&passed), atomic_load(&failed));
-    return atomic_load(&failed) != 0;
+    return checks_end();
 }

@@ -1,6 +1,7 @@
 /* Guards on the loop, on the pool, and answered by another thread; identities that change; clients that come
  * and go on two workers; a drain while guards are out. For the thread sanitizer. contract 4.8, 6.4 */
 #define H2O_RIG_PLAIN
+#include "checks.h"
 #include "h2o_rig.h"
 
 #define STEADY      12
@@ -187,13 +188,14 @@ int main(void)
     }
     unsigned ended = end_all(clients);
     struct freshet_stats stats = rig_stats();
-    bool balanced = stats.streams == 0 && stats.streams_moved > 0 && stats.guards_failed > 0;
+    check(stats.streams == 0 && stats.streams_moved > 0 && stats.guards_failed > 0, "all are counted");
     rig_down();
     pthread_mutex_lock(&later.lock);
     later.stop = true;
     pthread_mutex_unlock(&later.lock);
     pthread_join(answering, NULL);
-    unsigned passed = (newest == STEADY) + (ended == STEADY) + balanced + (later.answered > 0);
-    printf("%u passed, %u failed\n", passed, 4 - passed);
-    return passed == 4 ? 0 : 1;
+    check(newest == STEADY, "every stream shows the newest");
+    check(ended == STEADY, "every stream is told the end");
+    check(later.answered > 0, "guards were answered later");
+    return checks_end();
 }

@@ -1,7 +1,7 @@
 /* The server that an application has with one call. */
+#include "descriptors.h"
 #include "serve_rig.h"
 #include <arpa/inet.h>
-#include <dirent.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -105,21 +105,11 @@ static void expect(int fd, const char *text)
     }
 }
 
-static unsigned descriptors(void)
-{
-    unsigned count = 0;
-    DIR *folder = opendir("/proc/self/fd");
-    while (readdir(folder) != NULL)
-        count++;
-    closedir(folder);
-    return count;
-}
-
 /* contract 6.4 */
 Test(h2o_serve, serves_until_told_to_stop_and_leaves_nothing)
 {
     set_up();
-    unsigned before = descriptors();
+    unsigned before = count_descriptors();
     struct freshet_h2o_serve_options options = {.drain_spread_ms = 1};
     start(&options);
     int stream = ask("/live/it"), page = ask("/page"), silent = dial();
@@ -135,7 +125,7 @@ Test(h2o_serve, serves_until_told_to_stop_and_leaves_nothing)
     close(stream);
     close(page);
     close(silent);
-    cr_assert_eq(descriptors(), before);
+    cr_assert_eq(count_descriptors(), before);
     /* It is the caller's, and was not read. */
     eventfd_t value;
     cr_assert(eventfd_read(stop_fd, &value) == 0 && value == 1);
@@ -187,7 +177,7 @@ Test(h2o_serve, serves_again_after_it_was_stopped)
 Test(h2o_serve, says_what_is_wrong_and_leaves_nothing)
 {
     set_up();
-    unsigned before = descriptors();
+    unsigned before = count_descriptors();
     struct freshet_h2o_serve_options options = {.size = 1};
     cr_assert_eq(freshet_h2o_serve(freshet, &config, "127.0.0.1", "0", &options, &error), FRESHET_INVALID);
     cr_assert_not_null(strstr(error.text, "size"));
@@ -200,6 +190,6 @@ Test(h2o_serve, says_what_is_wrong_and_leaves_nothing)
     cr_assert_eq(freshet_h2o_serve(freshet, &config, "127.0.0.1", "0", &options, &error), FRESHET_INVALID);
     cr_assert_not_null(strstr(error.text, "stop_fd"));
     close(options.stop_fd);
-    cr_assert_eq(descriptors(), before);
+    cr_assert_eq(count_descriptors(), before);
     tear_down();
 }

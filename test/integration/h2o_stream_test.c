@@ -1,6 +1,6 @@
 /* Streams on real sockets: bytes, silence, clients that leave, flood or do not read, and the drain. */
+#include "descriptors.h"
 #include "h2o_rig.h"
-#include <dirent.h>
 #include <netinet/tcp.h>
 
 TestSuite(h2o_stream, .timeout = 60);
@@ -414,20 +414,10 @@ Test(h2o_stream, client_that_leaves_or_stays_before_the_takeover_does_not_hold_t
     rig_down();
 }
 
-static unsigned descriptors(void)
-{
-    unsigned count = 0;
-    DIR *folder = opendir("/proc/self/fd");
-    while (readdir(folder) != NULL)
-        count++;
-    closedir(folder);
-    return count;
-}
-
 /* contract 6.3, 6.4 */
 Test(h2o_stream, leaves_no_descriptor)
 {
-    unsigned before = descriptors();
+    unsigned before = count_descriptors();
     rig.worker_count = 2;
     rig_up(NULL, NULL);
     struct rig_client *clients[50];
@@ -447,7 +437,7 @@ Test(h2o_stream, leaves_no_descriptor)
         rig_hang_up(clients[i]);
     }
     rig_down();
-    cr_assert_eq(descriptors(), before);
+    cr_assert_eq(count_descriptors(), before);
     for (int i = 0; i < 2; i++)
         cr_assert_eq(atomic_load(&rig.workers[i].closed), atomic_load(&rig.workers[i].accepted));
 }

@@ -1,9 +1,8 @@
 /* Message loaders with real threads: two freshets on one memory bus, workers, publishers, and streams that
  * are slow in turn. At the end each stream has got or been told of every message, in the one order of the
  * bus. */
-#include "core/hub/visit.h"
-#include "core/load/loader.h"
-#include "core/runtime/worker.h"
+#include "checks.h"
+#include "stress_worker.h"
 #include <freshet/freshet.h>
 #include <inttypes.h>
 #include <pthread.h>
@@ -23,15 +22,8 @@ enum {
 };
 
 static struct freshet *freshets[2];
-static atomic_uint ready, settled, passed, failed;
+static atomic_uint ready, settled;
 static atomic_bool stopping;
-
-static void check(bool right, const char *what)
-{
-    atomic_fetch_add(right ? &passed : &failed, 1);
-    if (!right)
-        fprintf(stderr, "failed: %s\n", what);
-}
 
 struct stream {
     struct fr_view view;
@@ -45,22 +37,11 @@ struct stream {
 
 struct loop {
     pthread_t thread;
-    pthread_mutex_t lock;
-    pthread_cond_t woken;
-    bool wake;
+    struct bell bell;
     struct freshet *freshet;
     struct fr_worker *worker;
     struct stream *streams;
 };
-
-static void wake(void *user)
-{
-    struct loop *loop = user;
-    pthread_mutex_lock(&loop->lock);
-    loop->wake = true;
-    pthread_cond_signal(&loop->woken);
-    pthread_mutex_unlock(&loop->lock);
-}
 
 static void note(struct stream *stream, const char *event)
 {
@@ -104,22 +85,6 @@ static void view_lost(struct fr_view *view, enum freshet_close_reason reason)
     check(false, "no stream is lost");
 }
 
-static void wait_for_work(struct loop *loop)
-{
-    struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_nsec += 5000000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000;
-    }
-    pthread_mutex_lock(&loop->lock);
-    if (!loop->wake)
-        pthread_cond_timedwait(&loop->woken, &loop->lock, &until);
-    loop->wake = false;
-    pthread_mutex_unlock(&loop->lock);
-}
-
 static void open_streams(struct loop *loop)
 {
     for (unsigned i = 0; i < STREAMS; i++) {
@@ -136,7 +101,7 @@ static void *run_loop(void *user)
 {
     struct loop *loop = user;
     const struct fr_worker_host host = {
-        .user = loop, .wake = wake, .view_ready = view_ready, .view_lost = view_lost};
+        .user = &loop->bell, .wake = bell_ring, .view_ready = view_ready, .view_lost = view_lost};
     check(fr_worker_new(&loop->worker, loop->freshet, &host) == FRESHET_OK, "a worker joins");
     open_streams(loop);
     atomic_fetch_add(&ready, 1);
@@ -145,7 +110,7 @@ static void *run_loop(void *user)
         for (unsigned i = 0; i < STREAMS && idle; i++)
             take_all(&loop->streams[i]);
         if (idle)
-            wait_for_work(loop);
+            bell_wait(&loop->bell, INT64_MAX);
     }
     for (unsigned i = 0; i < STREAMS; i++)
         fr_view_close(&loop->streams[i].view);
@@ -241,8 +206,7 @@ static void start_loops(struct loop *loops)
     for (unsigned i = 0; i < WORKERS; i++) {
         loops[i].freshet = freshets[i % 2];
         loops[i].streams = calloc(STREAMS, sizeof(*loops[i].streams));
-        pthread_mutex_init(&loops[i].lock, NULL);
-        pthread_cond_init(&loops[i].woken, NULL);
+        bell_init(&loops[i].bell);
         pthread_create(&loops[i].thread, NULL, run_loop, &loops[i]);
     }
 }
@@ -255,8 +219,7 @@ static void stop_loops(struct loop *loops)
     check_streams(loops);
     for (unsigned i = 0; i < WORKERS; i++) {
         free(loops[i].streams);
-        pthread_cond_destroy(&loops[i].woken);
-        pthread_mutex_destroy(&loops[i].lock);
+        bell_deinit(&loops[i].bell);
     }
 }
 
@@ -287,6 +250,5 @@ int main(void)
     for (unsigned i = 0; i < 2; i++)
         freshet_destroy(freshets[i], 1000);
     freshet_memory_broker_release(broker);
-    printf("%u passed, %u failed\n", atomic_load(&passed), atomic_load(&failed));
-    return atomic_load(&failed) != 0;
+    return checks_end();
 }

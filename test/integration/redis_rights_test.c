@@ -183,30 +183,33 @@ Test(redis_rights, without_publish_say_so_and_refuse_each, .timeout = 120)
     stop(&scene);
 }
 
-/* contract 7.6 */
-Test(redis_rights, without_subscribe_say_so_and_tell_the_topic, .timeout = 120)
+/* contract 7.6: the prefix stands for the control channels, too, so without its channels nothing is proved */
+Test(redis_rights, without_which_no_topic_comes_say_so_and_tell_the_topic, .timeout = 120)
 {
-    struct scene scene;
-    start(&scene, "-subscribe", 0);
-    cr_assert(recorder_wait(&scene.rig.heard, RECORD_REFUSED, "x", 1, WAIT_MS));
-    cr_assert(recorder_wait_log(&scene.rig.heard, "'subscribe' command", WAIT_MS));
-    cr_assert_eq(rig_publish(&scene.rig, "x", "", true, NULL), FRESHET_OK);
-    cr_assert(recorder_wait(&scene.rig.heard, RECORD_PUBLISHED, NULL, 1, WAIT_MS));
-    cr_assert_eq(rig_stats(&scene.rig).state, FRESHET_BUS_UP);
-    cr_assert_eq(rig_stats(&scene.rig).reconnects, 0);
-    stop(&scene);
+    static const struct {
+        const char *missing, *warning;
+    } rights[] = {{"-subscribe", "'subscribe' command"},
+                  {"resetchannels", "redis refuses channel \"freshet:/probe/"}};
+    for (size_t i = 0; i < sizeof(rights) / sizeof(rights[0]); i++) {
+        struct scene scene;
+        start(&scene, rights[i].missing, 0);
+        cr_assert(recorder_wait(&scene.rig.heard, RECORD_REFUSED, "x", 1, WAIT_MS));
+        cr_assert(recorder_wait_log(&scene.rig.heard, rights[i].warning, WAIT_MS));
+        cr_assert_eq(rig_publish(&scene.rig, "x", "", true, NULL), FRESHET_OK);
+        cr_assert(recorder_wait(&scene.rig.heard, RECORD_PUBLISHED, NULL, 1, WAIT_MS));
+        cr_assert_eq(rig_stats(&scene.rig).state, FRESHET_BUS_UP);
+        cr_assert_eq(rig_stats(&scene.rig).reconnects, 0);
+        stop(&scene);
+    }
 }
 
-/* contract 7.6: the prefix stands for the control channels, too */
-Test(redis_rights, without_the_channels_say_which, .timeout = 120)
+/* contract 7.6 */
+Test(redis_rights, of_some_channels_are_enough_for_those, .timeout = 120)
 {
     struct scene scene;
     start(&scene, "resetchannels", 0);
     cr_assert(recorder_wait(&scene.rig.heard, RECORD_REFUSED, "x", 1, WAIT_MS));
-    cr_assert(recorder_wait_log(&scene.rig.heard, "redis refuses channel \"freshet:/probe/", WAIT_MS));
     rig_subscribe(&scene.rig, "ok", 2);
     rig_expect_subscribed(&scene.rig, "ok", 1);
-    cr_assert_eq(rig_stats(&scene.rig).state, FRESHET_BUS_UP);
-    cr_assert_eq(rig_stats(&scene.rig).reconnects, 0);
     stop(&scene);
 }

@@ -1,6 +1,7 @@
 /* Threads that publish, subscribe and leave at once over both buses, with links that are cut meanwhile. A
  * plain program, so that it also runs under the thread sanitizer. */
 #include "bus_recorder.h"
+#include "checks.h"
 #include "redis_server.h"
 #include <freshet/redis.h>
 #include <stdatomic.h>
@@ -12,15 +13,6 @@
 #define THREADS   4
 #define PUBLISHES 20000
 #define WAIT_MS   60000
-
-static int passed, failed;
-
-static void check(bool good, const char *what)
-{
-    *(good ? &passed : &failed) += 1;
-    if (!good)
-        printf("FAILED: %s\n", what);
-}
 
 static struct {
     struct freshet_bus *bus;
@@ -196,6 +188,5 @@ int main(void)
     run("redis", make_redis(&server), NULL);
     run("redis with broken links", make_redis(&server), &server);
     redis_server_stop(&server);
-    printf("%d passed, %d failed\n", passed, failed);
-    return failed == 0 ? 0 : 1;
+    return checks_end();
 }

@@ -1,31 +1,6 @@
-#include "core_rig.h"
+#include "snapshot_rig.h"
 
 static const struct freshet_loader_options shared = {.shared = true};
-
-/* One shared loader, one worker, a client whose first snapshot "one" has arrived. */
-static struct client client;
-
-static void show_snapshot(void)
-{
-    client_open(&client, 0, "board/b1");
-    rig_acknowledge();
-    rig_run();
-    rig_answer("one");
-    cr_assert_eq(client.snapshots, 1);
-}
-
-static void begin_with_snapshot(struct freshet_options options, const struct freshet_loader_options *loader)
-{
-    rig_begin(options, 1);
-    rig_add_loader(loader);
-    show_snapshot();
-}
-
-static void end_with_client(void)
-{
-    client_close(&client);
-    rig_end();
-}
 
 /* contract 4.1 */
 Test(feed, loads_only_after_the_subscription_is_acknowledged)

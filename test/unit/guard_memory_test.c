@@ -1,6 +1,6 @@
 /* Each allocation in the life of streams with guards fails once; whoever is denied never sees a thing. */
 #include "guard_rig.h"
-#include "wrapped_memory.h"
+#include "wrapped_rig.h"
 
 enum { OPEN, ANN_ALONE, ANN_SHARED, ANN_GROUPED, EVE_ALONE, EVE_SHARED, LOST, VISITS };
 
@@ -81,25 +81,10 @@ static void add_loader(const char *name, const char *route, bool is_shared, fres
         ;
 }
 
-static void start_freshet(void)
-{
-    struct freshet_options options = {
-        .size = sizeof(options), .linger_ms = 1000, .guard_interval_ms = 1000, .max_streams_per_peer = 3};
-    do {
-        rig.bus = count(__real_calloc(1, sizeof(*rig.bus)));
-        rig.bus->base.ops = &rig_bus_ops;
-        options.bus = &rig.bus->base; /* destroyed when it fails */
-    } while (freshet_new(&rig.freshet, &options, NULL) != FRESHET_OK);
-    fr_freshet_set_clock(rig.freshet, rig_now_us, NULL);
-}
-
-/* What fails is tried again at once: it must be as if it had never been. */
 static void build(void)
 {
-    static const struct fr_worker_host host = {
-        .wake = rig_wake, .view_ready = rig_view_ready, .view_lost = rig_view_lost};
-    rig = (struct rig){.now_us = 1000000000};
-    start_freshet();
+    rig_insist(
+        (struct freshet_options){.linger_ms = 1000, .guard_interval_ms = 1000, .max_streams_per_peer = 3});
     while (freshet_channel_new(&channel, "all", NULL) != FRESHET_OK)
         ;
     add_loader("open", "open/:id", false, NULL);
@@ -110,9 +95,7 @@ static void build(void)
         ;
     while (freshet_use(rig.freshet, "elsewhere", &judging, 1, NULL) != FRESHET_OK)
         ;
-    while (fr_worker_new(&rig.workers[0], rig.freshet, &host) != FRESHET_OK)
-        ;
-    rig.worker_count = 1;
+    rig_insist_worker();
 }
 
 static void visit_once(unsigned i)

@@ -1,7 +1,7 @@
 /* Each allocation of a freshet's life fails once: the first, the second and so on, until a life has no
  * further one to fail. */
 #include "core_rig.h"
-#include "wrapped_memory.h"
+#include "wrapped_rig.h"
 
 enum { CLIENTS = 5, TOPICS = 3 };
 
@@ -52,25 +52,10 @@ static bool add_loader(const char *name, const char *route, bool is_shared, bool
     return status == FRESHET_OK;
 }
 
-static void start_freshet(void)
-{
-    struct freshet_options options = {.size = sizeof(options), .linger_ms = 1000};
-    do {
-        rig.bus = count(__real_calloc(1, sizeof(*rig.bus)));
-        rig.bus->base.ops = &rig_bus_ops;
-        options.bus = &rig.bus->base; /* destroyed when it fails */
-    } while (freshet_new(&rig.freshet, &options, NULL) != FRESHET_OK);
-    fr_freshet_set_clock(rig.freshet, rig_now_us, NULL);
-}
-
-/* What fails is tried again at once: it must be as if it had never been. */
 static void build(void)
 {
-    static const struct fr_worker_host host = {
-        .wake = rig_wake, .view_ready = rig_view_ready, .view_lost = rig_view_lost};
-    rig = (struct rig){.now_us = 1000000000};
     said = 0;
-    start_freshet();
+    rig_insist((struct freshet_options){.linger_ms = 1000});
     while (freshet_cache_new(&cache, rig.freshet, NULL, NULL) != FRESHET_OK)
         ;
     while (!add_loader("shared", "shared/:id", true, false))
@@ -80,7 +65,7 @@ static void build(void)
     while (!add_loader("chat", "chat/:id", false, true))
         ;
     while (rig.worker_count < 2)
-        rig.worker_count += fr_worker_new(&rig.workers[rig.worker_count], rig.freshet, &host) == FRESHET_OK;
+        rig_insist_worker();
 }
 
 static void open_client(struct client *client, unsigned worker, const char *path)

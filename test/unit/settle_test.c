@@ -1,30 +1,12 @@
 /* One more load after a publish, for state behind lagging replicas: settle_ms. */
-#include "core_rig.h"
+#include "snapshot_rig.h"
 
-static struct client client;
 static const struct freshet_loader_options settling = {.shared = true, .settle_ms = 1000};
-
-static void begin_with_snapshot(const struct freshet_loader_options *loader)
-{
-    rig_begin((struct freshet_options){0}, 1);
-    rig_add_loader(loader);
-    client_open(&client, 0, "board/b1");
-    rig_acknowledge();
-    rig_run();
-    rig_answer("one");
-    cr_assert_eq(client.snapshots, 1);
-}
-
-static void end_with_client(void)
-{
-    client_close(&client);
-    rig_end();
-}
 
 /* contract 4.12 */
 Test(settle, loads_once_more_after_a_publish_and_pushes_what_differs)
 {
-    begin_with_snapshot(&settling);
+    begin_with_snapshot((struct freshet_options){0}, &settling);
     rig_pass_ms(5000);
     cr_assert_eq(rig.load_count, 1, "not after the first load, which no publish caused");
     rig_publish("board/b1");
@@ -46,7 +28,7 @@ Test(settle, loads_once_more_after_a_publish_and_pushes_what_differs)
 /* contract 4.12 */
 Test(settle, equal_result_is_not_pushed)
 {
-    begin_with_snapshot(&settling);
+    begin_with_snapshot((struct freshet_options){0}, &settling);
     rig_publish("board/b1");
     rig_answer("two");
     rig_pass_ms(1000);
@@ -59,7 +41,7 @@ Test(settle, equal_result_is_not_pushed)
 /* contract 4.12: that long after the last one */
 Test(settle, another_publish_begins_the_time_anew)
 {
-    begin_with_snapshot(&settling);
+    begin_with_snapshot((struct freshet_options){0}, &settling);
     rig_publish("board/b1");
     rig_answer("two");
     rig_pass_ms(900);
@@ -76,7 +58,7 @@ Test(settle, another_publish_begins_the_time_anew)
 /* contract 4.12: an earlier load for another cause may still read the old state */
 Test(settle, load_for_another_cause_does_not_stand_for_it)
 {
-    begin_with_snapshot(&settling);
+    begin_with_snapshot((struct freshet_options){0}, &settling);
     rig_publish("board/b1");
     rig_answer("two");
     rig_pass_ms(500);
@@ -96,7 +78,7 @@ Test(settle, load_for_another_cause_does_not_stand_for_it)
 /* contract 4.12, 4.5: the retry stands for the publish */
 Test(settle, follows_the_retry_of_a_failed_load)
 {
-    begin_with_snapshot(&settling);
+    begin_with_snapshot((struct freshet_options){0}, &settling);
     rig_publish("board/b1");
     rig_fail("broken");
     rig_pass_ms(400);
@@ -117,6 +99,7 @@ Test(settle, follows_the_retry_of_a_failed_load)
 Test(settle, keeps_to_min_interval)
 {
     begin_with_snapshot(
+        (struct freshet_options){0},
         &(struct freshet_loader_options){.shared = true, .settle_ms = 100, .min_interval_ms = 1000});
     rig_pass_ms(1000);
     rig_publish("board/b1");
@@ -134,7 +117,8 @@ Test(settle, keeps_to_min_interval)
 /* contract 4.12: off */
 Test(settle, never_is_off)
 {
-    begin_with_snapshot(&(struct freshet_loader_options){.shared = true, .settle_ms = FRESHET_NEVER});
+    begin_with_snapshot((struct freshet_options){0},
+                        &(struct freshet_loader_options){.shared = true, .settle_ms = FRESHET_NEVER});
     rig_publish("board/b1");
     rig_answer("two");
     rig_pass_ms(60000);
