@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/options.h"
 #include "base/random.h"
+#include "core/codec/frame.h"
 #include "core/guard/guard_call.h"
 #include "core/load/cache.h"
 #include "core/load/load.h"
@@ -158,6 +159,8 @@ static void free_freshet(struct freshet *freshet)
     fr_homes_deinit(&freshet->homes);
     fr_everything_deinit(&freshet->everything);
     fr_peers_deinit(&freshet->peers);
+    fr_bytes_release(freshet->unchanged);
+    fr_gzip_coder_release(freshet->gzip);
     pthread_mutex_destroy(&freshet->lock);
     free(freshet);
 }
@@ -202,9 +205,12 @@ static bool init_parts(struct freshet *freshet)
     bool topics = fr_topics_init(&freshet->topics, &freshet->homes) == FRESHET_OK;
     fr_everything_init(&freshet->everything);
     bool peers = fr_peers_init(&freshet->peers);
+    freshet->gzip = fr_gzip_coder_new();
+    freshet->unchanged = fr_frame_comment(freshet_span_text("unchanged"));
     fr_load_keep_table();
     fr_guard_call_keep_table();
-    return topics && peers && fr_forks_watch();
+    bool codec = freshet->gzip != NULL && freshet->unchanged != NULL;
+    return topics && peers && codec && fr_forks_watch();
 }
 
 enum freshet_status freshet_new(struct freshet **out, const struct freshet_options *options,

@@ -23,6 +23,7 @@ void freshet_stats_get(struct freshet *freshet, struct freshet_stats *stats)
     fr_data_links_read(freshet, &stats->data);
     pthread_mutex_unlock(&freshet->homes.lock);
     stats->topics = fr_topics_count(&freshet->topics);
+    fr_gzip_coder_count(freshet->gzip, stats);
     freshet->bus->ops->stats(freshet->bus, &stats->bus);
 }
 
@@ -81,6 +82,14 @@ static const struct metric metrics[] = {
     {"messages_repeated_total", "counter", FIELD(messages_repeated),
      "Messages that came a second time and were not sent again."},
     {"sent_bytes_total", "counter", FIELD(bytes_sent), "Bytes sent on streams."},
+    {"streams_gzip_total", "counter", FIELD(streams_gzip), "Streams opened with their events in gzip."},
+    {"gzip_in_bytes_total", "counter", FIELD(gzip_bytes_in), "Bytes of events on these, before."},
+    {"gzip_out_bytes_total", "counter", FIELD(gzip_bytes_out), "The same, after."},
+    {"gzip_stored_total", "counter", FIELD(gzip_stored),
+     "Encodings made for all streams that share them: not deflated, since it would not pay."},
+    {"gzip_deflated_total", "counter", FIELD(gzip_deflated), "The same: deflated by themselves."},
+    {"gzip_continued_total", "counter", FIELD(gzip_continued),
+     "The same: deflated against what was sent before."},
     {"cache_hits_total", "counter", FIELD(cache_hits), "Cache look-ups that found something current."},
     {"cache_misses_total", "counter", FIELD(cache_misses), "Cache look-ups that did not."},
     {"cache_refused_total", "counter", FIELD(cache_refused), "Answers that a cache did not take."},

@@ -57,16 +57,15 @@ static char *put_text(char *to, const char *text)
     return put(to, freshet_span_text(text));
 }
 
-/* A chunk with room for `len` bytes of event, to be written at *event. */
-static struct fr_bytes *new_chunk(size_t len, char **event)
+struct fr_bytes *fr_frame_new(size_t len, char **content)
 {
     char head[CHUNK_HEAD_BYTES + 1];
     int head_len = snprintf(head, sizeof(head), "%zx" CRLF, len);
     struct fr_bytes *frame = fr_bytes_new((size_t)head_len + len + strlen(CRLF));
     if (frame == NULL)
         return NULL;
-    *event = put(fr_bytes_room(frame), freshet_span(head, (size_t)head_len));
-    memcpy(*event + len, CRLF, strlen(CRLF));
+    *content = put(fr_bytes_room(frame), freshet_span(head, (size_t)head_len));
+    memcpy(*content + len, CRLF, strlen(CRLF));
     return frame;
 }
 
@@ -90,7 +89,7 @@ static struct fr_bytes *new_data_event(size_t head_len, struct freshet_span byte
     if (bytes.len > SIZE_MAX / 16)
         return NULL;
     size_t len = head_len + measure_lines(bytes, strlen("data: \n")) + strlen("\n");
-    struct fr_bytes *frame = new_chunk(len, head);
+    struct fr_bytes *frame = fr_frame_new(len, head);
     if (frame == NULL)
         return NULL;
     char *to = *head + head_len;
@@ -119,7 +118,7 @@ struct fr_bytes *fr_frame_message(struct freshet_span bytes)
 static struct fr_bytes *wrap(struct fr_buffer *event)
 {
     char *to;
-    struct fr_bytes *frame = event->failed ? NULL : new_chunk(event->len, &to);
+    struct fr_bytes *frame = event->failed ? NULL : fr_frame_new(event->len, &to);
     if (frame != NULL)
         put(to, freshet_span(event->data, event->len));
     fr_buffer_deinit(event);
@@ -241,7 +240,7 @@ struct fr_bytes *fr_frame_comment(struct freshet_span text)
     assert(!lines.more);
     size_t len = strlen(": \n\n") + text.len;
     char *to;
-    struct fr_bytes *frame = new_chunk(len, &to);
+    struct fr_bytes *frame = fr_frame_new(len, &to);
     if (frame != NULL)
         put_text(put(put_text(to, ": "), text), "\n\n");
     return frame;

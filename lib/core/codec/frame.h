@@ -51,6 +51,9 @@ struct fr_bytes *fr_frame_current(struct freshet_span name, const struct fr_vers
 /* Event `end` of one view; status 0: none, it was open. */
 struct fr_bytes *fr_frame_end_view(const struct fr_end *end, struct freshet_span name, int status);
 
+/* A chunk with room for `len` bytes, to be written at *content before the first share: for what is no event
+ * any more, since it was encoded once again. */
+struct fr_bytes *fr_frame_new(size_t len, char **content);
 /* The event without its chunk: for HTTP/1.0. Points into `frame`. */
 struct freshet_span fr_frame_body(struct freshet_span frame);
 

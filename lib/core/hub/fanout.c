@@ -318,7 +318,9 @@ struct fr_bytes *fr_fanout_name(struct fr_fanout *fanout, struct fr_bytes *frame
 {
     if (fanout->plain == frame && strcmp(fanout->name, name) == 0)
         return fr_bytes_acquire(fanout->named);
-    struct fr_bytes *named = fr_frame_named(frame, freshet_span_text(name));
+    bool unchanged = frame == fanout->worker->freshet->unchanged;
+    struct fr_bytes *named = unchanged ? fr_frame_current(freshet_span_text(name), &fanout->update.version)
+                                       : fr_frame_named(frame, freshet_span_text(name));
     char *copy = named == NULL ? NULL : strdup(name);
     if (copy == NULL)
         return named;

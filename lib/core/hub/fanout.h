@@ -96,8 +96,8 @@ struct fr_view *fr_fanout_only_view(const struct fr_fanout *fanout);
 /* Its guards have allowed the load that waits for them. */
 void fr_fanout_admitted(struct fr_fanout *fanout);
 
-/* A frame of this fanout as a view of that name is told it: encoded once for all that call it so. One
- * reference; NULL: no memory. */
+/* A frame of this fanout, or the freshet's `unchanged`, as a view of that name is told it: encoded once for
+ * all that call it so. One reference; NULL: no memory. */
 struct fr_bytes *fr_fanout_name(struct fr_fanout *fanout, struct fr_bytes *frame, const char *name);
 
 #endif

@@ -138,13 +138,12 @@ static enum fr_view_news take_snapshot(struct fr_view *view, const struct fr_upd
 {
     struct fr_counters *counters = &view->fanout->worker->counters;
     bool same = view->held != NULL && fr_version_equal(view->held, &update->version);
-    struct fr_bytes *comment = same ? fr_frame_comment(freshet_span_text("unchanged")) : NULL;
     if (view->snapshot_seen != 0)
         fr_count(&counters->snapshots_skipped, update->snapshot_number - view->snapshot_seen - 1);
     view->snapshot_seen = update->snapshot_number;
     forget_held(view);
-    if (comment != NULL) {
-        *frame = comment;
+    if (same) {
+        *frame = fr_bytes_acquire(view->fanout->worker->freshet->unchanged);
         return FR_NEWS_UNCHANGED;
     }
     fr_count(&counters->snapshots_pushed, 1);
@@ -186,9 +185,7 @@ enum fr_view_news fr_view_take(struct fr_view *view, struct fr_bytes **frame)
     enum fr_view_news news = take_next(view, frame);
     if (view->name == NULL || news == FR_NEWS_NONE)
         return news;
-    struct fr_bytes *named = news == FR_NEWS_UNCHANGED ? fr_frame_current(freshet_span_text(view->name),
-                                                                          &view->fanout->update.version)
-                                                       : fr_fanout_name(view->fanout, *frame, view->name);
+    struct fr_bytes *named = fr_fanout_name(view->fanout, *frame, view->name);
     fr_bytes_release(*frame);
     *frame = named;
     return named == NULL ? FR_NEWS_NO_MEMORY : news;

@@ -2,8 +2,10 @@
 #ifndef FR_CONTEXT_H
 #define FR_CONTEXT_H
 
+#include "base/bytes.h"
 #include "base/forks.h"
 #include "base/list.h"
+#include "core/codec/gzip_coder.h"
 #include "core/runtime/counters.h"
 #include "core/runtime/everything.h"
 #include "core/runtime/homes.h"
@@ -34,6 +36,8 @@ struct freshet {
     atomic_uint_fast64_t sequence;
     atomic_size_t views; /* of open streams: of each as many as it asked for */
     struct fr_peers peers;
+    struct fr_gzip_coder *gzip;
+    struct fr_bytes *unchanged; /* the comment for a client that holds what is current */
     atomic_int bus_state;
     atomic_bool closing;
     struct fr_counters counters; /* of all threads without a worker */

@@ -31,6 +31,9 @@
     X(messages_lost)                                                                                         \
     X(messages_repeated)                                                                                     \
     X(bytes_sent)                                                                                            \
+    X(streams_gzip)                                                                                          \
+    X(gzip_bytes_in)                                                                                         \
+    X(gzip_bytes_out)                                                                                        \
     X(publishes)                                                                                             \
     X(publishes_accepted)                                                                                    \
     X(publishes_refused)                                                                                     \
