@@ -38,7 +38,7 @@ static void write_sentinel_config(struct redis_sentinel *group, struct redis_ser
         give_up("cannot write", sentinel->config);
     fprintf(file,
             "sentinel monitor " NAME " 127.0.0.1 %d 2\n"
-            "sentinel down-after-milliseconds " NAME " 300\n"
+            "sentinel down-after-milliseconds " NAME " 1500\n"
             "sentinel failover-timeout " NAME " 3000\n",
             group->servers[0].port);
     if (options->password != NULL)

@@ -23,8 +23,9 @@ struct redis_sentinel {
                       passwords */
 };
 
-/* `options` may be NULL. Sentinels call the master dead after 300 ms of silence. Returns when each sentinel
- * knows both others and each replica, so that a failover can be asked for at once. */
+/* `options` may be NULL. Sentinels call the master dead after 1500 ms of silence: with less, a busy machine
+ * makes failovers that nobody asked for. Returns when each sentinel knows both others and each replica, so
+ * that a failover can be asked for at once. */
 void redis_sentinel_start(struct redis_sentinel *group, const struct redis_sentinel_options *options);
 void redis_sentinel_stop(struct redis_sentinel *group);
 

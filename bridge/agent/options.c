@@ -56,21 +56,21 @@ static const struct setting settings[] = {
 
 static const struct arguments arguments = {
     .program = "freshet-agent",
-    .help =
-        "freshet-agent works in the background and has no web server: again and again it adds a\n"
-        "task to a board in Redis and publishes that it did.\n"
-        "\n"
-        "  --redis URL          where the boards are: redis://, rediss:// or redis+unix://  [must be given]\n"
-        "  --prefix TEXT        begins every channel and key in Redis      [freshet:]\n"
-        "  --board ID           which board                                [demo]\n"
-        "  --title TEXT         of the tasks; each gets its number behind  [Job]\n"
-        "  --every MS           from the end of one job to the next        [1000]\n"
-        "  --count N            leave after so many jobs                   [at SIGTERM or SIGINT]\n"
-        "  --log-level LEVEL    error, warn, info or debug                 [info]\n"
-        "  --version, --help    print and leave\n"
-        "\n"
-        "Each option can also be given as FRESHET_REDIS, FRESHET_PREFIX and so on; the command line\n"
-        "comes first. Exit 0: each job was done and published; 1: one was not; 2: a wrong option.\n",
+    .help = "freshet-agent works in the background and has no web server: again and again it adds a\n"
+            "task to a board in Redis and publishes that it did.\n"
+            "\n"
+            "  --redis URL          where the boards are: redis://, rediss://, redis+unix:// or\n"
+            "                       redis+sentinel://host1,host2/name          [must be given]\n"
+            "  --prefix TEXT        begins every channel and key in Redis      [freshet:]\n"
+            "  --board ID           which board                                [demo]\n"
+            "  --title TEXT         of the tasks; each gets its number behind  [Job]\n"
+            "  --every MS           from the end of one job to the next        [1000]\n"
+            "  --count N            leave after so many jobs                   [at SIGTERM or SIGINT]\n"
+            "  --log-level LEVEL    error, warn, info or debug                 [info]\n"
+            "  --version, --help    print and leave\n"
+            "\n"
+            "Each option can also be given as FRESHET_REDIS, FRESHET_PREFIX and so on; the command line\n"
+            "comes first. Exit 0: each job was done and published; 1: one was not; 2: a wrong option.\n",
     .settings = settings,
     .count = sizeof(settings) / sizeof(settings[0]),
     .set_defaults = set_defaults,

@@ -45,7 +45,8 @@ static bool set_listen(void *user, const char *value)
 bool options_set_redis(void *user, const char *value)
 {
     struct options *options = user;
-    static const char *const schemes[] = {"redis://", "rediss://", "redis+unix://"};
+    static const char *const schemes[] = {"redis://", "rediss://", "redis+unix://", "redis+sentinel://",
+                                          "rediss+sentinel://"};
     for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
         if (strncmp(value, schemes[i], strlen(schemes[i])) == 0) {
             options->redis = value;
@@ -247,7 +248,8 @@ static const struct arguments arguments = {
             "\n"
             "  --listen HOST:PORT   where to serve; port 0 picks a free one    [127.0.0.1:8080]\n"
             "  --redis URL          share state and publishes through this Redis:\n"
-            "                       redis://, rediss:// or redis+unix://       [none: in this process]\n"
+            "                       redis://, rediss://, redis+unix:// or\n"
+            "                       redis+sentinel://host1,host2/name       [none: in this process]\n"
             "  --prefix TEXT        begins every channel and key in Redis      [freshet:]\n"
             "  --threads N          threads that serve                         [one for each processor]\n"
             "  --log-level LEVEL    error, warn, info or debug                 [info]\n"

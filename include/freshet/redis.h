@@ -32,17 +32,47 @@
 extern "C" {
 #endif
 
-/* A zeroed struct with `size` set means all defaults. Texts are copied. */
+/* What a connection is to log in with: see freshet_redis_login_cb. */
+struct freshet_redis_login;
+
+/* Gives user and password (copied; any bytes). An empty user: the one of the URL, or Redis's default. */
+void freshet_redis_login_set(struct freshet_redis_login *login, struct freshet_span user,
+                             struct freshet_span password);
+
+/* Asks the program who it is, for a server that changes passwords, or takes tokens that last for a while.
+ * Called for each connection, before it logs in, and by freshet_redis_bus_login(); calls
+ * freshet_redis_login_set() before it returns, or not, if it has none: then the attempt counts as failed, and
+ * the next one asks again. On the thread of the connections, which has other things to do: it must not wait
+ * for anything, so keep the token ready, or read it from a local file. `login` is of no use afterwards.
+ * `user` as in the options. */
+typedef void (*freshet_redis_login_cb)(struct freshet_redis_login *login, void *user);
+
+/* A zeroed struct with `size` set means all defaults. Texts are copied.
+ *
+ * The URL is one of these, with user and password percent-encoded, and IPv6 in brackets:
+ *
+ *     redis://[user:password@]host[:port][/db]
+ *     redis+unix://[user:password@]/path
+ *     redis+sentinel://[user:password@]host[:port],host[:port].../name[/db]
+ *
+ * rediss:// and rediss+sentinel:// are the same with TLS.
+ *
+ * With sentinels `name` is what they call the master, and user and password are those of the servers that
+ * they watch. They are asked who is the master for each connection, all of them at their turn: any that
+ * answers will do. Each one listed has a connection, on which it tells at once of a master that was replaced;
+ * then links on any other server are given up, though that goes on answering. A user of the sentinels needs
+ * the channel +switch-master and the commands sentinel|get-master-addr-by-name, subscribe, unsubscribe, ping
+ * and client|setname. */
 struct freshet_redis_options {
     size_t size;        /* sizeof(struct freshet_redis_options) */
-    const char *url;    /* redis://[user:password@]host[:port][/db], rediss:// with TLS, redis+unix:///path;
-                           default redis://127.0.0.1:6379; user and password percent-encoded */
+    const char *url;    /* default redis://127.0.0.1:6379 */
     const char *prefix; /* of every channel; default "freshet:" */
-    /* tls_* go with rediss:// only: FRESHET_INVALID otherwise. */
+    /* tls_* go with TLS only: FRESHET_INVALID otherwise. The files are read again for each connection, so
+     * they may be replaced at any time. */
     const char *tls_ca_file;     /* PEM; default the system's */
     const char *tls_cert_file;   /* client certificate and key, PEM, no passphrase; both or none */
     const char *tls_key_file;    /* of tls_cert_file */
-    const char *tls_name;        /* expected in the certificate; default the URL's host */
+    const char *tls_name;        /* expected in every certificate; default the host that was connected to */
     uint32_t connect_timeout_ms; /* each attempt; default 1000 */
     uint32_t backoff_min_ms;     /* default 50, doubled up to ... */
     uint32_t backoff_max_ms;     /* default 500; jittered */
@@ -53,6 +83,11 @@ struct freshet_redis_options {
     uint32_t max_queued_publishes; /* without an answer; default 65536 */
     uint32_t max_queued_bytes;     /* default 16 MiB */
     uint32_t max_queued_ms;        /* age of the oldest; default 60000 */
+    const char *sentinel_user;     /* at the sentinels, if they ask for one; NULL: their default */
+    const char *sentinel_password; /* NULL: they ask for none. FRESHET_INVALID with any other URL */
+    freshet_redis_login_cb login;  /* asked for each connection to a server with data, instead of the URL's
+                                      password; NULL: that one */
+    void *login_user;              /* given to `login` */
 };
 
 /* Makes a bus; it connects when its freshet starts, and starting does not wait for Redis. FRESHET_INVALID:

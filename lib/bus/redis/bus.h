@@ -3,6 +3,7 @@
 #ifndef FR_REDIS_BUS_H
 #define FR_REDIS_BUS_H
 
+#include "bus/redis/link/guide.h"
 #include "bus/redis/shard/shard.h"
 
 struct event;
@@ -16,6 +17,7 @@ struct fr_redis_bus {
     struct fr_redis_loop loop;
 
     /* The bus thread's, but for what is any thread's of a shard. */
+    struct fr_redis_guide guide; /* of a URL of sentinels */
     struct fr_redis_shard only;
     struct event *housekeeping, *stop_timer;
     bool stopping;

@@ -64,6 +64,7 @@ void fr_redis_bus_begin(struct fr_redis_bus *bus)
 {
     struct timeval often = {.tv_usec = HOUSEKEEPING_MS * 1000};
     event_add(bus->housekeeping, &often);
+    fr_redis_guide_begin(&bus->guide);
     fr_redis_shard_begin(&bus->only);
 }
 
@@ -79,8 +80,11 @@ void fr_redis_bus_end(struct fr_redis_bus *bus, uint64_t deadline_ms)
 
 enum freshet_status fr_redis_bus_turns_init(struct fr_redis_bus *bus)
 {
+    bool is_guided = bus->config.url.kind == FR_REDIS_URL_SENTINEL;
     struct fr_redis_shard_options options = {
         .config = &bus->config,
+        .address = is_guided ? NULL : &bus->config.url.addresses[0],
+        .guide = is_guided ? &bus->guide : NULL,
         .loop = &bus->loop,
         .sink = &bus->sink,
         .everything = bus->everything,
@@ -94,7 +98,10 @@ enum freshet_status fr_redis_bus_turns_init(struct fr_redis_bus *bus)
     bus->stop_timer = evtimer_new(bus->loop.base, on_stop_timer, bus);
     if (bus->housekeeping == NULL || bus->stop_timer == NULL)
         return FRESHET_NO_MEMORY;
-    return fr_redis_shard_init(&bus->only, &options);
+    enum freshet_status status = FRESHET_OK;
+    if (is_guided)
+        status = fr_redis_guide_init(&bus->guide, &bus->config, &bus->sink.log, &bus->loop);
+    return status != FRESHET_OK ? status : fr_redis_shard_init(&bus->only, &options);
 }
 
 void fr_redis_bus_turns_deinit(struct fr_redis_bus *bus)
@@ -105,4 +112,5 @@ void fr_redis_bus_turns_deinit(struct fr_redis_bus *bus)
         event_free(bus->stop_timer);
     bus->housekeeping = bus->stop_timer = NULL;
     fr_redis_shard_deinit(&bus->only);
+    fr_redis_guide_deinit(&bus->guide);
 }

@@ -83,11 +83,18 @@ static void read_stats(const struct fr_data_link *listed, struct freshet_data_st
 
 static enum freshet_status init_link(struct freshet_redis_data *data)
 {
+    const struct fr_redis_url *url = &data->config.url;
+    bool is_guided = url->kind == FR_REDIS_URL_SENTINEL;
     struct fr_redis_link_options options = {
         .config = &data->config,
         .log = &data->options.log,
         .name = "data link",
-        .greeting = {.name = "freshet-data", .select = true, .needs_master = !data->options.replica_too},
+        .greeting = {.name = "freshet-data",
+                     .login = &data->config.login,
+                     .database = url->database,
+                     .needs_master = !data->options.replica_too},
+        .address = is_guided ? NULL : &url->addresses[0],
+        .guide = is_guided ? &data->guide : NULL,
         .limits = {.max_reply = data->options.max_reply_bytes},
         .direct = true,
         .owner = fr_redis_data_owner(data),
@@ -108,12 +115,15 @@ static enum freshet_status init_link(struct freshet_redis_data *data)
     data->probe_timer = evtimer_new(data->loop.base, fr_redis_data_on_probe_timer, data);
     if (data->timer == NULL || data->probe_timer == NULL)
         return FRESHET_NO_MEMORY;
-    return fr_redis_link_init(&data->link, &data->loop, &options);
+    if (is_guided)
+        status = fr_redis_guide_init(&data->guide, &data->config, &data->options.log, &data->loop);
+    return status != FRESHET_OK ? status : fr_redis_link_init(&data->link, &data->loop, &options);
 }
 
 static void discard(struct freshet_redis_data *data)
 {
     fr_redis_link_deinit(&data->link);
+    fr_redis_guide_deinit(&data->guide);
     if (data->timer != NULL)
         event_free(data->timer);
     if (data->probe_timer != NULL)

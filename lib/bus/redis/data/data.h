@@ -1,12 +1,12 @@
-/* The program's own link, from inside: data.c is what other threads call; the rest happens on the
- * link's thread: link.c commands and their answers, probe.c whether the server is good
- * for them. */
+/* The program's own link, from inside: data.c is what other threads call; the rest happens on the link's
+ * thread: link.c commands and their answers, probe.c whether the server is good for them. */
 #ifndef FR_REDIS_DATA_H
 #define FR_REDIS_DATA_H
 
 #include "base/list.h"
 #include "base/timers.h"
 #include "bus/redis/data/result.h"
+#include "bus/redis/link/guide.h"
 #include "bus/redis/link/link.h"
 #include "bus/redis/link/loop.h"
 #include "core/runtime/data_links.h"
@@ -23,6 +23,7 @@ struct freshet_redis_data {
     struct fr_data_link listed;       /* in the freshet, if there is one */
 
     /* The link's thread. */
+    struct fr_redis_guide guide; /* of a URL of sentinels */
     struct fr_redis_link link;
     struct fr_list waiting, sent; /* commands, oldest first */
     struct fr_list doubtful;      /* sent on a connection that was given up, and not settled */
@@ -76,7 +77,7 @@ void fr_redis_data_end(struct freshet_redis_data *data);
 void fr_redis_data_on_probe_timer(int fd, short what, void *data);
 void fr_redis_data_begin(struct freshet_redis_data *data);
 void fr_redis_data_note_up(struct freshet_redis_data *data);
-void fr_redis_data_note_down(struct freshet_redis_data *data);
+void fr_redis_data_note_down(struct freshet_redis_data *data, const struct fr_redis_reason *reason);
 void fr_redis_data_take_probe(struct freshet_redis_data *data, const redisReply *reply);
 /* A caller's command was answered so; may break the link. */
 void fr_redis_data_judge(struct freshet_redis_data *data, const redisReply *reply);

@@ -203,12 +203,11 @@ static void on_up(void *user)
     note_idle(data);
 }
 
-static void on_down(void *user, const char *reason)
+static void on_down(void *user, const struct fr_redis_reason *reason)
 {
     struct freshet_redis_data *data = user;
     struct fr_list lost;
-    (void)reason;
-    fr_redis_data_note_down(data);
+    fr_redis_data_note_down(data, reason);
     fr_list_init(&lost);
     fr_list_splice(&lost, &data->sent);
     while (!fr_list_is_empty(&lost)) {

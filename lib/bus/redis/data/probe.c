@@ -26,7 +26,6 @@ static void leave(struct freshet_redis_data *data, const char *why)
 {
     struct fr_redis_reason reason = {.fault = FR_REDIS_FAULT_ROLE};
     snprintf(reason.text, sizeof(reason.text), "%s", why);
-    data->read_old = true;
     fr_redis_link_break(&data->link, &reason);
 }
 
@@ -126,6 +125,7 @@ void fr_redis_data_on_probe_timer(int fd, short what, void *user)
 void fr_redis_data_begin(struct freshet_redis_data *data)
 {
     arm(data);
+    fr_redis_guide_begin(&data->guide);
     fr_redis_link_start(&data->link);
 }
 
@@ -136,8 +136,9 @@ void fr_redis_data_note_up(struct freshet_redis_data *data)
     set_up(data, true);
 }
 
-void fr_redis_data_note_down(struct freshet_redis_data *data)
+void fr_redis_data_note_down(struct freshet_redis_data *data, const struct fr_redis_reason *reason)
 {
     data->probe_out = false;
+    data->read_old = data->read_old || reason->fault == FR_REDIS_FAULT_ROLE;
     set_up(data, false);
 }

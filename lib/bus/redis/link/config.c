@@ -49,23 +49,74 @@ static enum freshet_status check_tls(const struct fr_redis_config *config, struc
                                                         : NULL;
     if (config->url.tls || name == NULL)
         return FRESHET_OK;
-    return fr_fail(error, FRESHET_INVALID, "redis: %s is set, but the URL is not rediss://", name);
+    return fr_fail(error, FRESHET_INVALID, "redis: %s is set, but the URL does not begin with rediss", name);
 }
 
-static enum freshet_status copy_texts(struct fr_redis_config *config, struct freshet_error *error)
+static enum freshet_status check_kind(const struct fr_redis_config *config, struct freshet_error *error)
 {
-    const char *name = config->options.tls_name != NULL ? config->options.tls_name : config->url.host;
-    config->prefix = strdup(config->options.prefix);
-    config->tls_name = name == NULL ? NULL : strdup(name);
-    if (config->prefix == NULL || (name != NULL && config->tls_name == NULL))
-        return fr_fail(error, FRESHET_NO_MEMORY, "out of memory");
+    const struct freshet_redis_options *options = &config->options;
+    bool asked = options->sentinel_user != NULL || options->sentinel_password != NULL;
+    if (config->url.kind == FR_REDIS_URL_CLUSTER)
+        return fr_fail(error, FRESHET_INVALID, "redis: a cluster can't be used yet");
+    if (options->sentinel_user != NULL && options->sentinel_password == NULL)
+        return fr_fail(error, FRESHET_INVALID, "redis: sentinel_user needs sentinel_password");
+    if (asked && config->url.kind != FR_REDIS_URL_SENTINEL)
+        return fr_fail(error, FRESHET_INVALID,
+                       "redis: sentinel_password is set, but the URL is not redis+sentinel://");
     return FRESHET_OK;
+}
+
+/* False: no memory. */
+static bool copy(char **to, const char *text)
+{
+    *to = text == NULL ? NULL : strdup(text);
+    return text == NULL || *to != NULL;
+}
+
+static bool copy_texts(struct fr_redis_config *config)
+{
+    const struct freshet_redis_options *options = &config->options;
+    return copy(&config->prefix, options->prefix) && copy(&config->tls_name, options->tls_name) &&
+           copy(&config->tls_files.ca, options->tls_ca_file) &&
+           copy(&config->tls_files.cert, options->tls_cert_file) &&
+           copy(&config->tls_files.key, options->tls_key_file);
+}
+
+static enum freshet_status copy_logins(struct fr_redis_config *config)
+{
+    const struct freshet_redis_options *options = &config->options;
+    enum freshet_status status =
+        fr_redis_login_source_init(&config->login, config->url.user, config->url.password);
+    config->login.ask = options->login;
+    config->login.ask_user = options->login_user;
+    if (status == FRESHET_OK)
+        status = fr_redis_login_source_init(&config->sentinel_login, options->sentinel_user,
+                                            options->sentinel_password);
+    return status;
+}
+
+static enum freshet_status copy_all(struct fr_redis_config *config, struct freshet_error *error)
+{
+    if (copy_texts(config) && copy_logins(config) == FRESHET_OK)
+        return FRESHET_OK;
+    return fr_fail(error, FRESHET_NO_MEMORY, "out of memory");
+}
+
+/* So that a file that is not there is found at once, and not in the log. */
+static enum freshet_status try_tls(const struct fr_redis_config *config, struct freshet_error *error)
+{
+    SSL_CTX *context;
+    struct freshet_error detail;
+    enum freshet_status status = fr_redis_tls_new(&context, &config->tls_files, &detail);
+    SSL_CTX_free(context);
+    return status == FRESHET_OK ? status : fr_fail(error, status, "redis: %.200s", detail.text);
 }
 
 static void forget_texts(struct freshet_redis_options *options)
 {
     options->url = options->prefix = options->tls_name = NULL;
     options->tls_ca_file = options->tls_cert_file = options->tls_key_file = NULL;
+    options->sentinel_user = options->sentinel_password = NULL;
 }
 
 enum freshet_status fr_redis_config_init(struct fr_redis_config *config,
@@ -86,9 +137,11 @@ enum freshet_status fr_redis_config_init(struct fr_redis_config *config,
     if (status == FRESHET_OK)
         status = check_tls(config, error);
     if (status == FRESHET_OK)
-        status = copy_texts(config, error);
+        status = check_kind(config, error);
+    if (status == FRESHET_OK)
+        status = copy_all(config, error);
     if (status == FRESHET_OK && config->url.tls)
-        status = fr_redis_tls_new(&config->tls, &config->options, error);
+        status = try_tls(config, error);
     forget_texts(&config->options);
     if (status != FRESHET_OK)
         fr_redis_config_deinit(config);
@@ -98,8 +151,12 @@ enum freshet_status fr_redis_config_init(struct fr_redis_config *config,
 void fr_redis_config_deinit(struct fr_redis_config *config)
 {
     fr_redis_url_deinit(&config->url);
-    SSL_CTX_free(config->tls);
+    fr_redis_login_source_deinit(&config->login);
+    fr_redis_login_source_deinit(&config->sentinel_login);
     free(config->prefix);
     free(config->tls_name);
+    free(config->tls_files.ca);
+    free(config->tls_files.cert);
+    free(config->tls_files.key);
     *config = (struct fr_redis_config){0};
 }

@@ -2,15 +2,18 @@
 #ifndef FR_REDIS_CONFIG_H
 #define FR_REDIS_CONFIG_H
 
+#include "bus/redis/link/login.h"
+#include "bus/redis/link/tls.h"
 #include "bus/redis/proto/url.h"
 #include <freshet/redis.h>
-#include <openssl/ssl.h>
 
 struct fr_redis_config {
-    struct fr_redis_url url;
+    struct fr_redis_url url; /* its user and password are in `login` */
     char *prefix;
-    SSL_CTX *tls;   /* NULL: plain */
-    char *tls_name; /* expected in the certificate; NULL: any that the CA signed, for unix sockets */
+    struct fr_redis_login_source login;          /* at the servers with the data */
+    struct fr_redis_login_source sentinel_login; /* at the sentinels */
+    struct fr_redis_tls_files tls_files;         /* read for each connection, if the URL says TLS */
+    char *tls_name; /* expected in each certificate; NULL: the name that was connected to */
     /* The fields of struct freshet_redis_options with their defaults; its texts are not used. */
     struct freshet_redis_options options;
 };

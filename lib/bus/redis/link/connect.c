@@ -1,5 +1,6 @@
 #include "bus/redis/link/connect.h"
 
+#include "base/log.h"
 #include "bus/redis/link/tls.h"
 #include <errno.h>
 #include <event2/bufferevent.h>
@@ -12,10 +13,24 @@
 
 #define BYTES_A_TURN (256 * 1024) /* libevent's default of 16 KiB costs half of the speed */
 
-struct bufferevent *fr_redis_connect_open(struct event_base *base, const struct fr_redis_config *config)
+static struct bufferevent *open_tls(struct event_base *base, const struct fr_redis_config *config,
+                                    const char *host, struct freshet_error *error)
 {
-    struct bufferevent *bufferevent = config->tls != NULL
-                                          ? fr_redis_tls_open(config->tls, base, config->tls_name)
+    SSL_CTX *context;
+    if (fr_redis_tls_new(&context, &config->tls_files, error) != FRESHET_OK)
+        return NULL;
+    struct bufferevent *bufferevent =
+        fr_redis_tls_open(context, base, config->tls_name != NULL ? config->tls_name : host);
+    SSL_CTX_free(context);
+    return bufferevent;
+}
+
+struct bufferevent *fr_redis_connect_open(struct event_base *base, const struct fr_redis_config *config,
+                                          const char *host, struct freshet_error *error)
+{
+    fr_fail(error, FRESHET_NO_MEMORY, "out of memory");
+    struct bufferevent *bufferevent = config->url.tls
+                                          ? open_tls(base, config, host, error)
                                           : bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
     if (bufferevent == NULL)
         return NULL;
@@ -43,14 +58,13 @@ static bool open_socket(struct bufferevent *bufferevent, int family)
     return fd >= 0 && bufferevent_setfd(bufferevent, fd) == 0;
 }
 
-bool fr_redis_connect_begin(struct bufferevent *bufferevent, const struct fr_redis_config *config,
-                            const struct addrinfo *address)
+bool fr_redis_connect_begin(struct bufferevent *bufferevent, const struct addrinfo *address, const char *path)
 {
     if (!open_socket(bufferevent, address == NULL ? AF_UNIX : address->ai_family) ||
         bufferevent_enable(bufferevent, EV_READ | EV_WRITE) != 0)
         return false;
     if (address == NULL)
-        return connect_path(bufferevent, config->url.path);
+        return connect_path(bufferevent, path);
     return bufferevent_socket_connect(bufferevent, address->ai_addr, (int)address->ai_addrlen) == 0;
 }
 
@@ -58,8 +72,6 @@ void fr_redis_connect_tune(struct bufferevent *bufferevent, const struct fr_redi
 {
     evutil_socket_t fd = bufferevent_getfd(bufferevent);
     int on = 1;
-    if (config->url.path != NULL)
-        return;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     unsigned timeout_ms = config->options.link_timeout_ms;
     if (timeout_ms != FRESHET_NEVER)

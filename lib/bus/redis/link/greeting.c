@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define NO_LOGIN "the program has no user and password for it at the moment"
+
 static bool say(struct fr_redis_greeting *greeting, struct evbuffer *output, enum fr_redis_step step,
                 const struct freshet_span *arguments, size_t count)
 {
@@ -13,13 +15,10 @@ static bool say(struct fr_redis_greeting *greeting, struct evbuffer *output, enu
 }
 
 static bool say_auth(struct fr_redis_greeting *greeting, struct evbuffer *output,
-                     const struct fr_redis_url *url)
+                     const struct freshet_redis_login *login)
 {
-    struct freshet_span arguments[3] = {freshet_span_text("AUTH")};
-    size_t count = 1;
-    if (url->user != NULL)
-        arguments[count++] = freshet_span_text(url->user);
-    arguments[count++] = freshet_span_text(url->password);
+    struct freshet_span arguments[3];
+    size_t count = fr_redis_login_command(login, arguments);
     return say(greeting, output, FR_REDIS_STEP_AUTH, arguments, count);
 }
 
@@ -38,19 +37,34 @@ static bool say_name(struct fr_redis_greeting *greeting, struct evbuffer *output
     return say(greeting, output, FR_REDIS_STEP_NAME, arguments, 3);
 }
 
-bool fr_redis_greeting_send(struct fr_redis_greeting *greeting, struct evbuffer *output,
-                            const struct fr_redis_config *config,
-                            const struct fr_redis_greeting_options *options)
+static bool say_all(struct fr_redis_greeting *greeting, struct evbuffer *output,
+                    const struct fr_redis_greeting_options *options, const struct freshet_redis_login *login)
 {
     struct freshet_span role = freshet_span_text("ROLE"), ping = freshet_span_text("PING");
-    *greeting = (struct fr_redis_greeting){0};
-    bool good = config->url.password == NULL || say_auth(greeting, output, &config->url);
-    if (options->select && config->url.database != 0)
-        good = good && say_select(greeting, output, config->url.database);
+    bool good = login == NULL || say_auth(greeting, output, login);
+    if (options->database != 0)
+        good = good && say_select(greeting, output, options->database);
     good = good && say_name(greeting, output, options->name);
     if (options->needs_master)
         good = good && say(greeting, output, FR_REDIS_STEP_ROLE, &role, 1);
     return good && say(greeting, output, FR_REDIS_STEP_PING, &ping, 1);
+}
+
+bool fr_redis_greeting_send(struct fr_redis_greeting *greeting, struct evbuffer *output,
+                            const struct fr_redis_greeting_options *options, struct fr_redis_reason *reason)
+{
+    struct freshet_redis_login login = {0};
+    bool logs_in = fr_redis_login_source_is_used(options->login);
+    *greeting = (struct fr_redis_greeting){0};
+    if (logs_in && !fr_redis_login_ask(&login, options->login)) {
+        *reason = (struct fr_redis_reason){.fault = FR_REDIS_FAULT_UNKNOWN, .text = NO_LOGIN};
+        return false;
+    }
+    bool good = say_all(greeting, output, options, logs_in ? &login : NULL);
+    fr_redis_login_forget(&login);
+    if (!good)
+        *reason = (struct fr_redis_reason){.fault = FR_REDIS_FAULT_NETWORK, .text = "out of memory"};
+    return good;
 }
 
 static enum fr_redis_fault fault_of(const redisReply *error)

@@ -3,7 +3,7 @@
 #ifndef FR_REDIS_GREETING_H
 #define FR_REDIS_GREETING_H
 
-#include "bus/redis/link/config.h"
+#include "bus/redis/link/login.h"
 #include "bus/redis/proto/fault.h"
 #include <hiredis/hiredis.h>
 #include <stdbool.h>
@@ -36,15 +36,15 @@ struct fr_redis_greeting {
 };
 
 struct fr_redis_greeting_options {
-    const char *name;  /* the connection's, for CLIENT LIST */
-    bool select;       /* the URL's database */
+    const char *name; /* the connection's, for CLIENT LIST */
+    const struct fr_redis_login_source *login;
+    uint32_t database; /* SELECT, unless it is 0 */
     bool needs_master; /* refuse a replica */
 };
 
-/* False: no memory. */
+/* False: no memory, or the program has no login to give; fills `reason`. */
 bool fr_redis_greeting_send(struct fr_redis_greeting *greeting, struct evbuffer *output,
-                            const struct fr_redis_config *config,
-                            const struct fr_redis_greeting_options *options);
+                            const struct fr_redis_greeting_options *options, struct fr_redis_reason *reason);
 
 enum fr_redis_greeting_verdict { FR_REDIS_GREETING_MORE, FR_REDIS_GREETING_DONE, FR_REDIS_GREETING_FAILED };
 /* The next answer; FAILED fills `reason`. */

@@ -3,6 +3,7 @@
 #ifndef FR_REDIS_LINK_H
 #define FR_REDIS_LINK_H
 
+#include "base/list.h"
 #include "bus/redis/link/config.h"
 #include "bus/redis/link/greeting.h"
 #include "bus/redis/proto/resp_limit.h"
@@ -15,12 +16,14 @@ struct addrinfo;
 struct bufferevent;
 struct evbuffer;
 struct event;
+struct fr_redis_guide;
 struct fr_redis_loop;
 struct fr_redis_resolver;
 
 enum fr_redis_link_state {
     FR_REDIS_LINK_IDLE = 0, /* not started, or stopped */
     FR_REDIS_LINK_WAITING,  /* for the next attempt */
+    FR_REDIS_LINK_LOCATING, /* for the guide, who knows where to go */
     FR_REDIS_LINK_RESOLVING,
     FR_REDIS_LINK_CONNECTING, /* with TLS's handshake */
     FR_REDIS_LINK_GREETING,
@@ -32,7 +35,7 @@ struct fr_redis_link_owner {
     void *user;
     void (*up)(void *user);
     /* Once for each up(); everything unanswered is lost. */
-    void (*down)(void *user, const char *reason);
+    void (*down)(void *user, const struct fr_redis_reason *reason);
     /* While up; `reply` lives until it returns. */
     void (*reply)(void *user, redisReply *reply);
     /* Nothing was heard for a while: send a PING, unless something is unanswered. Once in each silence. */
@@ -51,14 +54,18 @@ struct fr_redis_link_options {
     struct fr_redis_greeting_options greeting;
     struct fr_resp_limit_limits limits;
     struct fr_redis_link_owner owner;
-    bool direct; /* the loop's direct way leads here */
-    bool brief;  /* made for a moment: that it comes, or can't, is worth a smaller line in the log */
+    const struct fr_redis_address *address; /* where it leads; NULL: where the guide says, each time anew */
+    struct fr_redis_guide *guide;           /* NULL: `address` is enough */
+    bool direct;                            /* the loop's direct way leads here */
+    bool brief; /* made for a moment: that it comes, or can't, is worth a smaller line in the log */
 };
 
 struct fr_redis_link {
     struct fr_redis_link_options options;
     struct fr_redis_loop *loop;
     enum fr_redis_link_state state;
+    struct fr_list guided;         /* in the guide's list */
+    struct fr_redis_address where; /* this attempt, or the last one, leads */
     struct event *timer; /* the state's: next attempt, end of the attempt, next look at a silent link */
     struct fr_redis_resolver *resolver; /* may outlast its attempt, so that slow names resolve at all */
     struct event *resolved;
@@ -75,6 +82,7 @@ struct fr_redis_link {
     char told[200];                          /* the reason logged last; empty: up was */
     bool told_blind;                         /* it was logged that ROLE may not be asked */
     atomic_uint_fast64_t errors, reconnects; /* any thread reads */
+    bool login_refused;                      /* by the attempt before */
     bool was_up;                             /* ever */
     bool closed_by_peer;                     /* the connection before: nothing of it is on its way any more */
 };
@@ -83,6 +91,11 @@ struct fr_redis_link {
 enum freshet_status fr_redis_link_init(struct fr_redis_link *link, struct fr_redis_loop *loop,
                                        const struct fr_redis_link_options *options);
 void fr_redis_link_start(struct fr_redis_link *link);
+/* The guide's answer: if it waits for that, the attempt goes on to this address. */
+void fr_redis_link_go(struct fr_redis_link *link, const struct fr_redis_address *address);
+/* Only this is the master: a connection to any other is given up, and the next attempt is made at once. */
+void fr_redis_link_leave(struct fr_redis_link *link, const struct fr_redis_address *master,
+                         const struct fr_redis_reason *reason);
 /* Gives the connection up and tries anew. Any state. */
 void fr_redis_link_break(struct fr_redis_link *link, const struct fr_redis_reason *reason);
 /* An answer nobody understands: counted, the link breaks. */

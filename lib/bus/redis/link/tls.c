@@ -11,7 +11,7 @@ static enum freshet_status fail_file(struct freshet_error *error, const char *op
 {
     const char *reason = ERR_reason_error_string(ERR_peek_last_error());
     struct fr_escaped name = fr_escape(freshet_span_text(file));
-    enum freshet_status status = fr_fail(error, FRESHET_SYSTEM, "redis: %s \"%s\": %s", option, name.text,
+    enum freshet_status status = fr_fail(error, FRESHET_SYSTEM, "%s \"%s\": %s", option, name.text,
                                          reason == NULL ? "cannot be read" : reason);
     ERR_clear_error();
     return status;
@@ -24,26 +24,26 @@ static int know_no_passphrase(char *to, int size, int writing, void *user)
     return -1;
 }
 
-static enum freshet_status load_files(SSL_CTX *context, const struct freshet_redis_options *options,
+static enum freshet_status load_files(SSL_CTX *context, const struct fr_redis_tls_files *files,
                                       struct freshet_error *error)
 {
-    if (options->tls_ca_file == NULL) {
+    if (files->ca == NULL) {
         if (SSL_CTX_set_default_verify_paths(context) != 1)
             return fail_file(error, "the system's CA files", "");
-    } else if (SSL_CTX_load_verify_file(context, options->tls_ca_file) != 1) {
-        return fail_file(error, "tls_ca_file", options->tls_ca_file);
+    } else if (SSL_CTX_load_verify_file(context, files->ca) != 1) {
+        return fail_file(error, "tls_ca_file", files->ca);
     }
-    if (options->tls_cert_file == NULL)
+    if (files->cert == NULL)
         return FRESHET_OK;
-    if (SSL_CTX_use_certificate_chain_file(context, options->tls_cert_file) != 1)
-        return fail_file(error, "tls_cert_file", options->tls_cert_file);
-    if (SSL_CTX_use_PrivateKey_file(context, options->tls_key_file, SSL_FILETYPE_PEM) != 1 ||
+    if (SSL_CTX_use_certificate_chain_file(context, files->cert) != 1)
+        return fail_file(error, "tls_cert_file", files->cert);
+    if (SSL_CTX_use_PrivateKey_file(context, files->key, SSL_FILETYPE_PEM) != 1 ||
         SSL_CTX_check_private_key(context) != 1)
-        return fail_file(error, "tls_key_file", options->tls_key_file);
+        return fail_file(error, "tls_key_file", files->key);
     return FRESHET_OK;
 }
 
-enum freshet_status fr_redis_tls_new(SSL_CTX **out, const struct freshet_redis_options *options,
+enum freshet_status fr_redis_tls_new(SSL_CTX **out, const struct fr_redis_tls_files *files,
                                      struct freshet_error *error)
 {
     *out = NULL;
@@ -55,7 +55,7 @@ enum freshet_status fr_redis_tls_new(SSL_CTX **out, const struct freshet_redis_o
     SSL_CTX_set_options(context, SSL_OP_IGNORE_UNEXPECTED_EOF);
     SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
     SSL_CTX_set_default_passwd_cb(context, know_no_passphrase);
-    enum freshet_status status = load_files(context, options, error);
+    enum freshet_status status = load_files(context, files, error);
     if (status != FRESHET_OK) {
         SSL_CTX_free(context);
         return status;

@@ -1,19 +1,31 @@
-/* Where a Redis is, as a URL: redis://[user:password@]host[:port][/db], rediss:// with TLS,
- * redis+unix://[user:password@]/path. Pure. */
+/* Where a Redis is, as a URL. Pure.
+ *
+ *     redis://[user:password@]host[:port][/db]                 rediss:// with TLS
+ *     redis+unix://[user:password@]/path
+ *     redis+sentinel://[user:password@]host[:port],.../name[/db]   rediss+sentinel:// with TLS
+ *     redis+cluster://[user:password@]host[:port],...              rediss+cluster:// with TLS
+ *
+ * User and password are those of the servers that have the data, also behind sentinels. */
 #ifndef FR_REDIS_URL_H
 #define FR_REDIS_URL_H
 
+#include "bus/redis/proto/address.h"
 #include <freshet/status.h>
 #include <stdbool.h>
 #include <stdint.h>
 
+#define FR_REDIS_MAX_ADDRESSES 16
+
+enum fr_redis_url_kind { FR_REDIS_URL_SERVER = 0, FR_REDIS_URL_SENTINEL, FR_REDIS_URL_CLUSTER };
+
 struct fr_redis_url {
-    char *host; /* without brackets; NULL: `path` */
-    char *path; /* of a unix socket */
-    char *user; /* NULL: none */
+    enum fr_redis_url_kind kind;
+    struct fr_redis_address addresses[FR_REDIS_MAX_ADDRESSES]; /* of a server: one */
+    unsigned address_count;
+    char *master; /* its name, for sentinels */
+    char *user;   /* NULL: none */
     char *password;
     uint32_t database;
-    uint16_t port;
     bool tls;
 };
 

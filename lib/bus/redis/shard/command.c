@@ -165,14 +165,14 @@ static void on_command_up(void *user)
     note_idle(shard);
 }
 
-static void on_command_down(void *user, const char *reason)
+static void on_command_down(void *user, const struct fr_redis_reason *reason)
 {
     struct fr_redis_shard *shard = user;
     shard->aside_count = 0;
     fr_redis_outbox_lost(&shard->outbox);
     fr_redis_shard_witness_dismiss(shard);
     fr_redis_shard_lose_proof(shard);
-    fr_redis_shard_update_state(shard, reason);
+    fr_redis_shard_update_state(shard, reason->text);
 }
 
 static void on_command_ping(void *user)

@@ -33,6 +33,8 @@ struct fr_redis_aside {
 /* What a shard has from its bus, and what it tells it. All of it outlives the shard. */
 struct fr_redis_shard_options {
     const struct fr_redis_config *config;
+    const struct fr_redis_address *address; /* NULL: where the guide says */
+    struct fr_redis_guide *guide;           /* NULL: `address` is enough */
     struct fr_redis_loop *loop;
     const struct freshet_bus_sink *sink; /* hears of topics: the shard tells it itself */
     const char *everything;              /* names of control channels, behind the prefix */

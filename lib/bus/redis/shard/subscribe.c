@@ -20,12 +20,12 @@ static void on_subscribe_up(void *user)
     fr_redis_shard_pump(shard);
 }
 
-static void on_subscribe_down(void *user, const char *reason)
+static void on_subscribe_down(void *user, const struct fr_redis_reason *reason)
 {
     struct fr_redis_shard *shard = user;
     fr_redis_subscriptions_lost(&shard->subscriptions);
     fr_redis_shard_lose_proof(shard);
-    fr_redis_shard_update_state(shard, reason);
+    fr_redis_shard_update_state(shard, reason->text);
 }
 
 /* The part of a channel behind the prefix, which every channel of ours has. */

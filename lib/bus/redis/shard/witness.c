@@ -51,7 +51,7 @@ static void on_witness_up(void *user)
         say(shard, subscribe, 2);
 }
 
-static void on_witness_down(void *user, const char *reason)
+static void on_witness_down(void *user, const struct fr_redis_reason *reason)
 {
     struct fr_redis_shard *shard = user;
     (void)reason;
