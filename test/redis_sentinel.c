@@ -13,14 +13,22 @@ static void give_up(const char *what, const char *answer)
     abort();
 }
 
+/* Opens the file that the server is to read at its start. */
+static FILE *create_config(struct redis_server *server, const char *name)
+{
+    size_t len = strlen(server->directory);
+    memcpy(server->config, server->directory, len);
+    snprintf(server->config + len, sizeof(server->config) - len, "/%s", name);
+    FILE *file = fopen(server->config, "w");
+    if (file == NULL)
+        give_up("cannot write", server->config);
+    return file;
+}
+
 /* A server rewrites its config when a sentinel tells it whom to follow, so a restart remembers that. */
 static void write_server_config(struct redis_sentinel *group, int server)
 {
-    struct redis_server *it = &group->servers[server];
-    snprintf(it->config, sizeof(it->config), "%s/server.conf", it->directory);
-    FILE *file = fopen(it->config, "w");
-    if (file == NULL)
-        give_up("cannot write", it->config);
+    FILE *file = create_config(&group->servers[server], "server.conf");
     fprintf(file, "repl-diskless-sync-delay 0\n");
     if (group->options.password != NULL)
         fprintf(file, "requirepass %s\nmasterauth %s\n", group->options.password, group->options.password);
@@ -32,10 +40,7 @@ static void write_server_config(struct redis_sentinel *group, int server)
 static void write_sentinel_config(struct redis_sentinel *group, struct redis_server *sentinel)
 {
     const struct redis_sentinel_options *options = &group->options;
-    snprintf(sentinel->config, sizeof(sentinel->config), "%s/sentinel.conf", sentinel->directory);
-    FILE *file = fopen(sentinel->config, "w");
-    if (file == NULL)
-        give_up("cannot write", sentinel->config);
+    FILE *file = create_config(sentinel, "sentinel.conf");
     fprintf(file,
             "sentinel monitor " NAME " 127.0.0.1 %d 2\n"
             "sentinel down-after-milliseconds " NAME " 1500\n"
