@@ -97,6 +97,16 @@ enum freshet_status freshet_redis_bus_new(struct freshet_bus **out,
                                           const struct freshet_redis_options *options,
                                           struct freshet_error *error);
 
+/* The channel of a topic in a Redis Cluster, where publishes are SPUBLISH: the prefix (NULL: "freshet:"), a
+ * hash tag, the topic, such as "freshet:{17}counter". The tag keeps many topics in one slot, so that they are
+ * subscribed with one command: it is the smallest number whose slot, divided by 64, is that of the topic,
+ * divided by 64. README has it for other languages. Any thread.
+ *
+ * Writes at most `size` bytes with the NUL at the end, and returns how long the whole is, as snprintf() does.
+ */
+size_t freshet_redis_cluster_channel(char *channel, size_t size, const char *prefix,
+                                     struct freshet_span topic);
+
 /* A link for the program's own commands, with its own connection and thread-safe. It belongs to the process
  * that made it, as a freshet does: see freshet/instance.h.
  *
