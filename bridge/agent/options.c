@@ -46,6 +46,7 @@ static void set_defaults(void *user)
 
 static const struct setting settings[] = {
     OPTIONS_REDIS,
+    OPTIONS_STORE,
     OPTIONS_PREFIX,
     OPTIONS_LOG_LEVEL,
     {"board", "FRESHET_BOARD", "the id of a board, 1 to 128 bytes", set_board},
@@ -59,8 +60,9 @@ static const struct arguments arguments = {
     .help = "freshet-agent works in the background and has no web server: again and again it adds a\n"
             "task to a board in Redis and publishes that it did.\n"
             "\n"
-            "  --redis URL          where the boards are: redis://, rediss://, redis+unix:// or\n"
+            "  --redis URL          where to publish: redis://, rediss://, redis+unix:// or\n"
             "                       redis+sentinel://host1,host2/name          [must be given]\n"
+            "  --store URL          where the boards are                       [where --redis says]\n"
             "  --prefix TEXT        begins every channel and key in Redis      [freshet:]\n"
             "  --board ID           which board                                [demo]\n"
             "  --title TEXT         of the tasks; each gets its number behind  [Job]\n"

@@ -42,18 +42,29 @@ static bool set_listen(void *user, const char *value)
 }
 
 /* Only the kind of URL: its parts are checked by the library, which names them without their secrets. */
-bool options_set_redis(void *user, const char *value)
+static bool is_redis(const char *value)
 {
-    struct options *options = user;
     static const char *const schemes[] = {"redis://", "rediss://", "redis+unix://", "redis+sentinel://",
                                           "rediss+sentinel://"};
     for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
-        if (strncmp(value, schemes[i], strlen(schemes[i])) == 0) {
-            options->redis = value;
+        if (strncmp(value, schemes[i], strlen(schemes[i])) == 0)
             return true;
-        }
     }
     return false;
+}
+
+bool options_set_redis(void *user, const char *value)
+{
+    struct options *options = user;
+    options->redis = value;
+    return is_redis(value);
+}
+
+bool options_set_store(void *user, const char *value)
+{
+    struct options *options = user;
+    options->store = value;
+    return is_redis(value);
 }
 
 bool options_set_prefix(void *user, const char *value)
@@ -220,6 +231,7 @@ static const struct setting settings[] = {
     {"listen", "FRESHET_LISTEN", "HOST:PORT, such as 127.0.0.1:8080, [::1]:8080, or port 0 for a free one",
      set_listen},
     OPTIONS_REDIS,
+    OPTIONS_STORE,
     OPTIONS_PREFIX,
     {"threads", "FRESHET_THREADS", "a number from 1 to 256", set_threads},
     OPTIONS_LOG_LEVEL,
@@ -250,6 +262,7 @@ static const struct arguments arguments = {
             "  --redis URL          share state and publishes through this Redis:\n"
             "                       redis://, rediss://, redis+unix:// or\n"
             "                       redis+sentinel://host1,host2/name       [none: in this process]\n"
+            "  --store URL          keep the state in this Redis               [where --redis says]\n"
             "  --prefix TEXT        begins every channel and key in Redis      [freshet:]\n"
             "  --threads N          threads that serve                         [one for each processor]\n"
             "  --log-level LEVEL    error, warn, info or debug                 [info]\n"
@@ -272,8 +285,8 @@ static const struct arguments arguments = {
             "\n"
             "Limits: 0 is none. Over one a client is told to come back later.\n"
             "\n"
-            "Each option can also be given as FRESHET_LISTEN, FRESHET_REDIS, FRESHET_PREFIX,\n"
-            "FRESHET_THREADS, FRESHET_LOG_LEVEL, FRESHET_MAX_STREAMS,\n"
+            "Each option can also be given as FRESHET_LISTEN, FRESHET_REDIS, FRESHET_STORE,\n"
+            "FRESHET_PREFIX, FRESHET_THREADS, FRESHET_LOG_LEVEL, FRESHET_MAX_STREAMS,\n"
             "FRESHET_MAX_STREAMS_PER_CLIENT, FRESHET_MAX_TOPICS, FRESHET_MAX_NEW_TOPICS,\n"
             "FRESHET_MAX_NEW_TOPICS_PER_CLIENT, FRESHET_ALLOW_HOST, FRESHET_ALLOW_ORIGIN,\n"
             "FRESHET_PEER or FRESHET_DEMO_CONTROL; the command line comes first.\n",

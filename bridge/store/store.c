@@ -28,7 +28,7 @@ static enum freshet_status connect_data(struct store *store, const struct option
 {
     struct freshet_redis_data_options data = {
         .size = sizeof(data),
-        .link = {.size = sizeof(data.link), .url = options->redis},
+        .link = {.size = sizeof(data.link), .url = options->store != NULL ? options->store : options->redis},
         .log = store->log,
         .freshet = freshet,
     };
@@ -45,7 +45,7 @@ enum freshet_status store_new(struct store **out, const struct options *options,
     log_news_init(&store->refusals);
     store->prefix = options->prefix;
     store->log = *log;
-    if (options->redis != NULL) {
+    if (options->redis != NULL || options->store != NULL) {
         status = connect_data(store, options, freshet, error);
         if (status != FRESHET_OK)
             goto fail;

@@ -12,8 +12,9 @@
 
 struct store;
 
-/* In Redis if the options have a URL. `freshet` and `log` must outlive the store. FRESHET_INVALID,
- * FRESHET_SYSTEM: the URL or its files, `error` says what, without credentials; FRESHET_NO_MEMORY. */
+/* In Redis if the options have a URL, `store` before `redis`. `freshet` and `log` must outlive the store.
+ * FRESHET_INVALID, FRESHET_SYSTEM: the URL or its files, `error` says what, without credentials;
+ * FRESHET_NO_MEMORY. */
 enum freshet_status store_new(struct store **out, const struct options *options, struct freshet *freshet,
                               const struct freshet_log *log, struct freshet_error *error);
 

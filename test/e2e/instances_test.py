@@ -75,6 +75,21 @@ def prefixes_keep_applications_apart(case):
 
 
 @test
+def a_store_of_its_own_keeps_the_state_out_of_the_redis_of_the_bus(case):
+    # contract 7.2
+    bus, store = case.redis(), case.redis()
+    a, b = [case.bridge("--store", store.url, redis=bus) for _ in range(2)]
+    stream = Stream(b.port, "/live/counter").shows(0)
+    assert until(a.increment) == 1
+    stream.shows(1)
+    assert store.command("GET", "freshet:counter") == b"1" and bus.command("DBSIZE") == 0
+    bus.kill()
+    assert a.increment() == 2, "the store is there"
+    bus.start()
+    stream.shows(2)
+
+
+@test
 def without_redis_an_instance_keeps_its_own_state(case):
     a, b = case.bridge(), case.bridge()
     assert a.increment() == 1

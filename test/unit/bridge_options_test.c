@@ -50,6 +50,7 @@ Test(bridge_options, has_the_stated_defaults)
     cr_assert_str_eq(options.host, "127.0.0.1");
     cr_assert_eq(options.port, 8080);
     cr_assert_null(options.redis);
+    cr_assert_null(options.store);
     cr_assert_str_eq(options.prefix, "freshet:");
     cr_assert_geq(options.threads, 1);
     cr_assert_eq(options.log_level, FRESHET_LOG_INFO);
@@ -81,12 +82,13 @@ Test(bridge_options, limits_what_clients_may_cost)
 
 Test(bridge_options, takes_every_option_from_the_command_line)
 {
-    cr_assert_eq(READ("--listen", "0.0.0.0:0", "--redis=redis://r:1", "--prefix", "shop:", "--threads", "3",
-                      "--log-level=debug"),
+    cr_assert_eq(READ("--listen", "0.0.0.0:0", "--redis=redis://r:1", "--store", "redis://s:2", "--prefix",
+                      "shop:", "--threads", "3", "--log-level=debug"),
                  OPTIONS_RUN);
     cr_assert_str_eq(options.host, "0.0.0.0");
     cr_assert_eq(options.port, 0);
     cr_assert_str_eq(options.redis, "redis://r:1");
+    cr_assert_str_eq(options.store, "redis://s:2");
     cr_assert_str_eq(options.prefix, "shop:");
     cr_assert_eq(options.threads, 3);
     cr_assert_eq(options.log_level, FRESHET_LOG_DEBUG);
@@ -242,6 +244,9 @@ Test(bridge_options, names_the_variable_when_the_environment_is_wrong)
 Test(bridge_options, never_repeats_what_may_hold_a_password)
 {
     cr_assert_eq(READ("--redis", "http://u:secret@h"), OPTIONS_WRONG);
+    cr_assert_null(strstr(complained, "secret"));
+    free_texts();
+    cr_assert_eq(READ("--store", "http://u:secret@h"), OPTIONS_WRONG);
     cr_assert_null(strstr(complained, "secret"));
     free_texts();
     cr_assert_eq(READ("--redsi=redis://u:secret@h"), OPTIONS_WRONG);
