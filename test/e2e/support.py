@@ -136,11 +136,12 @@ class Redis:
     def url(self):
         return "redis://127.0.0.1:%d" % self.port
 
+    def arguments(self):
+        return ["--port", str(self.port), "--bind", "127.0.0.1", "--dir", self.folder, "--save", "", "--appendonly", "yes",
+                "--appendfsync", "always", "--repl-diskless-sync-delay", "0"] + self.options
+
     def start(self, wait=True):
-        arguments = ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--dir", self.folder,
-                     "--save", "", "--appendonly", "yes", "--appendfsync", "always",
-                     "--repl-diskless-sync-delay", "0"] + self.options
-        self.process = Process(arguments, os.path.join(self.folder, "log"))
+        self.process = Process(["redis-server"] + self.arguments(), os.path.join(self.folder, "log"))
         if wait:
             until(self.answers, 2, "redis-server answers")
         return self
@@ -168,10 +169,10 @@ class Redis:
 
 
 class Bridge(Process):
-    """A freshet-bridge on a free port."""
+    """A freshet-bridge, on a free port unless one is given."""
 
-    def __init__(self, folder, *options, redis=None, env=None, wait=True):
-        self.port = free_port()
+    def __init__(self, folder, *options, redis=None, port=None, env=None, wait=True):
+        self.port = port or free_port()
         arguments = [BRIDGE, "--listen", "127.0.0.1:%d" % self.port]
         if redis:
             arguments += ["--redis", redis if isinstance(redis, str) else redis.url]

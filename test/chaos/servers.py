@@ -1,0 +1,106 @@
+"""redis-servers that can be killed, stopped and asked by us past all doors."""
+import os
+import signal
+
+from support import Redis, RedisClient, RedisError, until
+
+ADMIN_S = 3  # that we wait for an answer
+
+USER, PASSWORD = "app", "word"  # of the instances and publishers; we are the default user
+RIGHTS = ("resetchannels &freshet:* +publish +subscribe +unsubscribe +spublish +ssubscribe +sunsubscribe +cluster +ping "
+          "+role +client|setname")
+# In a file that the server keeps: a master that was demoted is none when it starts again. Only channels are in it, the
+# state is kept elsewhere.
+CONFIG = """bind 127.0.0.1
+save ""
+enable-protected-configs yes
+shutdown-timeout 0
+repl-diskless-sync-delay 0
+busy-reply-threshold 100
+user %s on >%s %s
+""" % (USER, PASSWORD, RIGHTS)
+
+# What a fault may have set.
+USUAL = {"client-output-buffer-limit": "pubsub 33554432 8388608 60", "save": ""}
+
+
+class Server(Redis):
+    """Faults that overlap may stop one more than once: it goes on when the last of them is over."""
+
+    def __init__(self, world, name, config=CONFIG):
+        super().__init__(world.folder)
+        self.world, self.name = world, name
+        self.killed = self.frozen = 0
+        self.lost_folder = os.path.join(self.folder, "lost")
+        self.config = os.path.join(self.folder, "redis.conf")
+        self.configure("port %d\ndir %s\n" % (self.port, self.folder) + config)
+
+    def configure(self, lines):
+        with open(self.config, "a", encoding="ascii") as file:
+            file.write(lines)
+
+    def arguments(self):
+        return [self.config]
+
+    def start(self, wait=True):
+        os.makedirs(self.lost_folder, exist_ok=True)  # its own file may name it
+        super().start(wait)
+        self.world.network.pids[self.process.pid] = self.name
+        return self
+
+    def client(self):
+        return RedisClient(self.port, self.password, ADMIN_S)
+
+    def go_down(self):
+        self.killed += 1
+        self.kill()
+
+    def come_up(self):
+        self.killed -= 1
+        if self.killed == 0 and not self.process.running():
+            self.start(wait=False)
+
+    def freeze(self):
+        self.frozen += 1
+        self.send(signal.SIGSTOP)
+
+    def thaw(self):
+        self.frozen -= 1
+        if self.frozen == 0:
+            self.send(signal.SIGCONT)
+
+    def send(self, number):
+        if self.process.running():
+            os.kill(self.process.pid, number)
+
+    def answers(self):
+        """Errors that a fault has brought about are answers, too; those of a start are not."""
+        try:
+            return self.command("PING") == "PONG"
+        except RedisError as error:
+            return not str(error).startswith("LOADING")
+
+    def lose_disk(self):
+        """Its folder is gone, and the snapshot that it makes fails."""
+        os.makedirs(self.lost_folder, exist_ok=True)
+        self.command("CONFIG", "SET", "save", "3600 1")
+        self.command("CONFIG", "SET", "dir", self.lost_folder)
+        os.rmdir(self.lost_folder)
+        self.command("BGSAVE")
+
+    def calm(self):
+        """No trace of what a fault has set."""
+        until(self.answers, 2, self.name + " answers")
+        self.command("CLIENT", "UNPAUSE")
+        self.command("CONFIG", "SET", "dir", self.folder)
+        for name, value in USUAL.items():
+            self.command("CONFIG", "SET", name, value)
+        self.command("ACL", "SETUSER", USER, "resetpass", ">" + PASSWORD)
+
+    def role(self):
+        return self.command("ROLE")[0].decode()
+
+    def is_in_step(self):
+        """A replica with a master that it follows."""
+        role = self.command("ROLE")
+        return role[0] == b"slave" and role[3] == b"connected"
