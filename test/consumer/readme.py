@@ -64,10 +64,11 @@ def compile_c(prefix, folder, name, text, parts, *more):
     with open(source, "w", encoding="utf-8") as out:
         out.write(text)
     packages = os.path.dirname(glob.glob(prefix + "/**/freshet.pc", recursive=True)[0])
-    flags = subprocess.run(["pkg-config", "--static", "--cflags", "--libs", *parts], check=True,
+    flags = subprocess.run(["pkg-config", "--cflags", "--libs", *parts], check=True,
                            env={**os.environ, "PKG_CONFIG_PATH": packages}, stdout=subprocess.PIPE, text=True)
     binary = os.path.join(folder, name)
     subprocess.run(["cc", "-Wall", "-Werror", *more, "-o", binary, source, *shlex.split(flags.stdout)], check=True)
+    os.environ["LD_LIBRARY_PATH"] = os.path.dirname(packages)
     return binary
 
 
