@@ -1,5 +1,5 @@
 """What goes over the wire, as a client sees it: requests, event streams, and Redis. For bridge/demo, test/e2e and
-bench/stated_times.py."""
+bench/stated."""
 import collections
 import contextlib
 import http.client

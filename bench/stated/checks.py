@@ -1,28 +1,17 @@
-"""The times that the contract states, asked of two instances from outside: python3 stated_times.py --help
-
-A line for each: what, its point of the contract, what is stated, what was measured, and whether it held. Exit status 1:
-something did not.
-"""
-
-import argparse
-import concurrent.futures
+"""The checks: each makes something happen, and answers rows with how long that took."""
 import json
 import os
-import select
 import signal
 import socket
 import struct
 import subprocess
-import sys
 import time
-import traceback
 import urllib.parse
 
-BENCH = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.join(os.path.dirname(BENCH), "bridge", "demo_lib"))
-from wire import Parser, RedisClient, head_of, parse_metrics, request
+from instances import Redis, ask_until, health, increment, metrics, streams_open
+from rows import Row
+from streams import Streams
 
-SERVE = os.path.join(BENCH, "serve")
 KIB = 1024
 
 # Stated by the contract; what it calls "at once" is this here.
@@ -52,227 +41,9 @@ TOPICS = 50  # less than a loader's 64 loads at once: while each waits for Redis
 STREAMS_EACH = 2  # of a topic, on each instance
 REDIS_AWAY_S = 10.0  # by then each link is at its longest pause, and failed loads are at long ones
 REDIS_AWAY_QUICK_S = 2.0
-ASK_EVERY_S = 0.01
 TRICKLE_EVERY_S = 0.25
 TRICKLE_BYTES = 16  # so little that the frame is not through in its time
 KEPT_S = WRITE_TIMEOUT_S + 1.5  # so long a larger frame is looked at
-
-
-class Row:
-    """One limit: low <= measured <= high. `measured` None: it did not happen while somebody waited."""
-
-    def __init__(self, name, point, measured, low, high, unit="s"):
-        self.name, self.point, self.measured, self.low, self.high, self.unit = name, point, measured, low, high, unit
-
-    @property
-    def held(self):
-        return (self.measured is not None and (self.low is None or self.measured >= self.low)
-                and (self.high is None or self.measured <= self.high))
-
-    def show(self, value):
-        if value is None:
-            return "never"
-        if self.unit == "s":
-            return f"{value * 1e3:.1f} ms" if value < 1 else f"{value:.2f} s"
-        return f"{value:g}{' ' + self.unit if self.unit else ''}"
-
-    @property
-    def stated(self):
-        if self.low == self.high:
-            return self.show(self.low)
-        if self.low is None:
-            return "<= " + self.show(self.high)
-        if self.high is None:
-            return ">= " + self.show(self.low)
-        return f"{self.show(self.low)} to {self.show(self.high)}"
-
-    def cells(self):
-        return self.name, self.point, self.stated, self.show(self.measured), "held" if self.held else "BROKEN"
-
-
-class Broken:
-    """A check that could not be made."""
-
-    held, low, high, measured, unit = False, None, None, None, ""
-
-    def __init__(self, name, error):
-        self.name, self.point, self.error = name, "-", error
-
-    def cells(self):
-        return self.name, self.point, "-", self.error, "BROKEN"
-
-
-# ---- streams ----
-
-
-class Stream(Parser):
-    """A client of one event stream, with the times at which things came."""
-
-    def __init__(self, port, path, receive_bytes=None):
-        super().__init__()
-        self.socket = socket.socket()
-        if receive_bytes is not None:
-            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
-        self.socket.connect(("127.0.0.1", port))
-        self.named = []  # (when, event): those that are no snapshots
-        self.heard = []  # (when, comment, silence before it)
-        self.now = self.newest_at = self.heard_at = self.closed_at = None
-        self.asked_at = time.monotonic()
-        self.socket.sendall(head_of(path))
-
-    def take(self, data, now):
-        self.now = now
-        self.feed(data)
-        if self.status not in (None, 200):
-            raise RuntimeError(f"refused: {self.status}")
-
-    def take_comment(self, text):
-        self.heard.append((self.now, text, None if self.heard_at is None else self.now - self.heard_at))
-        self.heard_at = self.now
-
-    def take_event(self, event):
-        super().take_event(event)
-        self.heard_at = self.now
-        if event.name == "":
-            self.newest_at = self.now
-        else:
-            self.named.append((self.now, event))
-
-    def shows(self, text):
-        return self.newest is not None and text in self.newest
-
-    def first(self, name):
-        """When the first event of this name came, and its data."""
-        return next(((when, event.data) for when, event in self.named if event.name == name), (None, None))
-
-
-class Streams:
-    """Streams that are read while somebody waits for something. Those that are `stuck` are never read here."""
-
-    def __init__(self):
-        self.poll = select.epoll()
-        self.by_fd = {}
-        self.all = []
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        for stream in self.all:
-            stream.socket.close()
-        self.poll.close()
-
-    def open(self, port, path, receive_bytes=None, stuck=False):
-        stream = Stream(port, path, receive_bytes)
-        self.all.append(stream)
-        self.by_fd[stream.socket.fileno()] = stream
-        # A closed connection is told without being asked for.
-        self.poll.register(stream.socket.fileno(), 0 if stuck else select.EPOLLIN)
-        return stream
-
-    def until(self, condition, limit_s):
-        """Whether condition() came true."""
-        end = time.monotonic() + limit_s
-        while not condition():
-            left = end - time.monotonic()
-            if left <= 0:
-                return False
-            for fd, events in self.poll.poll(left, 1024):
-                self.read(fd, events)
-        return True
-
-    def read(self, fd, events):
-        stream, data = self.by_fd[fd], b""
-        if events & select.EPOLLIN:
-            try:
-                data = stream.socket.recv(65536)
-            except ConnectionError:
-                pass
-        if data:
-            stream.take(data, time.monotonic())
-        else:
-            stream.closed_at = time.monotonic()
-            self.poll.unregister(fd)
-            del self.by_fd[fd]
-
-    def need(self, condition, limit_s, what):
-        if not self.until(condition, limit_s):
-            raise RuntimeError(f"not within {limit_s:g} s: {what}")
-
-    def show(self, text):
-        return all(stream.shows(text) for stream in self.all)
-
-    def closed(self):
-        return sum(stream.closed_at is not None for stream in self.all)
-
-
-# ---- what is asked and told beside the streams ----
-
-
-def increment(port):
-    """The new count."""
-    answer = request(port, "POST", "/counter/increment")
-    if answer.status != 200:
-        raise RuntimeError(f"POST /counter/increment: {answer.status}")
-    return str(json.loads(answer.body)["count"])
-
-
-def metrics(port):
-    return parse_metrics(request(port, "GET", "/metrics").body.decode())
-
-
-def streams_open(port):
-    return metrics(port)["freshet_streams"]
-
-
-def health(port):
-    return json.loads(request(port, "GET", "/health/ready").body)
-
-
-def ask_until(condition, limit_s):
-    """When condition() came true; None: not in that time."""
-    end = time.monotonic() + limit_s
-    while not condition():
-        if time.monotonic() > end:
-            return None
-        time.sleep(ASK_EVERY_S)
-    return time.monotonic()
-
-
-class Redis:
-    """The Redis of the instances: its process, and a way in that stays open while theirs is closed."""
-
-    def __init__(self, folder, port):
-        self.folder, self.port = folder, port
-
-    def serve(self, *arguments, **environment):
-        return subprocess.run([SERVE, *arguments], env={**os.environ, **environment}, stdout=subprocess.PIPE,
-                              check=True, text=True).stdout
-
-    @property
-    def pid(self):
-        return int(self.serve("pid", self.folder, str(self.port)).split()[0])
-
-    def kill(self):
-        self.serve("kill", self.folder, str(self.port))
-
-    def start_closed(self):
-        self.serve("start", "redis", self.folder, str(self.port), BENCH_REDIS_CLOSED="yes")
-
-    def open_port(self):
-        """When it answered there."""
-        with self.connect() as client:
-            client.command("CONFIG", "SET", "port", self.port)
-        with RedisClient(self.port) as client:
-            client.command("PING")
-        return time.monotonic()
-
-    def connect(self):
-        return RedisClient(os.path.join(self.folder, "redis.sock"))
-
-    def run(self, *commands):
-        with self.connect() as client:
-            client.pipeline(*commands)
 
 
 def board_path(board):
@@ -289,9 +60,6 @@ def set_title(board, title, tasks=1):
 
 def publish(board):
     return "PUBLISH", f"freshet:board/{board}", ""
-
-
-# ---- the checks ----
 
 
 class Checks:
@@ -594,81 +362,3 @@ def wait_for(child, limit_s):
         return child.wait(limit_s), time.monotonic()
     except subprocess.TimeoutExpired:
         return None, None
-
-
-# ---- the run ----
-
-
-def run(check):
-    try:
-        return check()
-    except Exception as error:  # the other checks go on
-        traceback.print_exc()
-        return [Broken(check.__name__, str(error))]
-
-
-def run_all(options):
-    checks = Checks(options)
-    rows = run(checks.connect) + run(checks.echo)
-    with concurrent.futures.ThreadPoolExecutor() as pool:
-        # They look at A alone, so that B's counters are left to the others.
-        slow = [] if options.quick else [pool.submit(run, check) for check in (checks.heartbeat, checks.stuck)]
-        rows += run(checks.gone) + run(checks.flood)
-        for future in slow:
-            rows += future.result()
-    return rows + run(checks.healing) + run(checks.drain)
-
-
-def print_table(rows):
-    table = [("time", "contract", "stated", "measured", ""), *(row.cells() for row in rows)]
-    widths = [max(len(cells[i]) for cells in table) for i in range(len(table[0]))]
-    for name, point, stated, measured, held in table:
-        line = (f"{name:<{widths[0]}}  {point:<{widths[1]}}  {stated:>{widths[2]}}  {measured:>{widths[3]}}  {held}")
-        print(line.rstrip())
-
-
-def write_json(path, rows, title, measured_s):
-    """As those of freshet-bench."""
-    def value(row, number):
-        return round(number * 1e9) if number is not None and row.unit == "s" else number
-
-    def key(row):
-        return row.name.replace(" ", "-") + ("_ns" if row.unit == "s" else "")
-
-    limits = [{"name": key(row), "contract": row.point, "min": value(row, row.low), "max": value(row, row.high),
-               "held": row.held} for row in rows]
-    result = {"title": title, "holds": all(row.held for row in rows), "measured_s": round(measured_s, 3),
-              "metrics": {key(row): value(row, row.measured) for row in rows}, "limits": limits}
-    with open(path, "w", encoding="utf-8") as file:
-        json.dump(result, file, indent=2)
-        file.write("\n")
-
-
-def read_arguments():
-    parser = argparse.ArgumentParser(description="Asserts the times that the contract states.")
-    parser.add_argument("--quick", action="store_true", help="without those that take over 10 s")
-    parser.add_argument("--slack", type=float, default=1, help="times may be so many times as long; default 1")
-    parser.add_argument("--json", required=True, help="the values, for programs")
-    parser.add_argument("--dir", required=True, help="that of bench/serve")
-    parser.add_argument("--redis", required=True, type=int, help="the port of the Redis of the instances")
-    parser.add_argument("urls", nargs=3, help="two instances, and one that is started by the command", metavar="URL")
-    parser.add_argument("command", nargs="+", help="runs the third one in the foreground")
-    return parser.parse_args()
-
-
-def main():
-    options = read_arguments()
-    title = "freshet: the stated times"
-    began = time.monotonic()
-    rows = run_all(options)
-    measured_s = time.monotonic() - began
-    print(f"{title}, {measured_s:.0f} s")
-    print_table(rows)
-    if options.quick:
-        print("left out for --quick: heartbeat, stuck clients, a longer time without Redis")
-    write_json(options.json, rows, title, measured_s)
-    return 0 if all(row.held for row in rows) else 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())
