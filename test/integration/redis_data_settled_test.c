@@ -1,8 +1,8 @@
 /* What becomes of commands that were sent and not answered in time. */
 #include "base/clock.h"
+#include "each_row.h"
 #include "redis_peer.h"
 #include <criterion/criterion.h>
-#include <criterion/parameterized.h>
 #include <freshet/redis.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -146,16 +146,8 @@ static void cause(enum event event, struct freshet_redis_data *data)
         freshet_redis_data_destroy(data);
 }
 
-ParameterizedTestParameters(redis_data_settled, is_over)
-{
-    static size_t numbers[sizeof(fates) / sizeof(fates[0])];
-    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
-        numbers[i] = i;
-    return cr_make_param_array(size_t, numbers, sizeof(numbers) / sizeof(numbers[0]), NULL);
-}
-
 /* contract 7.2 */
-ParameterizedTest(size_t *number, redis_data_settled, is_over, .timeout = 120)
+EACH_ROW(redis_data_settled, is_over_with_its_answer_or_with_its_link, fates)
 {
     const struct fate *fate = &fates[*number];
     struct freshet_redis_data *data = make(fate->link_timeout_ms);

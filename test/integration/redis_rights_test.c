@@ -1,6 +1,6 @@
 /* A user that may do what redis.h says, and one that lacks a right: each is taken away in turn. */
+#include "each_row.h"
 #include "redis_rig.h"
-#include <criterion/parameterized.h>
 
 #define USER "bus"
 #define WORD "word"
@@ -86,7 +86,7 @@ static const struct spare {
     const char *warning;  /* its one line in the log; NULL: there is none */
     const char *rejected; /* the only command that Redis refuses to run; NULL: none */
 } spares[] = {
-    {NONE, NULL, NULL},
+    {NONE, NULL, NULL}, /* it has all that redis.h names */
     {"-unsubscribe", "redis subscribe link: refused: UNSUBSCRIBE: NOPERM", "unsubscribe"},
     {"-ping", NULL, "ping"}, /* a refusal is an answer as good as another */
     {"-client|setname", NULL, "client|setname"},
@@ -101,16 +101,8 @@ static void expect_rejected(struct scene *scene, const struct spare *spare)
             cr_assert_eq(count_rejected(&scene->server, commands[i]), 0, "%s", commands[i]);
 }
 
-ParameterizedTestParameters(redis_rights, that_can_be_spared)
-{
-    static size_t numbers[sizeof(spares) / sizeof(spares[0])];
-    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
-        numbers[i] = i;
-    return cr_make_param_array(size_t, numbers, sizeof(numbers) / sizeof(numbers[0]), NULL);
-}
-
 /* contract 7.6 */
-ParameterizedTest(size_t *number, redis_rights, that_can_be_spared, .timeout = 120)
+EACH_ROW(redis_rights, that_can_be_spared, spares)
 {
     const struct spare *spare = &spares[*number];
     struct scene scene;
@@ -183,24 +175,27 @@ Test(redis_rights, without_publish_say_so_and_refuse_each, .timeout = 120)
     stop(&scene);
 }
 
-/* contract 7.6: the prefix stands for the control channels, too, so without its channels nothing is proved */
-Test(redis_rights, without_which_no_topic_comes_say_so_and_tell_the_topic, .timeout = 120)
+/* Rights without which no topic comes. */
+static const struct {
+    const char *missing, *warning;
+} needs[] = {
+    {"-subscribe", "'subscribe' command"},
+    {"resetchannels",
+     "redis refuses channel \"freshet:/probe/"}, /* the prefix stands for the control channels, too */
+};
+
+/* contract 7.6 */
+EACH_ROW(redis_rights, without_which_no_topic_comes_say_so_and_tell_the_topic, needs)
 {
-    static const struct {
-        const char *missing, *warning;
-    } rights[] = {{"-subscribe", "'subscribe' command"},
-                  {"resetchannels", "redis refuses channel \"freshet:/probe/"}};
-    for (size_t i = 0; i < sizeof(rights) / sizeof(rights[0]); i++) {
-        struct scene scene;
-        start(&scene, rights[i].missing, 0);
-        cr_assert(recorder_wait(&scene.rig.heard, RECORD_REFUSED, "x", 1, WAIT_MS));
-        cr_assert(recorder_wait_log(&scene.rig.heard, rights[i].warning, WAIT_MS));
-        cr_assert_eq(rig_publish(&scene.rig, "x", "", true, NULL), FRESHET_OK);
-        cr_assert(recorder_wait(&scene.rig.heard, RECORD_PUBLISHED, NULL, 1, WAIT_MS));
-        cr_assert_eq(rig_stats(&scene.rig).state, FRESHET_BUS_UP);
-        cr_assert_eq(rig_stats(&scene.rig).reconnects, 0);
-        stop(&scene);
-    }
+    struct scene scene;
+    start(&scene, needs[*number].missing, 0);
+    cr_assert(recorder_wait(&scene.rig.heard, RECORD_REFUSED, "x", 1, WAIT_MS));
+    cr_assert(recorder_wait_log(&scene.rig.heard, needs[*number].warning, WAIT_MS));
+    cr_assert_eq(rig_publish(&scene.rig, "x", "", true, NULL), FRESHET_OK);
+    cr_assert(recorder_wait(&scene.rig.heard, RECORD_PUBLISHED, NULL, 1, WAIT_MS));
+    cr_assert_eq(rig_stats(&scene.rig).state, FRESHET_BUS_UP);
+    cr_assert_eq(rig_stats(&scene.rig).reconnects, 0);
+    stop(&scene);
 }
 
 /* contract 7.6 */
