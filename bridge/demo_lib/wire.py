@@ -24,7 +24,7 @@ def free_port():
 # ---- requests ----
 
 def request(port, method, path, body=None, headers=None, timeout_s=10):
-    """One request to this machine, on a connection of its own. What is no text or bytes goes out as JSON."""
+    """One request to this machine, on a connection of its own. A body is JSON; a dict or a list is written as such."""
     if isinstance(body, (dict, list)):
         body = json.dumps(body)
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout_s)
