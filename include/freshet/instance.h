@@ -38,8 +38,8 @@ struct freshet_options {
     uint32_t max_message_bytes; /* body of a publish; default FRESHET_DEFAULT_MESSAGE_BYTES */
     /* What clients may cost. The library does not know how many descriptors the process has, whether a proxy
      * stands before it, or how many topics are many: by default there are no limits, and a program that
-     * strangers reach should set these (bridge/app/main.c does). A stream of several views counts as many as it
-     * has. Who comes when a limit is reached is told to come back later; one that comes before may pass it
+     * strangers reach should set these (bridge/app/main.c does). A stream of several views counts as many as
+     * it has. Who comes when a limit is reached is told to come back later; one that comes before may pass it
      * with its last views.
      */
     uint32_t max_streams;          /* open at once in this freshet; default no limit */
