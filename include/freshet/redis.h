@@ -40,7 +40,7 @@ void freshet_redis_login_set(struct freshet_redis_login *login, struct freshet_s
                              struct freshet_span password);
 
 /* Asks the program who it is, for a server that changes passwords, or takes tokens that last for a while.
- * Called for each connection, before it logs in, and by freshet_redis_bus_login(); calls
+ * Called for each connection, before it logs in, and by freshet_redis_bus_login(); it calls
  * freshet_redis_login_set() before it returns, or not, if it has none: then the attempt counts as failed, and
  * the next one asks again. On the thread of the connections, which has other things to do: it must not wait
  * for anything, so keep the token ready, or read it from a local file. `login` is of no use afterwards.
@@ -107,6 +107,13 @@ enum freshet_status freshet_redis_bus_new(struct freshet_bus **out,
 size_t freshet_redis_cluster_channel(char *channel, size_t size, const char *prefix,
                                      struct freshet_span topic);
 
+/* Has a bus of freshet_redis_bus_new() ask its `login` and say it to Redis again (AUTH) on the connection
+ * that publishes, which need not end for that; new ones ask anyway. For servers that end connections whose
+ * token is too old. A refusal breaks the connection, as one at its begin does. The connection that is
+ * subscribed may not say it, by Redis's rules: it keeps its login until it ends. Any thread, never blocks.
+ * FRESHET_INVALID: no such bus, or it has no `login`; FRESHET_NO_MEMORY, FRESHET_CLOSED. */
+enum freshet_status freshet_redis_bus_login(struct freshet_bus *bus);
+
 /* A link for the program's own commands, with its own connection and thread-safe. It belongs to the process
  * that made it, as a freshet does: see freshet/instance.h.
  *
@@ -150,6 +157,9 @@ enum freshet_status freshet_redis_data_new(struct freshet_redis_data **out,
  * this returns no callback of the link will run any more. If workers are still there, theirs may still come,
  * until they leave; those must not use the link. */
 void freshet_redis_data_destroy(struct freshet_redis_data *data);
+
+/* As freshet_redis_bus_login(), for this link. */
+enum freshet_status freshet_redis_data_login(struct freshet_redis_data *data);
 
 /* How the link goes; any thread. All links of a freshet together: struct freshet_stats. */
 void freshet_redis_data_stats(struct freshet_redis_data *data, struct freshet_data_stats *stats);

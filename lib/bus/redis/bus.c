@@ -193,6 +193,13 @@ static void read_stats(struct freshet_bus *bus, struct freshet_bus_stats *stats)
     fr_redis_shard_add_stats(&redis->only, stats);
 }
 
+static void deliver_login(struct fr_mail *mail)
+{
+    struct request *request = FR_CONTAINER(mail, struct request, mail);
+    fr_redis_shard_log_in(&request->bus->only);
+    free(request);
+}
+
 static void deliver_stop(struct fr_mail *mail)
 {
     struct request *request = FR_CONTAINER(mail, struct request, mail);
@@ -234,6 +241,23 @@ static const struct freshet_bus_ops redis_ops = {
     .stop = stop,
     .destroy = destroy,
 };
+
+enum freshet_status freshet_redis_bus_login(struct freshet_bus *bus)
+{
+    if (bus == NULL || bus->ops != &redis_ops || redis_of(bus)->config.login.ask == NULL)
+        return FRESHET_INVALID;
+    struct fr_redis_bus *redis = redis_of(bus);
+    struct request *request = redis->started ? malloc(sizeof(*request)) : NULL;
+    if (!redis->started)
+        return FRESHET_CLOSED;
+    if (request == NULL)
+        return FRESHET_NO_MEMORY;
+    *request = (struct request){.mail.deliver = deliver_login, .bus = redis};
+    if (fr_redis_loop_post(&redis->loop, &request->mail))
+        return FRESHET_OK;
+    free(request);
+    return FRESHET_CLOSED;
+}
 
 enum freshet_status freshet_redis_bus_new(struct freshet_bus **out,
                                           const struct freshet_redis_options *options,

@@ -28,6 +28,13 @@ static void deliver_start(struct fr_mail *mail)
     free(request);
 }
 
+static void deliver_login(struct fr_mail *mail)
+{
+    struct request *request = FR_CONTAINER(mail, struct request, mail);
+    fr_redis_data_log_in(request->data);
+    free(request);
+}
+
 static void deliver_stop(struct fr_mail *mail)
 {
     fr_redis_loop_break(&FR_CONTAINER(mail, struct request, mail)->data->loop);
@@ -146,6 +153,22 @@ static enum freshet_status start(struct freshet_redis_data *data)
     if (status != FRESHET_OK)
         free(request);
     return status;
+}
+
+enum freshet_status freshet_redis_data_login(struct freshet_redis_data *data)
+{
+    if (data == NULL || data->config.login.ask == NULL)
+        return FRESHET_INVALID;
+    if (data->forks != fr_forks())
+        return FRESHET_CLOSED;
+    struct request *request = malloc(sizeof(*request));
+    if (request == NULL)
+        return FRESHET_NO_MEMORY;
+    *request = (struct request){.mail.deliver = deliver_login, .data = data};
+    if (fr_redis_loop_post(&data->loop, &request->mail))
+        return FRESHET_OK;
+    free(request);
+    return FRESHET_CLOSED;
 }
 
 void freshet_redis_data_stats(struct freshet_redis_data *data, struct freshet_data_stats *stats)

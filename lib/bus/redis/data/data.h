@@ -44,8 +44,9 @@ struct freshet_redis_data {
 /* What an answer is for. */
 enum fr_redis_command_kind {
     FR_REDIS_COMMAND_CALLER = 0,
-    FR_REDIS_COMMAND_PING, /* the link's: it only wants to hear something */
-    FR_REDIS_COMMAND_PROBE /* probe.c's */
+    FR_REDIS_COMMAND_PING,  /* the link's: it only wants to hear something */
+    FR_REDIS_COMMAND_PROBE, /* probe.c's */
+    FR_REDIS_COMMAND_LOGIN
 };
 
 struct fr_redis_command {
@@ -69,7 +70,10 @@ void fr_redis_command_expire(struct fr_timer *timer);
 void fr_redis_data_on_timer(int fd, short what, void *data);
 void fr_redis_data_settle(void *data);
 /* Sends the link's own. False: the link is down, or there is no memory. */
-bool fr_redis_data_ask(struct freshet_redis_data *data, const char *word, enum fr_redis_command_kind kind);
+bool fr_redis_data_ask(struct freshet_redis_data *data, enum fr_redis_command_kind kind,
+                       const struct freshet_span *arguments, size_t count);
+/* Asks for a login, and says it. */
+void fr_redis_data_log_in(struct freshet_redis_data *data);
 /* Ends what is left. After the thread has ended. */
 void fr_redis_data_end(struct freshet_redis_data *data);
 

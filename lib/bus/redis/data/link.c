@@ -177,12 +177,12 @@ void fr_redis_command_deliver(struct fr_mail *mail)
         send_rest(command);
 }
 
-bool fr_redis_data_ask(struct freshet_redis_data *data, const char *word, enum fr_redis_command_kind kind)
+bool fr_redis_data_ask(struct freshet_redis_data *data, enum fr_redis_command_kind kind,
+                       const struct freshet_span *arguments, size_t count)
 {
-    struct freshet_span verb = freshet_span_text(word);
     struct evbuffer *output = fr_redis_link_output(&data->link);
     struct fr_redis_command *command = output == NULL ? NULL : calloc(1, sizeof(*command));
-    if (command == NULL || !fr_redis_wire_add(output, &verb, 1)) {
+    if (command == NULL || !fr_redis_wire_add(output, arguments, count)) {
         free(command);
         return false;
     }
@@ -191,6 +191,17 @@ bool fr_redis_data_ask(struct freshet_redis_data *data, const char *word, enum f
     fr_list_init(&command->link);
     note_sent(command);
     return true;
+}
+
+void fr_redis_data_log_in(struct freshet_redis_data *data)
+{
+    struct freshet_redis_login login;
+    struct freshet_span arguments[3];
+    if (!fr_redis_link_is_up(&data->link) || !fr_redis_login_ask(&login, &data->config.login))
+        return;
+    size_t count = fr_redis_login_command(&login, arguments);
+    fr_redis_data_ask(data, FR_REDIS_COMMAND_LOGIN, arguments, count);
+    fr_redis_login_forget(&login);
 }
 
 /* ---- what the link tells ---- */
@@ -234,6 +245,8 @@ static void on_reply(void *user, redisReply *reply)
     finish(command, FRESHET_OK, reply);
     if (kind == FR_REDIS_COMMAND_PROBE)
         fr_redis_data_take_probe(data, reply);
+    else if (kind == FR_REDIS_COMMAND_LOGIN)
+        fr_redis_link_take_login(&data->link, reply);
     else if (kind == FR_REDIS_COMMAND_CALLER)
         fr_redis_data_judge(data, reply);
     note_idle(data);
@@ -241,7 +254,8 @@ static void on_reply(void *user, redisReply *reply)
 
 static void on_ping(void *user)
 {
-    fr_redis_data_ask(user, "PING", FR_REDIS_COMMAND_PING);
+    struct freshet_span ping = freshet_span_text("PING");
+    fr_redis_data_ask(user, FR_REDIS_COMMAND_PING, &ping, 1);
 }
 
 static void on_drained(void *user)

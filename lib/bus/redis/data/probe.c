@@ -96,9 +96,9 @@ static void probe(struct freshet_redis_data *data)
         leave(data, "the bus was on another server than its address leads to by now");
     if (!fr_redis_link_is_up(&data->link))
         return;
+    struct freshet_span verb = freshet_span_text(may_ask_role(data) ? "ROLE" : "PING");
     if (!data->probe_out)
-        data->probe_out =
-            fr_redis_data_ask(data, may_ask_role(data) ? "ROLE" : "PING", FR_REDIS_COMMAND_PROBE);
+        data->probe_out = fr_redis_data_ask(data, FR_REDIS_COMMAND_PROBE, &verb, 1);
     else if (++data->probes_missed >= PROBES_UNTIL_DOWN)
         set_up(data, false);
 }

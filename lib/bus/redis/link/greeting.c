@@ -97,11 +97,19 @@ void fr_redis_reason_of(struct fr_redis_reason *reason, const redisReply *error)
              words.text);
 }
 
-/* Redis may repeat the arguments of a command that it does not know, here the password: no words of it. */
-static void blame_login(struct fr_redis_reason *reason)
+/* Redis may repeat the arguments of a command that it does not know, here the password: no words of it. But
+ * one that is busy has not looked at them. */
+bool fr_redis_login_is_refused(const redisReply *reply, struct fr_redis_reason *reason)
 {
+    if (reply->type != REDIS_REPLY_ERROR)
+        return false;
+    if (fault_of(reply) == FR_REDIS_FAULT_BUSY) {
+        fr_redis_reason_of(reason, reply);
+        return true;
+    }
     reason->fault = FR_REDIS_FAULT_LOGIN;
     snprintf(reason->text, sizeof(reason->text), "%s", fr_redis_fault_text(FR_REDIS_FAULT_LOGIN));
+    return true;
 }
 
 /* False fills `reason`, but for a role that is not the master's. */
@@ -129,17 +137,15 @@ static bool take_role(struct fr_redis_greeting *greeting, const redisReply *repl
 static bool is_good(struct fr_redis_greeting *greeting, enum fr_redis_step step, const redisReply *reply,
                     struct fr_redis_reason *reason)
 {
+    if (step == FR_REDIS_STEP_AUTH)
+        return !fr_redis_login_is_refused(reply, reason);
     if (step == FR_REDIS_STEP_ROLE)
         return take_role(greeting, reply, reason);
     if (reply->type != REDIS_REPLY_ERROR)
         return true;
     enum fr_redis_fault fault = fault_of(reply);
-    if (step == FR_REDIS_STEP_AUTH && fault != FR_REDIS_FAULT_BUSY) {
-        blame_login(reason);
-        return false;
-    }
     /* Without its name, or a PONG, the connection is as good; in the wrong database it is not. */
-    if (step != FR_REDIS_STEP_AUTH && step != FR_REDIS_STEP_SELECT && !fr_redis_fault_ends_link(fault))
+    if (step != FR_REDIS_STEP_SELECT && !fr_redis_fault_ends_link(fault))
         return true;
     fr_redis_reason_of(reason, reply);
     return false;

@@ -60,6 +60,8 @@ enum fr_redis_role {
 };
 /* What the answer to ROLE says. */
 enum fr_redis_role fr_redis_role_of(const redisReply *reply);
+/* Whether this answer to AUTH is a refusal; fills `reason` then. */
+bool fr_redis_login_is_refused(const redisReply *reply, struct fr_redis_reason *reason);
 /* Classifies an error and puts Redis's words, escaped, behind ours. */
 void fr_redis_reason_of(struct fr_redis_reason *reason, const redisReply *error);
 

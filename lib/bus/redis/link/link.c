@@ -111,6 +111,14 @@ void fr_redis_link_reject(struct fr_redis_link *link, const redisReply *reply)
     fr_redis_link_break(link, &reason);
 }
 
+void fr_redis_link_take_login(struct fr_redis_link *link, const redisReply *reply)
+{
+    struct fr_redis_reason reason;
+    if (!fr_redis_login_is_refused(reply, &reason))
+        return;
+    fr_redis_link_break(link, &reason);
+}
+
 static void greet(struct fr_redis_link *link, const redisReply *reply)
 {
     struct fr_redis_reason reason;

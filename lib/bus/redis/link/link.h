@@ -100,6 +100,8 @@ void fr_redis_link_leave(struct fr_redis_link *link, const struct fr_redis_addre
 void fr_redis_link_break(struct fr_redis_link *link, const struct fr_redis_reason *reason);
 /* An answer nobody understands: counted, the link breaks. */
 void fr_redis_link_reject(struct fr_redis_link *link, const redisReply *reply);
+/* The answer to AUTH: a refusal breaks the link. */
+void fr_redis_link_take_login(struct fr_redis_link *link, const redisReply *reply);
 /* Closes the connection and tells nobody; may be started again, but not from within its own callbacks. */
 void fr_redis_link_stop(struct fr_redis_link *link);
 /* Tells nobody. A zeroed one is fine. */

@@ -126,13 +126,27 @@ static void take_probe_answer(struct fr_redis_shard *shard, uint64_t number, con
     fr_redis_shard_take_probe_answer(shard, number, reply->type == REDIS_REPLY_INTEGER);
 }
 
+void fr_redis_shard_log_in(struct fr_redis_shard *shard)
+{
+    struct freshet_redis_login login;
+    struct freshet_span arguments[3];
+    if (!fr_redis_link_is_up(&shard->commanding) ||
+        !fr_redis_login_ask(&login, &shard->options.config->login))
+        return;
+    size_t count = fr_redis_login_command(&login, arguments);
+    fr_redis_shard_send_aside(shard, FR_REDIS_ASIDE_LOGIN, 0, arguments, count);
+    fr_redis_login_forget(&login);
+}
+
 static void take_aside_answer(struct fr_redis_shard *shard, const struct fr_redis_aside *aside,
                               const redisReply *reply)
 {
     enum fr_redis_fault fault = reply->type == REDIS_REPLY_ERROR
                                     ? fr_redis_fault_of(freshet_span(reply->str, reply->len))
                                     : FR_REDIS_FAULT_UNKNOWN;
-    if (fault == FR_REDIS_FAULT_LOGIN)
+    if (aside->kind == FR_REDIS_ASIDE_LOGIN)
+        fr_redis_link_take_login(&shard->commanding, reply);
+    else if (fault == FR_REDIS_FAULT_LOGIN)
         fr_redis_link_reject(&shard->commanding, reply);
     else if (aside->kind == FR_REDIS_ASIDE_ROLE)
         take_role(shard, reply);

@@ -22,7 +22,12 @@
 /* Answers on the command link that belong to no publish; more than this are never out. */
 #define FR_REDIS_MAX_ASIDES 64
 
-enum fr_redis_aside_kind { FR_REDIS_ASIDE_PROBE, FR_REDIS_ASIDE_ROLE, FR_REDIS_ASIDE_PING };
+enum fr_redis_aside_kind {
+    FR_REDIS_ASIDE_PROBE,
+    FR_REDIS_ASIDE_ROLE,
+    FR_REDIS_ASIDE_PING,
+    FR_REDIS_ASIDE_LOGIN
+};
 
 struct fr_redis_aside {
     enum fr_redis_aside_kind kind;
@@ -105,6 +110,9 @@ void fr_redis_shard_send(struct fr_redis_shard *shard);
 /* Sends a command that is no publish; `probe` as in the aside. False: nothing was sent. */
 bool fr_redis_shard_send_aside(struct fr_redis_shard *shard, enum fr_redis_aside_kind kind, uint64_t probe,
                                const struct freshet_span *arguments, size_t count);
+
+/* Asks for a login, and says it on the command link. */
+void fr_redis_shard_log_in(struct fr_redis_shard *shard);
 
 /* proof.c */
 /* The channel of this freshet's probes. */
