@@ -35,6 +35,7 @@ class Client:
         self.topics = {topic.path: topic for topic in topics}
         self.slow = slow
         self.shown = {topic: None for topic in topics}     # states
+        self.shown_at = {topic: 0.0 for topic in topics}   # since when
         self.versions = {topic: "" for topic in topics}
         self.brought = {}      # the newest state that this connection has brought, by topic
         self.asked_at = None   # of the connection at hand; None: it has none
@@ -136,5 +137,7 @@ class Client:
     def show(self, topic, data, version):
         state = topic.read(data)
         self.oracle.delivered(self, topic, state)
+        if state != self.shown[topic]:
+            self.shown_at[topic] = self.world.now()
         self.brought[topic] = self.shown[topic] = state
         self.versions[topic] = version

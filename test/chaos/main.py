@@ -12,7 +12,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(
 import schedule
 from faults import KINDS
 from one import One
-from report import STATED_MEDIAN_S, Report
+from report import Report
 from world import World
 
 TOPOLOGIES = {topology.name: topology for topology in (One,)}
@@ -66,21 +66,18 @@ async def run(topology, options, seed, kinds):
     try:
         await world.start()
         begun_at = clock.seconds()
-        for number, items in enumerate(schedule.rounds(seed, kinds), 1):
+        for number, its in enumerate(schedule.rounds(seed, kinds), 1):
             if clock.seconds() - begun_at > options.seconds:
                 break
-            clock.say("round %d: %s" % (number, schedule.text(items)))
-            heal_s, done = await world.round(items)
+            clock.say("round %d: %s" % (number, schedule.text(its)))
+            heal_s, done = await world.round(its)
             problems = world.oracle.take_problems()
             report.add(done, heal_s, problems)
             clock.say("   %s, healed after %s" % ("FAILED" if problems else "survived",
                                                   "-" if heal_s is None else "%.3f s" % heal_s))
     finally:
         report.check("end", await world.close())
-    median_s = report.median_s()
-    if median_s is not None:
-        slow = median_s > STATED_MEDIAN_S * options.patience
-        report.check("median", ["it takes %.2f s to heal in the median" % median_s] if slow else [])
+    report.check_median(options.patience)
     print("\n".join(report.lines(world.oracle)), flush=True)
     if report.failed:
         print("The logs are in %s; again with --seed %d --topology %s" % (world.folder, seed, topology.name))
@@ -98,7 +95,7 @@ def main():
         kinds = kinds_for(topology.name, options.only and options.only.split(","))
         print("topology %s, seed %d" % (topology.name, seed), flush=True)
         if options.list:
-            print("\n".join(schedule.text(items) for items in schedule.first(seed, kinds, 20)))
+            print("\n".join(schedule.text(its) for its in schedule.first(seed, kinds, 20)))
             continue
         report = asyncio.run(run(topology, options, seed, kinds))
         passed, failed = passed + report.passed, failed + report.failed

@@ -1,4 +1,6 @@
 """Topology "one": one Redis behind one address. A second server stands by, for the day on which the address moves."""
+import time
+
 from servers import PASSWORD, USER, Server
 from support import free_port
 from wire import RedisClient
@@ -52,12 +54,13 @@ class One:
         self.door.target = self.master.port
 
     def restore(self):
-        """Faults are over: clients can be served from when this returns."""
+        """Faults are over. Returns since when clients could be served again."""
         for server in self.servers:
             server.calm()
         if self.master.role() != "master":
             self.master.command("REPLICAOF", "NO", "ONE")
         self.lead()
+        return time.monotonic()
 
     def rest(self):
         """Until it is ready for the next faults."""

@@ -13,6 +13,7 @@ FOUND_S = 8.0       # until an instance whose deliveries fail for another reason
 READY_S = 3.0       # from the end of a fault until every instance is ready: as the streams, and then a probe
 ANSWER_S = 2.0      # that an instance takes to say that it lives
 LOOK_S = 0.25
+SHOWN = 3           # of what is wrong in the same way
 START_S = 3.0       # that an instance is left alone when it was started, or stood still
 
 # Why a stream may end, and what an instance has to have been told before.
@@ -125,6 +126,7 @@ class Oracle:
                     self.complain("%s is ready, but %s shows %r of %s, and %r was accepted %.1f s ago" %
                                   (instance.name, client.name, client.shown[topic], topic.name, known[-1],
                                    FOUND_S * self.patience))
+                    return
 
     # ---- quiet points ----
 
@@ -138,15 +140,29 @@ class Oracle:
             return None
         newest = {topic: await self.world.aside(topic.stored, self.world.store) for topic in self.world.topics}
         healed = {}
-        while True:
+        while len(healed) < sum(len(client.topics) for client in self.world.clients):
             late = self.look_for_late(newest, ended_at, healed, bound)
             if late:
-                for text in late:
+                for text in late[:SHOWN]:
                     self.complain(text)
+                self.complain("%d views are late in all" % len(late))
                 return None
-            if len(healed) == sum(len(client.topics) for client in self.world.clients):
-                return max(healed.values())
             await asyncio.sleep(0.005)
+        self.compare(newest)
+        return max(healed.values())
+
+    def compare(self, newest):
+        """All show the same, byte for byte (contract 5.3), and nothing that has never been."""
+        versions = collections.defaultdict(set)
+        for client in self.world.clients:
+            for topic in client.topics.values():
+                versions[topic].add(client.versions[topic])
+                if client.shown[topic] != newest[topic]:
+                    self.complain("%s of %s shows %r of %s, which is %r" % (
+                        client.name, client.instance.name, client.shown[topic], topic.name, newest[topic]))
+        for topic, found in versions.items():
+            if len(found) > 1:
+                self.complain("%s has %d versions: %s" % (topic.name, len(found), found))
 
     def look_for_late(self, newest, ended_at, healed, bound):
         late = []
@@ -157,11 +173,13 @@ class Oracle:
                     continue
                 # What it asks later can be answered later only.
                 began = max(ended_at, topic.accepted_at, client.asked_at or now)
-                if client.asked_at and not self.stale(client, topic, newest[topic]):
-                    healed[client, topic] = now - began
-                elif now - began > bound:
+                fresh = client.asked_at and not self.stale(client, topic, newest[topic])
+                took = (client.shown_at[topic] if fresh else now) - began
+                if fresh and took <= bound:
+                    healed[client, topic] = max(0.0, took)
+                elif took > bound:
                     late.append("%s of %s shows %r of %s %.1f s after the end, %r is the newest; health: %s" % (
-                        client.name, client.instance.name, client.shown[topic], topic.name, now - began,
+                        client.name, client.instance.name, client.shown[topic], topic.name, took,
                         newest[topic], client.instance.health()))
         return late
 

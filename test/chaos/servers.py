@@ -1,14 +1,15 @@
 """redis-servers that can be killed, stopped and asked by us past all doors."""
 import os
 import signal
+import time
 
 from support import Redis, RedisClient, RedisError, until
 
 ADMIN_S = 3  # that we wait for an answer
 
 USER, PASSWORD = "app", "word"  # of the instances and publishers; we are the default user
-RIGHTS = ("resetchannels &freshet:* +publish +subscribe +unsubscribe +spublish +ssubscribe +sunsubscribe +cluster +ping "
-          "+role +client|setname")
+RIGHTS = ("resetchannels &freshet:* +publish +subscribe +unsubscribe +ping +role +client|setname "
+          "+spublish +ssubscribe +sunsubscribe +cluster")
 # In a file that the server keeps: a master that was demoted is none when it starts again. Only channels are in it, the
 # state is kept elsewhere.
 CONFIG = """bind 127.0.0.1
@@ -22,6 +23,25 @@ user %s on >%s %s
 
 # What a fault may have set.
 USUAL = {"client-output-buffer-limit": "pubsub 33554432 8388608 60", "save": ""}
+
+
+class Since:
+    """Since when something has been what it is."""
+
+    def __init__(self):
+        self.value, self.at = None, 0.0
+
+    def see(self, value):
+        if value != self.value:
+            self.value, self.at = value, time.monotonic()
+
+
+def seen(look):
+    """What look() returns; None if it fails."""
+    try:
+        return look()
+    except (OSError, RedisError):
+        return None
 
 
 class Server(Redis):

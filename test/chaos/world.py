@@ -9,7 +9,6 @@ import faults_failover
 import faults_instance
 import faults_network
 import faults_redis
-import schedule
 from clients import Client
 from faults import KINDS, Scene
 from instances import Instance
@@ -24,7 +23,6 @@ assert faults_failover and faults_instance and faults_network and faults_redis  
 INSTANCES = 3
 CLIENTS = 60
 THREADS = 64         # for what blocks; each waits for an answer of another process
-SILENT_S = 0.5       # publishing ends up to so long before the last fault does
 SETTLE_S = 20.0      # that a world in which something was wrong has to come to rest
 
 WAYS = [("counter", HttpPublisher, 0.2), ("board/h1", HttpPublisher, 0.3), ("board/s1", StrangePublisher, 0.1),
@@ -103,17 +101,16 @@ class World:
             self.say("   %s was not possible: %s" % (item.kind, error))
             return False
 
-    async def round(self, items):
+    async def round(self, its):
         """Faults that overlap, then a quiet point. Returns the time to heal, None if something was wrong, and the kinds
         of the faults that were possible."""
         self.publishing.set()
-        faults = [asyncio.create_task(self.fail(item)) for item in items]
-        await asyncio.sleep(max(0.0, schedule.lasts_s(items) - self.random.uniform(0, SILENT_S)))
+        faults = [asyncio.create_task(self.fail(item)) for item in its.items]
+        await asyncio.sleep(its.silent_at_s)
         self.publishing.clear()
         done = await asyncio.gather(*faults)
-        await self.aside(self.topology.restore)
-        ended_at = self.now()
-        extra_s = max(KINDS[item.kind].extra_s for item in items)
+        ended_at = await self.aside(self.topology.restore)
+        extra_s = max(KINDS[item.kind].extra_s for item in its.items)
         heal_s = await self.oracle.heals(ended_at, extra_s)
         await self.oracle.all_ready(ended_at, extra_s)
         for instance in self.instances:
@@ -124,7 +121,7 @@ class World:
         if heal_s is None:
             await self.settle()
         await self.aside(self.topology.rest)
-        return heal_s, [item.kind for item, was_done in zip(items, done) if was_done]
+        return heal_s, [item.kind for item, was_done in zip(its.items, done) if was_done]
 
     async def settle(self):
         """So that the next round does not begin with what was wrong in this one."""
