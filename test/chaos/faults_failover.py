@@ -1,5 +1,9 @@
-"""What can go wrong with who is the master."""
+"""What can go wrong with who is the master, and with those who decide it."""
+import contextlib
+
 from faults import fault
+
+GUARDED = ("sentinel",)  # by others, who make a replica the master
 
 
 @fault("demotion", topologies=("one",))
@@ -10,3 +14,42 @@ async def demotion(scene):
         await scene.half_over()
     scene.topology.lead()
     await scene.over()
+
+
+@fault("failover", topologies=GUARDED)
+async def failover(scene):
+    """Asked for: the old master lives on as a replica."""
+    await scene.aside(scene.topology.fail_over, scene.draw)
+    await scene.over()
+
+
+@fault("lost-master", topologies=GUARDED)
+async def lost_master(scene):
+    """The network parts a master from all but its clients: another takes its place, and it does not know."""
+    master = await scene.master()
+    with contextlib.ExitStack() as stack:
+        for disturbance in scene.topology.parted(master):
+            stack.enter_context(scene.network.disturbed(disturbance))
+        await scene.over()
+
+
+@fault("lost-replica", topologies=GUARDED)
+async def lost_replica(scene):
+    """Killed: it can take nobody's place."""
+    masters = await scene.masters()
+    await away(scene, scene.draw.choice([server for server in scene.topology.servers if server not in masters]))
+
+
+@fault("lost-sentinel", topologies=("sentinel",))
+async def lost_sentinel(scene):
+    await away(scene, scene.draw.choice(scene.topology.sentinels))
+
+
+async def away(scene, server):
+    """Killed, or it hangs."""
+    begin, end = scene.draw.choice([(server.go_down, server.come_up), (server.freeze, server.thaw)])
+    await scene.aside(begin)
+    try:
+        await scene.over()
+    finally:
+        await scene.aside(end)
