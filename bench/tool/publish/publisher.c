@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 static void keep_problem(struct publisher *publisher, const char *problem)
@@ -144,6 +145,13 @@ static void notice_end(struct publisher *publisher)
         PUBLISH(publisher->stats->done, 1);
 }
 
+/* epoll_pwait2(), for which musl has no function: sends are due within less than a millisecond. */
+static int wait_for_events(struct publisher *publisher, struct epoll_event *events, int max)
+{
+    struct timespec wait = patience(publisher);
+    return (int)syscall(SYS_epoll_pwait2, publisher->poll_fd, events, max, &wait, NULL, 0);
+}
+
 static void run(struct publisher *publisher, const struct way *way)
 {
     struct epoll_event events[256];
@@ -153,8 +161,7 @@ static void run(struct publisher *publisher, const struct way *way)
             send_due(publisher, way);
         if (way->flush != NULL)
             way->flush(publisher);
-        struct timespec wait = patience(publisher);
-        int count = epoll_pwait2(publisher->poll_fd, events, 256, &wait, NULL);
+        int count = wait_for_events(publisher, events, 256);
         publisher->now_ns = now_ns();
         for (int i = 0; i < count; i++)
             way->handle(publisher, events[i].data.ptr, events[i].events);
