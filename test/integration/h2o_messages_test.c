@@ -17,20 +17,26 @@ struct other {
     int ports[RIG_WORKERS];
 };
 
-static void start_freshet(const struct redis_server *server)
+static void add_chat(void)
 {
-    struct freshet_redis_options redis = {.size = sizeof(redis), .url = server->url};
-    struct freshet_options options = {0};
     struct freshet_error error;
     struct freshet_channel *channel;
-    cr_assert_eq(freshet_redis_bus_new(&options.bus, &redis, &error), FRESHET_OK, "%s", error.text);
-    rig.worker_count = RIG_WORKERS;
-    rig_up(NULL, &options);
     cr_assert_eq(freshet_channel_new(&channel, "chat/:room", &error), FRESHET_OK);
     struct freshet_loader_options loader = {
         .size = sizeof(loader), .name = "chat", .route = "chat/:room", .channel = channel, .messages = true};
     cr_assert_eq(freshet_loader_new(rig.freshet, &loader, NULL, &error), FRESHET_OK, "%s", error.text);
     freshet_channel_destroy(channel);
+}
+
+static void start_freshet(const struct redis_server *server)
+{
+    struct freshet_redis_options redis = {.size = sizeof(redis), .url = server->url};
+    struct freshet_options options = {0};
+    struct freshet_error error;
+    cr_assert_eq(freshet_redis_bus_new(&options.bus, &redis, &error), FRESHET_OK, "%s", error.text);
+    rig.worker_count = RIG_WORKERS;
+    rig.add_loaders = add_chat;
+    rig_up(NULL, &options);
 }
 
 /* {"by": process, "n": number} */
