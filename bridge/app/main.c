@@ -52,6 +52,7 @@ static int catch_signals(void)
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGUSR1);
     if (pthread_sigmask(SIG_BLOCK, &set, NULL) != 0)
         return -1;
     /* A shell's background jobs are born with SIGINT ignored, and what is ignored never arrives. */
@@ -175,8 +176,8 @@ static bool is_readable(const struct pollfd *fd)
     return (fd->revents & POLLIN) != 0;
 }
 
-/* Until a signal asks for the end and all has ended, or until the server could not go on; a second signal
- * ends the process at once. */
+/* Until a signal asks for the end and all has ended, or until the server could not go on; a second such
+ * signal ends the process at once. SIGUSR1 asks how it goes. */
 static enum freshet_status serve(struct program *program, struct freshet_error *error)
 {
     struct pollfd fds[] = {
@@ -187,6 +188,10 @@ static enum freshet_status serve(struct program *program, struct freshet_error *
         if (poll(fds, 2, -1) <= 0 || !is_readable(&fds[0]))
             continue;
         int number = take_signal(program);
+        if (number == SIGUSR1) {
+            freshet_dump(program->app.freshet, stderr, 0);
+            continue;
+        }
         if (atomic_exchange(&program->app.draining, true))
             _exit(128 + number);
         log_line(&program->app.log, FRESHET_LOG_INFO, "draining, %d ms at most", DRAIN_DEADLINE_MS);

@@ -7,6 +7,7 @@
 #include <freshet/bus.h>
 #include <freshet/instance.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -114,6 +115,16 @@ void freshet_stats_get(struct freshet *freshet, struct freshet_stats *stats);
 /* The same as Prometheus text, NUL-terminated, to be freed with free(). NULL: no memory, or no freshet. Any
  * thread. */
 char *freshet_stats_prometheus(struct freshet *freshet);
+
+/* Writes what the freshet knows as text: its topics, and of each worker its feeds and streams, with their
+ * states, marks, versions and counts. For people who look for a fault, and for reports of one: the lines may
+ * change with each version. Topics stand in it, as they are in the log; snapshots, identities, headers and
+ * messages don't. At most `max_rows` of each kind, of each worker's own (0: 100), and then how many more
+ * there are. Each worker writes its part between other work: waits for them for 1 s at most, and says which
+ * did not answer. Any thread, but not from a callback: a loop that calls it stands still meanwhile.
+ * FRESHET_INVALID: an argument is NULL; FRESHET_NO_MEMORY; FRESHET_SYSTEM: `file` did not take it;
+ * FRESHET_CLOSED: in a child of fork(). */
+enum freshet_status freshet_dump(struct freshet *freshet, FILE *file, uint32_t max_rows);
 
 #ifdef __cplusplus
 }

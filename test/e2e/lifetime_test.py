@@ -75,6 +75,20 @@ def sigterm_ends_every_stream_with_going_away(case):
 
 
 @test
+def sigusr1_writes_what_it_knows(case):
+    # contract 8.1: and it goes on as before
+    bridge = case.bridge("--threads", "2")
+    crowd = Crowd().open(3, [bridge.port], "/live/counter")
+    crowd.until(lambda: crowd.all_show(0))
+    bridge.signal(signal.SIGUSR1)
+    until(lambda: bridge.log().count("  stream: idle for ") == 3 and "\nworker 1\n" in bridge.log())
+    assert "  topic counter: confirmed, " in bridge.log()
+    assert "  feed counter of counter: idle, shared, " in bridge.log()
+    assert bridge.log().count("counter of counter, snapshot 1 of 1, error 0 of 0\n") == 3
+    assert bridge.metric("freshet_streams") == 3
+
+
+@test
 def a_stream_that_does_not_read_does_not_keep_the_process(case):
     # contract 6.4: at the deadline the rest is cut
     bridge = case.bridge()

@@ -1,7 +1,9 @@
 #include "core/hub/feed_internal.h"
 
 #include "base/log.h"
+#include "base/text.h"
 #include "core/hub/fanout.h"
+#include <inttypes.h>
 #include <stdlib.h>
 
 static const char *const state_texts[] = {
@@ -188,7 +190,32 @@ static void on_subscription_ended(struct fr_listener *listener)
     fr_feed_destroy(FR_CONTAINER(listener, struct fr_feed, listener));
 }
 
-static const struct fr_listener_type listener_type = {.event = on_event, .ended = on_subscription_ended};
+static void describe(const struct fr_listener *listener, FILE *file)
+{
+    const struct fr_feed *feed = FR_CONTAINER(listener, struct fr_feed, listener);
+    int64_t began_ms = (fr_feed_now_us(feed) - feed->began_us) / FR_US_PER_MS;
+    fprintf(file, "  feed %s of %s: %s, %s, marks %#x, publishes %" PRIu64, feed->key->loader->name,
+            fr_escape(feed->key->topic).text, state_texts[feed->state],
+            fr_loader_shares(feed->key->loader) ? "shared" : "of one connection", feed->marks,
+            feed->publishes);
+    if (feed->began_us != 0)
+        fprintf(file, ", loaded %lld ms ago", (long long)began_ms);
+    if (feed->abandoned != NULL)
+        fprintf(file, ", a load is out after its time");
+    if (feed->failures > 0)
+        fprintf(file, ", failures %u", feed->failures);
+    fprintf(file, ", snapshot %" PRIu32, feed->snapshot_number);
+    if (feed->snapshot != NULL) {
+        char version[FR_VERSION_HEX + 1] = "";
+        fr_text_put_hex(version, feed->version.bytes, sizeof(feed->version.bytes));
+        fprintf(file, " version %s", version);
+    }
+    fprintf(file, ", error %" PRIu32 "%s%s\n", feed->error_number, feed->error == NULL ? "" : " ",
+            feed->error_code);
+}
+
+static const struct fr_listener_type listener_type = {
+    .event = on_event, .ended = on_subscription_ended, .describe = describe};
 
 static enum freshet_status new_feed(struct fr_worker *worker, struct fr_feed_key *key,
                                     struct fr_subscription *subscription, struct fr_feed **out)

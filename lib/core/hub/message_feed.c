@@ -1,6 +1,7 @@
 #include "core/hub/message_feed.h"
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "core/codec/frame.h"
 #include "core/codec/msgpack_json.h"
 #include "core/hub/fanout.h"
@@ -8,6 +9,7 @@
 #include "core/load/loader.h"
 #include "core/runtime/context.h"
 #include <freshet/message.h>
+#include <inttypes.h>
 #include <stdlib.h>
 
 static struct fr_worker *worker_of(const struct fr_message_feed *feed)
@@ -242,8 +244,17 @@ static void on_event(struct fr_listener *listener, const struct fr_event *event)
 
 /* ---- life ---- */
 
+static void describe(const struct fr_listener *listener, FILE *file)
+{
+    const struct fr_message_feed *feed = FR_CONTAINER(listener, struct fr_message_feed, listener);
+    fprintf(file,
+            "  messages %s of %s: last %" PRIu64 ", kept %u in %zu bytes, views %zu, %zu of them have all\n",
+            feed->fanout->key->loader->name, fr_escape(feed->fanout->key->topic).text, feed->ring.last,
+            feed->ring.count, feed->ring.bytes, feed->fanout->views, feed->caught_up);
+}
+
 static const struct fr_listener_type listener_type = {
-    .event = on_event, .has_room = has_room, .message = on_message};
+    .event = on_event, .describe = describe, .has_room = has_room, .message = on_message};
 
 static bool reserve(struct fr_message_feed *feed)
 {

@@ -10,6 +10,7 @@
 #include "core/runtime/worker_internal.h"
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 struct fr_listener;
 
@@ -18,6 +19,8 @@ struct fr_listener_type {
     void (*event)(struct fr_listener *listener, const struct fr_event *event);
     /* The subscription ends: the listener has to go, and removes itself. */
     void (*ended)(struct fr_listener *listener);
+    /* As a row of a dump. */
+    void (*describe)(const struct fr_listener *listener, FILE *file);
     /* Of those that take each message, else NULL: whether one more costs nobody another one, and the next
      * one: its body as it came, empty if it was foreign; NULL: none. Before it `lost` others were lost. */
     bool (*has_room)(const struct fr_listener *listener);

@@ -40,6 +40,14 @@ struct fr_worker *fr_worker_here(const struct freshet *freshet)
     return worker;
 }
 
+bool fr_worker_is_here(const struct fr_worker *worker)
+{
+    const struct fr_worker *here = workers_here;
+    while (here != NULL && here != worker)
+        here = here->here;
+    return here != NULL;
+}
+
 static void wake_host(void *user)
 {
     struct fr_worker *worker = user;

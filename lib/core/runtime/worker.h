@@ -10,6 +10,7 @@
 #include <freshet/stats.h>
 #include <stdint.h>
 
+struct fr_dump;
 struct fr_view;
 struct fr_worker;
 
@@ -22,6 +23,8 @@ struct fr_worker_host {
     void (*view_ready)(struct fr_view *view);
     /* The view's feed cannot go on: nothing more will come, close it. From within a turn. */
     void (*view_lost)(struct fr_view *view, enum freshet_close_reason reason);
+    /* Its streams, as rows. From within a turn; NULL: it has none to show. */
+    void (*dump)(void *user, struct fr_dump *dump);
 };
 
 /* In the worker's thread. FRESHET_NO_MEMORY, FRESHET_CLOSED. */

@@ -60,6 +60,9 @@ void fr_worker_nudge(struct fr_worker *worker);
 /* Gives the task a turn behind all that wait, unless it waits already. */
 void fr_worker_queue(struct fr_worker *worker, struct fr_task *task);
 
+/* Whether it is one of the calling thread. */
+bool fr_worker_is_here(const struct fr_worker *worker);
+
 /* The calling thread's worker in `freshet`, or NULL. */
 struct fr_worker *fr_worker_here(const struct freshet *freshet);
 

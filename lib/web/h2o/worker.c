@@ -2,6 +2,7 @@
  * due (h2o's own timeouts follow the wall clock). */
 #include "base/clock.h"
 #include "web/h2o/web.h"
+#include "web/stream/stream_dump.h"
 #include "web/stream/views.h"
 #include <errno.h>
 #include <sys/timerfd.h>
@@ -53,8 +54,14 @@ static void view_lost(struct fr_view *view, enum freshet_close_reason reason)
         fr_stream_lost(FR_CONTAINER(view, struct fr_stream, view), reason);
 }
 
+static void dump_streams(void *user, struct fr_dump *dump)
+{
+    const struct freshet_h2o_worker *worker = user;
+    fr_stream_group_dump(&worker->group, dump);
+}
+
 const struct fr_worker_host fr_h2o_worker_host = {
-    .wake = wake, .view_ready = view_ready, .view_lost = view_lost};
+    .wake = wake, .view_ready = view_ready, .view_lost = view_lost, .dump = dump_streams};
 
 void fr_h2o_worker_tick(struct freshet_h2o_worker *worker)
 {
