@@ -145,7 +145,8 @@ static void notice_end(struct publisher *publisher)
         PUBLISH(publisher->stats->done, 1);
 }
 
-/* By the system call epoll_pwait2, for which musl has no function: sends are due within less than a millisecond. */
+/* By the system call epoll_pwait2, for which musl has no function: sends are due within less than a
+ * millisecond. */
 static int wait_for_events(struct publisher *publisher, struct epoll_event *events, int max)
 {
     struct timespec wait = patience(publisher);
