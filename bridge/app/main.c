@@ -1,4 +1,5 @@
 /* freshet-bridge: the life of the process. */
+#include "app/activation.h"
 #include "app/metrics.h"
 #include "app/server.h"
 #include "common/app.h"
@@ -113,7 +114,13 @@ static enum freshet_status make_freshet(struct program *program, struct freshet_
 
 static enum freshet_status make_server(struct program *program, struct freshet_error *error)
 {
-    int fd = server_listen(&program->options, &program->port, error);
+    int fd;
+    enum freshet_status status = activation_take(&program->options, &fd, error);
+    if (status != FRESHET_OK)
+        return status;
+    program->port = program->options.port;
+    if (fd < 0)
+        fd = server_listen(&program->options, &program->port, error);
     if (fd < 0)
         return FRESHET_SYSTEM;
     name_instance(program);

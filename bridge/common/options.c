@@ -259,6 +259,7 @@ static const struct arguments arguments = {
     .help = "freshet-bridge serves a live counter and live boards as event streams.\n"
             "\n"
             "  --listen HOST:PORT   where to serve; port 0 picks a free one    [127.0.0.1:8080]\n"
+            "                       a socket that systemd hands over (LISTEN_FDS) comes before it\n"
             "  --redis URL          share state and publishes through this Redis:\n"
             "                       redis://, rediss://, redis+unix:// or\n"
             "                       redis+sentinel://host1,host2/name       [none: in this process]\n"

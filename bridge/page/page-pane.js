@@ -206,7 +206,7 @@ export class Pane {
     this.#part('streams').textContent = now.streams;
     this.#part('loads').textContent = publishes > 0 ? (since('loads_total') / publishes).toFixed(2) : '–';
     this.#part('push').textContent = pushes > 0 ? milliseconds((since('publish_to_push_seconds_sum') / pushes) * 1000) : '–';
-    this.#part('probe').textContent = now.bus_probe_age_ms < 0 ? 'not yet' : `${seconds(now.bus_probe_age_ms)} ago`;
+    this.#part('probe').textContent = now.bus_probe_age_seconds < 0 ? 'not yet' : `${seconds(now.bus_probe_age_seconds * 1000)} ago`;
     this.#part('probe').dataset.state = ['bad', 'wait', 'live'][now.bus_state];
   }
 

@@ -1,4 +1,5 @@
 #include <freshet/stats.h>
+#include <freshet/version.h>
 
 #include "base/buffer.h"
 #include "core/runtime/context.h"
@@ -27,7 +28,7 @@ void freshet_stats_get(struct freshet *freshet, struct freshet_stats *stats)
     freshet->bus->ops->stats(freshet->bus, &stats->bus);
 }
 
-enum kind { NUMBER, STATE, BY_REASON, HISTOGRAM };
+enum kind { NUMBER, AGE, STATE, BY_REASON, HISTOGRAM };
 
 /* What a scraper is told of one field, in the order in which it is told. */
 struct metric {
@@ -43,7 +44,7 @@ struct metric {
 #define FIELD(field)                                  \
     _Generic(((struct freshet_stats *)0)->field,      \
         uint64_t: NUMBER,                             \
-        int64_t: NUMBER,                              \
+        int64_t: AGE,                                 \
         enum freshet_bus_state: STATE,                \
         uint64_t *: BY_REASON,                        \
         struct freshet_histogram: HISTOGRAM),         \
@@ -113,7 +114,7 @@ static const struct metric metrics[] = {
      "Times that the links were found on another server."},
     {"bus_doubts_total", "counter", FIELD(bus.doubts),
      "Links that ended with publishes in doubt, for which everybody loads again."},
-    {"bus_probe_age_ms", "gauge", FIELD(bus.probe_age_ms), "Since the last proved delivery; -1: never."},
+    {"bus_probe_age_seconds", "gauge", FIELD(bus.probe_age_ms), "Since the last proved delivery; -1: never."},
     {"bus_queued", "gauge", FIELD(bus.queued), "Publishes without an answer."},
     {"bus_collapsed_total", "counter", FIELD(bus.collapsed),
      "Times the queue became one mark for everything."},
@@ -122,7 +123,7 @@ static const struct metric metrics[] = {
     {"bus_confirmed", "gauge", FIELD(bus.confirmed), "Topics whose subscription is in force."},
     {"data_links", "gauge", FIELD(data.links), "Links for the program's own commands."},
     {"data_links_up", "gauge", FIELD(data.links_up), "Of these, connected to a master that answers."},
-    {"data_good_age_ms", "gauge", FIELD(data.good_age_ms),
+    {"data_good_age_seconds", "gauge", FIELD(data.good_age_ms),
      "Since a link was last found to be up; -1: never."},
     {"data_reconnects_total", "counter", FIELD(data.reconnects), "Data links made again."},
     {"data_errors_total", "counter", FIELD(data.errors), "Errors that data links were answered."},
@@ -133,9 +134,15 @@ static const struct metric metrics[] = {
     {"write_seconds", "histogram", FIELD(write_time), "Of frames that the kernel did not take at once."},
 };
 
-static void print_number(struct fr_buffer *out, const char *name, int64_t value)
+static void print_number(struct fr_buffer *out, const char *name, uint64_t value)
 {
-    fr_buffer_print(out, "freshet_%s %" PRId64 "\n", name, value);
+    fr_buffer_print(out, "freshet_%s %" PRIu64 "\n", name, value);
+}
+
+/* Prometheus counts in seconds. */
+static void print_age(struct fr_buffer *out, const char *name, int64_t age_ms)
+{
+    fr_buffer_print(out, "freshet_%s %.3f\n", name, age_ms < 0 ? -1.0 : (double)age_ms / 1e3);
 }
 
 static void print_by_reason(struct fr_buffer *out, const char *name, const uint64_t *counts)
@@ -166,7 +173,10 @@ static void print(struct fr_buffer *out, const struct metric *metric, const stru
                     metric->name, metric->type);
     switch (metric->kind) {
     case NUMBER:
-        print_number(out, metric->name, *(const int64_t *)field);
+        print_number(out, metric->name, *(const uint64_t *)field);
+        break;
+    case AGE:
+        print_age(out, metric->name, *(const int64_t *)field);
         break;
     case STATE:
         print_number(out, metric->name, *(const enum freshet_bus_state *)field);
@@ -187,6 +197,10 @@ char *freshet_stats_prometheus(struct freshet *freshet)
     if (freshet == NULL)
         return NULL;
     freshet_stats_get(freshet, &stats);
+    fr_buffer_print(&out,
+                    "# HELP freshet_build_info Which freshet this is.\n# TYPE freshet_build_info gauge\n"
+                    "freshet_build_info{version=\"%s\"} 1\n",
+                    freshet_version());
     for (size_t i = 0; i < sizeof(metrics) / sizeof(metrics[0]); i++)
         print(&out, &metrics[i], &stats);
     fr_buffer_append(&out, freshet_span("", 1));

@@ -2,10 +2,11 @@
 import json
 import os
 import re
+import signal
 import socket
 import subprocess
 
-from support import BRIDGE, counted, deadline, exchange, free_port, main, test, until
+from support import BRIDGE, TOP, Process, counted, deadline, exchange, free_port, main, test, until
 from streams import Stream
 
 
@@ -263,6 +264,25 @@ def metrics_and_health_are_served(case):
     types = [line for line in page.body.decode().splitlines() if line.startswith("# TYPE ")]
     assert len(types) == len(set(types)) > 20, types
     assert all(line.split()[2].startswith("freshet_") for line in types), types
+    promtool("check", "metrics", text=page.body)
+
+
+def promtool(*arguments, text=b""):
+    """Prometheus's own word on names, units and help; it warns with a status, too."""
+    done = subprocess.run(["promtool", *arguments], input=text, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    assert done.returncode == 0, done.stdout.decode()
+
+
+@test
+def what_monitors_a_bridge_asks_for_metrics_that_there_are(case):
+    folder = os.path.join(TOP, "bridge", "monitoring")
+    promtool("check", "rules", os.path.join(folder, "alerts.yml"))
+    promtool("test", "rules", os.path.join(TOP, "test", "e2e", "alerts_test.yml"))
+    told = {key.split("{")[0] for key in case.bridge().metrics()}
+    for name in os.listdir(folder):
+        with open(os.path.join(folder, name), encoding="utf-8") as file:
+            asked = set(re.findall(r"\bfreshet_\w+", file.read()))
+        assert asked and asked <= told, (name, asked - told)
 
 
 @test
@@ -300,6 +320,58 @@ def options_come_from_the_environment_too(case):
     # An option on the command line wins.
     other = case.bridge(wait=False, env={"FRESHET_LISTEN": "127.0.0.1:%d" % port})
     until(other.live)
+
+
+ACTIVATE = 'exec 3<&0 </dev/null; LISTEN_PID=${LISTEN_PID:-$$} exec "$0" "$@"'
+
+
+def activated(case, name, socket_, count="1", pid=None):
+    """A bridge whose descriptor 3 is what systemd would hand it."""
+    env = {key: value for key, value in os.environ.items() if not key.startswith("FRESHET_")}
+    env["LISTEN_FDS"] = count
+    if pid is not None:
+        env["LISTEN_PID"] = pid
+    process = Process(["sh", "-c", ACTIVATE, BRIDGE, "--listen", "127.0.0.1:0"], os.path.join(case.folder, name),
+                      env=env, stdin=socket_)
+    case.defer(process.kill)
+    return process
+
+
+@test
+def a_socket_that_is_handed_over_is_served_by_one_bridge_after_the_other(case):
+    # contract 6.4
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+        first = activated(case, "first", listening)
+        until(lambda: "listening on http://127.0.0.1:%d\n" % port in first.log())
+        stream = Stream(port, "/live/counter").shows(0)
+        first.signal(signal.SIGTERM)
+        stream.until(lambda it: it.end is not None, 3)
+        assert first.wait(3) == 0, first.log()
+        # Nobody serves now, and a client is not refused.
+        with socket.create_connection(("127.0.0.1", port), timeout=deadline(3)) as waiting:
+            waiting.sendall(b"GET /health/live HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+            second = activated(case, "second", listening)
+            assert waiting.recv(12) == b"HTTP/1.1 200"
+        second.signal(signal.SIGTERM)
+        assert second.wait(3) == 0, second.log()
+
+
+@test
+def what_is_handed_over_and_is_no_listening_socket_is_said(case):
+    with socket.create_server(("127.0.0.1", 0)) as listening, socket.socket() as idle:
+        for name, given, count, says in [
+                ("two", listening, "2", "LISTEN_FDS is 2: one socket is expected"),
+                ("idle", idle, "1", "descriptor 3 is no socket that listens on a TCP port"),
+                ("null", subprocess.DEVNULL, "1", "descriptor 3 is no socket that listens on a TCP port")]:
+            process = activated(case, name, given, count)
+            assert process.wait() == 2 and says in process.log(), process.log()
+        # Meant for another process: this one listens where its options say.
+        other = activated(case, "other", listening, pid="1")
+        until(lambda: "listening on http://127.0.0.1:" in other.log())
+        assert ":%d\n" % listening.getsockname()[1] not in other.log()
+        other.signal(signal.SIGTERM)
+        assert other.wait(3) == 0, other.log()
 
 
 @test

@@ -182,6 +182,9 @@ Test(redis_data_role, link_to_a_server_that_is_silent_is_not_up_and_is_kept, .ti
     char *text = freshet_stats_prometheus(freshet);
     cr_assert_not_null(strstr(text, "\nfreshet_data_links_up 1\n"));
     cr_assert_not_null(strstr(text, "\nfreshet_data_unanswered_total 1\n"));
+    double age_s = -1;
+    cr_assert_eq(sscanf(strstr(text, "\nfreshet_data_good_age_seconds "), " %*s %lf", &age_s), 1);
+    cr_assert(age_s >= 0 && age_s < 60, "%g", age_s);
     free(text);
     freshet_redis_data_destroy(data);
     freshet_stats_get(freshet, &stats);
