@@ -6,6 +6,7 @@
 #include "common/log.h"
 #include "example/board_channel.h"
 #include "example/board_store.h"
+#include "store/redis_link.h"
 #include "store/store.h"
 #include <freshet/freshet.h>
 #include <freshet/redis.h>
@@ -20,6 +21,7 @@ enum { JOB_DEADLINE_MS = 5000, DESTROY_DEADLINE_MS = 1000, MAX_TITLE_BYTES = 200
 struct agent {
     struct agent_options options;
     struct freshet_log log;
+    struct redis_link redis;
     struct freshet *freshet;
     struct store *store;
     struct board_topic topic;
@@ -165,21 +167,22 @@ static enum freshet_status start(struct agent *agent, struct freshet_error *erro
 {
     const struct options *shared = &agent->options.shared;
     struct freshet_options options = {.size = sizeof(options), .log = agent->log};
-    struct freshet_redis_options redis = {
-        .size = sizeof(redis), .url = shared->redis, .prefix = shared->prefix};
     pthread_condattr_t monotonic;
     pthread_mutex_init(&agent->lock, NULL);
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_cond_init(&agent->changed, &monotonic);
     pthread_condattr_destroy(&monotonic);
-    enum freshet_status status = board_key(&agent->topic, agent->options.board, error);
+    enum freshet_status status = redis_link_init(&agent->redis, shared, &agent->log, error);
+    struct freshet_redis_options redis = redis_link_options(&agent->redis, shared);
+    if (status == FRESHET_OK)
+        status = board_key(&agent->topic, agent->options.board, error);
     if (status == FRESHET_OK)
         status = freshet_redis_bus_new(&options.bus, &redis, error);
     if (status == FRESHET_OK)
         status = freshet_new(&agent->freshet, &options, error);
     if (status == FRESHET_OK)
-        status = store_new(&agent->store, shared, agent->freshet, &agent->log, error);
+        status = store_new(&agent->store, shared, &agent->redis, agent->freshet, error);
     return status;
 }
 
@@ -188,6 +191,7 @@ static void stop(struct agent *agent)
 {
     store_destroy(agent->store);
     freshet_destroy(agent->freshet, DESTROY_DEADLINE_MS);
+    redis_link_deinit(&agent->redis);
 }
 
 static bool all_done(struct agent *agent)

@@ -46,6 +46,7 @@ static void set_defaults(void *user)
 
 static const struct setting settings[] = {
     OPTIONS_REDIS,
+    OPTIONS_REDIS_PASSWORD_FILE,
     OPTIONS_STORE,
     OPTIONS_PREFIX,
     OPTIONS_LOG_LEVEL,
@@ -62,6 +63,9 @@ static const struct arguments arguments = {
             "\n"
             "  --redis URL          where to publish: redis://, rediss://, redis+unix:// or\n"
             "                       redis+sentinel://host1,host2/name          [must be given]\n"
+            "  --redis-password-file FILE\n"
+            "                       its first line is the password for Redis, read again for each\n"
+            "                       connection, in place of the URL's          [none]\n"
             "  --store URL          where the boards are                       [where --redis says]\n"
             "  --prefix TEXT        begins every channel and key in Redis      [freshet:]\n"
             "  --board ID           which board                                [demo]\n"

@@ -6,6 +6,7 @@
 #include "example/board.h"
 #include "example/counter.h"
 #include "page/page.h"
+#include "store/redis_link.h"
 #include "store/store.h"
 #include <errno.h>
 #include <poll.h>
@@ -23,6 +24,7 @@ enum { DRAIN_DEADLINE_MS = 5000, DESTROY_DEADLINE_MS = 1000 };
 struct program {
     struct options options;
     struct app app;
+    struct redis_link redis;
     struct server *server;
     struct counter *counter;
     struct board *board;
@@ -99,9 +101,8 @@ static enum freshet_status make_freshet(struct program *program, struct freshet_
                                       .max_topics = given->max_topics,
                                       .max_new_topics_per_s = given->max_new_topics,
                                       .max_new_topics_per_s_per_peer = given->max_new_topics_per_client};
-    struct freshet_redis_options redis = {
-        .size = sizeof(redis), .url = program->options.redis, .prefix = program->options.prefix};
-    if (redis.url != NULL) {
+    if (given->redis != NULL) {
+        struct freshet_redis_options redis = redis_link_options(&program->redis, given);
         struct freshet_error detail = {""};
         enum freshet_status status = freshet_redis_bus_new(&options.bus, &redis, &detail);
         if (status != FRESHET_OK) {
@@ -144,9 +145,11 @@ static enum freshet_status start_features(struct program *program, struct freshe
 static enum freshet_status start(struct program *program, struct freshet_error *error)
 {
     struct app *app = &program->app;
-    enum freshet_status status = make_freshet(program, error);
+    enum freshet_status status = redis_link_init(&program->redis, &program->options, &app->log, error);
     if (status == FRESHET_OK)
-        status = store_new(&app->store, &program->options, app->freshet, &app->log, error);
+        status = make_freshet(program, error);
+    if (status == FRESHET_OK)
+        status = store_new(&app->store, &program->options, &program->redis, app->freshet, error);
     if (status == FRESHET_OK)
         status = make_server(program, error);
     if (status == FRESHET_OK)
@@ -162,6 +165,7 @@ static void stop(struct program *program)
     server_destroy(program->server);
     store_destroy(program->app.store);
     freshet_destroy(program->app.freshet, DESTROY_DEADLINE_MS);
+    redis_link_deinit(&program->redis);
     counter_stop(program->counter);
     board_stop(program->board);
     page_stop(program->page);

@@ -60,6 +60,13 @@ bool options_set_redis(void *user, const char *value)
     return is_redis(value);
 }
 
+bool options_set_redis_password_file(void *user, const char *value)
+{
+    struct options *options = user;
+    options->redis_password_file = value;
+    return value[0] != '\0';
+}
+
 bool options_set_store(void *user, const char *value)
 {
     struct options *options = user;
@@ -231,6 +238,7 @@ static const struct setting settings[] = {
     {"listen", "FRESHET_LISTEN", "HOST:PORT, such as 127.0.0.1:8080, [::1]:8080, or port 0 for a free one",
      set_listen},
     OPTIONS_REDIS,
+    OPTIONS_REDIS_PASSWORD_FILE,
     OPTIONS_STORE,
     OPTIONS_PREFIX,
     {"threads", "FRESHET_THREADS", "a number from 1 to 256", set_threads},
@@ -263,6 +271,9 @@ static const struct arguments arguments = {
             "  --redis URL          share state and publishes through this Redis:\n"
             "                       redis://, rediss://, redis+unix:// or\n"
             "                       redis+sentinel://host1,host2/name       [none: in this process]\n"
+            "  --redis-password-file FILE\n"
+            "                       its first line is the password for Redis, read again for each\n"
+            "                       connection, in place of the URL's          [none]\n"
             "  --store URL          keep the state in this Redis               [where --redis says]\n"
             "  --prefix TEXT        begins every channel and key in Redis      [freshet:]\n"
             "  --threads N          threads that serve                         [one for each processor]\n"
@@ -286,11 +297,12 @@ static const struct arguments arguments = {
             "\n"
             "Limits: 0 is none. Over one a client is told to come back later.\n"
             "\n"
-            "Each option can also be given as FRESHET_LISTEN, FRESHET_REDIS, FRESHET_STORE,\n"
-            "FRESHET_PREFIX, FRESHET_THREADS, FRESHET_LOG_LEVEL, FRESHET_MAX_STREAMS,\n"
-            "FRESHET_MAX_STREAMS_PER_CLIENT, FRESHET_MAX_TOPICS, FRESHET_MAX_NEW_TOPICS,\n"
-            "FRESHET_MAX_NEW_TOPICS_PER_CLIENT, FRESHET_ALLOW_HOST, FRESHET_ALLOW_ORIGIN,\n"
-            "FRESHET_PEER or FRESHET_DEMO_CONTROL; the command line comes first.\n",
+            "Each option can also be given as FRESHET_LISTEN, FRESHET_REDIS,\n"
+            "FRESHET_REDIS_PASSWORD_FILE, FRESHET_STORE, FRESHET_PREFIX, FRESHET_THREADS,\n"
+            "FRESHET_LOG_LEVEL, FRESHET_MAX_STREAMS, FRESHET_MAX_STREAMS_PER_CLIENT,\n"
+            "FRESHET_MAX_TOPICS, FRESHET_MAX_NEW_TOPICS, FRESHET_MAX_NEW_TOPICS_PER_CLIENT,\n"
+            "FRESHET_ALLOW_HOST, FRESHET_ALLOW_ORIGIN, FRESHET_PEER or FRESHET_DEMO_CONTROL;\n"
+            "the command line comes first.\n",
     .settings = settings,
     .count = SETTINGS,
     .set_defaults = options_set_defaults,

@@ -19,9 +19,10 @@
 struct options {
     char host[OPTIONS_MAX_HOST_BYTES + 1]; /* without the brackets of an IPv6 address */
     uint16_t port;                         /* 0: any free one */
-    const char *redis;  /* a URL, may hold credentials: never print it; NULL: stay in-process */
-    const char *store;  /* the same, for the state alone; NULL: in `redis`, too */
-    const char *prefix; /* of channels and keys in Redis */
+    const char *redis;               /* a URL, may hold credentials: never print it; NULL: stay in-process */
+    const char *redis_password_file; /* NULL: none, or in the URL */
+    const char *store;               /* a URL, for the state alone; NULL: in `redis`, too */
+    const char *prefix;              /* of channels and keys in Redis */
     unsigned threads;
     /* What clients may cost; 0: no limit. */
     unsigned max_streams, max_streams_per_client;
@@ -46,6 +47,7 @@ enum options_result options_read(struct options *options, int argc, char **argv,
 /* For other programs whose own options begin with a struct options. */
 void options_set_defaults(void *options);
 bool options_set_redis(void *options, const char *value);
+bool options_set_redis_password_file(void *options, const char *value);
 bool options_set_store(void *options, const char *value);
 bool options_set_prefix(void *options, const char *value);
 bool options_set_log_level(void *options, const char *value);
@@ -56,6 +58,11 @@ bool options_set_log_level(void *options, const char *value);
             "a URL that begins with redis://, rediss://, redis+unix:// or redis+sentinel://, such as "       \
             "redis://127.0.0.1:6379",                                                                        \
             options_set_redis                                                                                \
+    }
+#define OPTIONS_REDIS_PASSWORD_FILE                                                                          \
+    {                                                                                                        \
+        "redis-password-file", "FRESHET_REDIS_PASSWORD_FILE", "the path of a file with a password",          \
+            options_set_redis_password_file                                                                  \
     }
 #define OPTIONS_STORE                                                                                        \
     {                                                                                                        \

@@ -24,19 +24,22 @@ struct flight {
 };
 
 static enum freshet_status connect_data(struct store *store, const struct options *options,
-                                        struct freshet *freshet, struct freshet_error *error)
+                                        struct redis_link *link, struct freshet *freshet,
+                                        struct freshet_error *error)
 {
     struct freshet_redis_data_options data = {
         .size = sizeof(data),
-        .link = {.size = sizeof(data.link), .url = options->store != NULL ? options->store : options->redis},
+        .link = redis_link_options(link, options),
         .log = store->log,
         .freshet = freshet,
     };
+    if (options->store != NULL) /* another Redis, and its login is not that of the first */
+        data.link = (struct freshet_redis_options){.size = sizeof(data.link), .url = options->store};
     return freshet_redis_data_new(&store->data, &data, error);
 }
 
-enum freshet_status store_new(struct store **out, const struct options *options, struct freshet *freshet,
-                              const struct freshet_log *log, struct freshet_error *error)
+enum freshet_status store_new(struct store **out, const struct options *options, struct redis_link *link,
+                              struct freshet *freshet, struct freshet_error *error)
 {
     enum freshet_status status = FRESHET_NO_MEMORY;
     struct store *store = calloc(1, sizeof(*store));
@@ -44,9 +47,9 @@ enum freshet_status store_new(struct store **out, const struct options *options,
         goto fail;
     log_news_init(&store->refusals);
     store->prefix = options->prefix;
-    store->log = *log;
+    store->log = link->log;
     if (options->redis != NULL || options->store != NULL) {
-        status = connect_data(store, options, freshet, error);
+        status = connect_data(store, options, link, freshet, error);
         if (status != FRESHET_OK)
             goto fail;
     } else {

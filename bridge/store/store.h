@@ -4,6 +4,7 @@
 #define BRIDGE_STORE_H
 
 #include "common/options.h"
+#include "store/redis_link.h"
 #include <freshet/instance.h>
 #include <freshet/log.h>
 #include <freshet/redis.h>
@@ -12,11 +13,11 @@
 
 struct store;
 
-/* In Redis if the options have a URL, `store` before `redis`. `freshet` and `log` must outlive the store.
- * FRESHET_INVALID, FRESHET_SYSTEM: the URL or its files, `error` says what, without credentials;
- * FRESHET_NO_MEMORY. */
-enum freshet_status store_new(struct store **out, const struct options *options, struct freshet *freshet,
-                              const struct freshet_log *log, struct freshet_error *error);
+/* In Redis if the options have a URL, `store` before `redis`. `link`, whose log is used, and `freshet` must
+ * outlive the store. FRESHET_INVALID, FRESHET_SYSTEM: the URL or its files, `error` says what, without
+ * credentials; FRESHET_NO_MEMORY. */
+enum freshet_status store_new(struct store **out, const struct options *options, struct redis_link *link,
+                              struct freshet *freshet, struct freshet_error *error);
 
 /* Answers what is still out with FRESHET_CLOSED. After the workers have left. NULL is fine. */
 void store_destroy(struct store *store);

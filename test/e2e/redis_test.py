@@ -153,6 +153,44 @@ def the_password_is_wrong_then_right(case):
 
 
 @test
+def the_password_in_the_file_changes_again_and_again(case):
+    # contract 7.7: tokens that last for a while; all connections end with each of them
+    redis = case.redis("--requirepass", "token-0", password="token-0")
+    path = os.path.join(case.folder, "password")
+
+    def change(token):
+        with open(path + ".new", "w", encoding="utf-8") as file:
+            file.write(token + "\n")
+        redis.command("CONFIG", "SET", "requirepass", token)
+        redis.password = token
+        os.rename(path + ".new", path)
+        for kind in "normal", "pubsub":
+            redis.command("CLIENT", "KILL", "TYPE", kind)
+
+    change("token-1")
+    bridge = case.bridge("--redis-password-file", path, redis=redis)
+    until(bridge.ready, 2)
+    stream = Stream(bridge.port, "/live/counter")
+    case.defer(stream.close)
+    for number in range(2, 7):
+        change("token-%d" % number)
+        until(bridge.ready, HEAL_S + FOUND_S)
+        stream.shows(str(until(bridge.increment)))
+    assert "token-" not in bridge.log(), bridge.log()
+
+
+@test
+def a_password_file_that_is_not_there_is_named_at_the_start(case):
+    # contract 7.7
+    redis = case.redis()
+    missing = os.path.join(case.folder, "nowhere")
+    bridge = case.bridge("--redis-password-file", missing, redis=redis, wait=False)
+    bridge.expected_exit = 2
+    until(lambda: not bridge.running())
+    assert "--redis-password-file %s: No such file or directory" % missing in bridge.log(), bridge.log()
+
+
+@test
 def a_replica_takes_the_place_of_the_master(case):
     # contract 7.5: PUBLISH on a replica succeeds and reaches nobody
     redis = case.redis()
