@@ -3,16 +3,17 @@
  * What a user of Redis needs for the bus, with the default prefix:
  *
  *     ACL SETUSER name on >password resetchannels &freshet:* +publish +subscribe +unsubscribe +ping +role
- *         +client|setname
+ *         +client|setname +hello
  *
  * Without publish, subscribe or the channels nothing works, and the log says which is refused. Without
  * unsubscribe, Redis goes on sending what nobody looks at any more, until the link ends. Without role, a
  * server that was replaced as the master is found by a program that publishes, as its publishes do not arrive
  * where new connections go; by one that only listens when its link ends. For these two there is one warning
- * for each link. Without ping or client|setname nothing is missing but the names in CLIENT LIST.
+ * for each link. Without ping, client|setname or hello nothing is missing but the names in CLIENT LIST, and
+ * the word in the log that the URL leads to a node of a cluster, where another form is better.
  *
- * The program's own commands need their own rights, and keys, beside role, ping, client|setname and, for a
- * URL with a database, select.
+ * The program's own commands need their own rights, and keys, beside role, ping, client|setname, hello and,
+ * for a URL with a database, select.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef FRESHET_REDIS_H

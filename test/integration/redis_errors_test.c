@@ -215,3 +215,21 @@ Test(redis_errors, tries_again_later_when_the_connection_itself_is_refused, .tim
         redis_peer_stop(&peer);
     }
 }
+
+/* contract 7.6: pub/sub works there, so nothing else would say it */
+Test(redis_errors, node_of_a_cluster_is_told_of_once_with_the_right_form, .timeout = 120)
+{
+    struct redis_server server;
+    struct rig rig;
+    const char *told = "a node of a cluster: use redis+cluster://host1,host2", *first;
+    redis_server_start(&server, (const char *[]){"--cluster-enabled", "yes", NULL});
+    rig_start_url(&rig, server.url);
+    rig_wait_proved(&rig, 1);
+    cr_assert(redis_server_ask(&server, NULL, 0, "CLIENT", "KILL", "TYPE", "pubsub", NULL));
+    rig_wait_proved(&rig, 2);
+    first = strstr(rig.heard.log, told);
+    cr_assert_not_null(first, "%s", rig.heard.log);
+    cr_assert_null(strstr(first + 1, told), "%s", rig.heard.log);
+    rig_stop(&rig);
+    redis_server_stop(&server);
+}

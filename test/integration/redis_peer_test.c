@@ -48,8 +48,8 @@ static void expect_refused_publish(char *error, const char *clear_text)
 Test(redis_peer, says_in_clear_text_that_a_cluster_node_refuses_a_publish, .timeout = 120)
 {
     char moved[] = "-MOVED 3999 127.0.0.1:6381\r\n", slots[] = "-CROSSSLOT Keys do not hash\r\n";
-    expect_refused_publish(moved, "a cluster node that hands this to another one");
-    expect_refused_publish(slots, "a cluster node that hands this to another one");
+    expect_refused_publish(moved, "a node of a cluster: use redis+cluster://");
+    expect_refused_publish(slots, "a node of a cluster: use redis+cluster://");
 }
 
 static bool hand_subscriptions_over_once(void *user, const struct redis_peer_call *call)

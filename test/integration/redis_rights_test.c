@@ -40,7 +40,7 @@ static void start(struct scene *scene, const char *missing, uint32_t link_timeou
     redis_server_start(&scene->server, NULL);
     cr_assert(redis_server_ask(&scene->server, NULL, 0, "ACL", "SETUSER", USER, "on", ">" WORD,
                                "resetchannels", channels, "+publish", "+subscribe", "+unsubscribe", "+ping",
-                               "+role", "+client|setname", NULL));
+                               "+role", "+client|setname", "+hello", NULL));
     if (missing[0] == '-')
         cr_assert(redis_server_ask(&scene->server, NULL, 0, "ACL", "SETUSER", USER, missing, NULL));
     snprintf(scene->url, sizeof(scene->url), "redis://" USER ":" WORD "@127.0.0.1:%d", scene->server.port);

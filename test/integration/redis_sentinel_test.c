@@ -1,5 +1,6 @@
 /* The bus and the data link behind real sentinels: whichever way the master changes, nothing that was
  * accepted is lost, and nobody stays behind. */
+#include "redis_peer.h"
 #include "redis_relay.h"
 #include "redis_rig.h"
 #include "redis_sentinel.h"
@@ -252,4 +253,114 @@ Test(redis_sentinel, data_link_follows_the_master, .timeout = 120)
     cr_assert_str_eq(scene.text, "new");
     freshet_redis_data_destroy(data);
     redis_sentinel_stop(&group);
+}
+
+/* ---- sentinels that are not what they should be ---- */
+
+/* One that knows a master, or nothing. */
+struct teller {
+    struct redis_peer peer;
+    int master; /* its port; 0: it does not answer */
+    atomic_uint asked;
+};
+
+static bool tell(void *user, const struct redis_peer_call *call)
+{
+    struct teller *teller = user;
+    char port[8], answer[64];
+    if (strcmp(call->verb, "SENTINEL") != 0)
+        return false;
+    atomic_fetch_add(&teller->asked, 1);
+    snprintf(port, sizeof(port), "%d", teller->master);
+    snprintf(answer, sizeof(answer), "*2\r\n$9\r\n127.0.0.1\r\n$%zu\r\n%s\r\n", strlen(port), port);
+    if (teller->master != 0)
+        redis_peer_say(call, answer);
+    return true;
+}
+
+static void start_tellers(struct teller *tellers, char *url, size_t size)
+{
+    for (int i = 0; i < 2; i++)
+        redis_peer_start(&tellers[i].peer, tell, &tellers[i]);
+    snprintf(url, size, "redis+sentinel://%s,%s/main", strstr(tellers[0].peer.url, "127."),
+             strstr(tellers[1].peer.url, "127."));
+    rig_start_url(&rig, url);
+}
+
+/* contract 7.8: it names a server that is a replica, or none at all */
+Test(redis_sentinel, one_that_names_no_master_does_not_keep_the_bus_from_it, .timeout = 120)
+{
+    struct redis_server master, replica;
+    char url[128];
+    redis_server_start(&master, NULL);
+    redis_server_start(&replica, NULL);
+    snprintf(url, sizeof(url), "%d", master.port);
+    cr_assert(redis_server_ask(&replica, NULL, 0, "REPLICAOF", "127.0.0.1", url, NULL));
+    struct teller tellers[] = {{.master = replica.port}, {.master = master.port}};
+    start_tellers(tellers, url, sizeof(url));
+    rig_wait_proved(&rig, 1);
+    cr_assert_geq(atomic_load(&tellers[1].asked), 1);
+    rig_stop(&rig);
+    tellers[0].master = 1;
+    rig_start_url(&rig, url);
+    rig_wait_proved(&rig, 1);
+    rig_stop(&rig);
+    for (int i = 0; i < 2; i++)
+        redis_peer_stop(&tellers[i].peer);
+    redis_server_stop(&replica);
+    redis_server_stop(&master);
+}
+
+/* contract 7.8 */
+Test(redis_sentinel, one_that_takes_questions_and_gives_no_answers_is_passed_by, .timeout = 120)
+{
+    struct redis_server master;
+    char url[128];
+    redis_server_start(&master, NULL);
+    struct teller tellers[] = {{.master = 0}, {.master = master.port}};
+    start_tellers(tellers, url, sizeof(url));
+    rig_wait_proved(&rig, 1);
+    cr_assert_geq(atomic_load(&tellers[0].asked), 1);
+    rig_stop(&rig);
+    for (int i = 0; i < 2; i++)
+        redis_peer_stop(&tellers[i].peer);
+    redis_server_stop(&master);
+}
+
+/* contract 7.8: for who left the scheme as it was */
+Test(redis_sentinel, url_of_one_server_that_leads_to_a_sentinel_says_so, .timeout = 120)
+{
+    redis_sentinel_start(&group, NULL);
+    rig_start_url(&rig, group.sentinels[0].url);
+    cr_assert(recorder_wait_log(&rig.heard, "a sentinel: use redis+sentinel://host1,host2/name", WAIT_MS),
+              "%s", rig.heard.log);
+    stop_all();
+}
+
+/* contract 7.8: sentinels and servers alike */
+Test(redis_sentinel, all_of_it_goes_over_tls, .timeout = 120)
+{
+    struct redis_server data, sentinel, other;
+    char url[96], ca[128];
+    redis_server_start_tls(&data);
+    redis_server_prepare(&sentinel);
+    redis_server_prepare(&other); /* for its port */
+    sentinel.tls_port = other.port;
+    snprintf(sentinel.certificates, sizeof(sentinel.certificates), "%s", data.certificates);
+    snprintf(sentinel.config, sizeof(sentinel.config), "%s/sentinel.conf", sentinel.directory);
+    FILE *file = fopen(sentinel.config, "w");
+    cr_assert_not_null(file);
+    fprintf(file, "tls-replication yes\nsentinel monitor main 127.0.0.1 %d 1\n", data.tls_port);
+    fclose(file);
+    redis_server_run(&sentinel, (const char *[]){"--sentinel", NULL});
+    snprintf(url, sizeof(url), "rediss+sentinel://127.0.0.1:%d/main", sentinel.tls_port);
+    snprintf(ca, sizeof(ca), "%s/ca.pem", data.certificates);
+    struct freshet_redis_options options = rig_options(url);
+    options.tls_ca_file = ca;
+    rig_start(&rig, &options);
+    rig_wait_proved(&rig, 1);
+    rig_stop(&rig);
+    redis_server_stop(&sentinel);
+    redis_server_stop(&other);
+    redis_server_stop(&data);
 }

@@ -41,12 +41,15 @@ static bool say_all(struct fr_redis_greeting *greeting, struct evbuffer *output,
                     const struct fr_redis_greeting_options *options, const struct freshet_redis_login *login)
 {
     struct freshet_span role = freshet_span_text("ROLE"), ping = freshet_span_text("PING");
+    struct freshet_span hello = freshet_span_text("HELLO");
     bool good = login == NULL || say_auth(greeting, output, login);
     if (options->database != 0)
         good = good && say_select(greeting, output, options->database);
     good = good && say_name(greeting, output, options->name);
     if (options->needs_master)
         good = good && say(greeting, output, FR_REDIS_STEP_ROLE, &role, 1);
+    if (options->asks_mode)
+        good = good && say(greeting, output, FR_REDIS_STEP_MODE, &hello, 1);
     return good && say(greeting, output, FR_REDIS_STEP_PING, &ping, 1);
 }
 
@@ -72,6 +75,12 @@ static enum fr_redis_fault fault_of(const redisReply *error)
     return fr_redis_fault_of(freshet_span(error->str, error->len));
 }
 
+static bool is_text(const redisReply *reply, const char *text)
+{
+    return reply->type == REDIS_REPLY_STRING &&
+           freshet_span_equal(freshet_span(reply->str, reply->len), freshet_span_text(text));
+}
+
 enum fr_redis_role fr_redis_role_of(const redisReply *reply)
 {
     if (reply->type == REDIS_REPLY_ERROR) {
@@ -80,11 +89,9 @@ enum fr_redis_role fr_redis_role_of(const redisReply *reply)
             return FR_REDIS_ROLE_OTHER;
         return fr_redis_fault_ends_link(fault) ? FR_REDIS_ROLE_LATER : FR_REDIS_ROLE_UNKNOWN;
     }
-    if (reply->type != REDIS_REPLY_ARRAY || reply->elements == 0 ||
-        reply->element[0]->type != REDIS_REPLY_STRING)
-        return FR_REDIS_ROLE_OTHER;
-    struct freshet_span role = freshet_span(reply->element[0]->str, reply->element[0]->len);
-    return freshet_span_equal(role, freshet_span_text("master")) ? FR_REDIS_ROLE_MASTER : FR_REDIS_ROLE_OTHER;
+    bool is_master =
+        reply->type == REDIS_REPLY_ARRAY && reply->elements > 0 && is_text(reply->element[0], "master");
+    return is_master ? FR_REDIS_ROLE_MASTER : FR_REDIS_ROLE_OTHER;
 }
 
 void fr_redis_reason_of(struct fr_redis_reason *reason, const redisReply *error)
@@ -129,8 +136,22 @@ static bool take_role(struct fr_redis_greeting *greeting, const redisReply *repl
     case FR_REDIS_ROLE_OTHER:
         break;
     }
+    bool is_sentinel =
+        reply->type == REDIS_REPLY_ARRAY && reply->elements > 0 && is_text(reply->element[0], "sentinel");
     reason->fault = FR_REDIS_FAULT_ROLE;
-    snprintf(reason->text, sizeof(reason->text), "%s", fr_redis_fault_text(FR_REDIS_FAULT_ROLE));
+    snprintf(reason->text, sizeof(reason->text), "%s",
+             is_sentinel ? "a sentinel: use redis+sentinel://host1,host2/name"
+                         : fr_redis_fault_text(FR_REDIS_FAULT_ROLE));
+    return false;
+}
+
+/* Names and values in turn; an error if it is not permitted, or too old to know the command. */
+static bool says_cluster(const redisReply *reply)
+{
+    bool is_array = reply->type == REDIS_REPLY_ARRAY;
+    for (size_t i = 0; is_array && i + 1 < reply->elements; i += 2)
+        if (is_text(reply->element[i], "mode"))
+            return is_text(reply->element[i + 1], "cluster");
     return false;
 }
 
@@ -141,6 +162,8 @@ static bool is_good(struct fr_redis_greeting *greeting, enum fr_redis_step step,
         return !fr_redis_login_is_refused(reply, reason);
     if (step == FR_REDIS_STEP_ROLE)
         return take_role(greeting, reply, reason);
+    if (step == FR_REDIS_STEP_MODE)
+        greeting->is_cluster = says_cluster(reply);
     if (reply->type != REDIS_REPLY_ERROR)
         return true;
     enum fr_redis_fault fault = fault_of(reply);

@@ -1,5 +1,5 @@
 /* What a new connection says first, and whether the answers are good: AUTH, SELECT, CLIENT SETNAME, ROLE,
- * PING, all sent at once. No socket. */
+ * HELLO, PING, all sent at once. No socket. */
 #ifndef FR_REDIS_GREETING_H
 #define FR_REDIS_GREETING_H
 
@@ -25,6 +25,7 @@ enum fr_redis_step {
     FR_REDIS_STEP_SELECT,
     FR_REDIS_STEP_NAME,
     FR_REDIS_STEP_ROLE,
+    FR_REDIS_STEP_MODE,
     FR_REDIS_STEP_PING,
     FR_REDIS_STEPS
 };
@@ -32,6 +33,7 @@ enum fr_redis_step {
 struct fr_redis_greeting {
     enum fr_redis_step steps[FR_REDIS_STEPS];
     unsigned count, answered;
+    bool is_cluster; /* it says so, asked for its mode */
     char blind[200]; /* Redis does not answer ROLE, and says this of it; empty: it does, or was not asked */
 };
 
@@ -40,6 +42,7 @@ struct fr_redis_greeting_options {
     const struct fr_redis_login_source *login;
     uint32_t database; /* SELECT, unless it is 0 */
     bool needs_master; /* refuse a replica */
+    bool asks_mode;    /* whether it is a node of a cluster */
 };
 
 /* False: no memory, or the program has no login to give; fills `reason`. */

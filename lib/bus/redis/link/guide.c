@@ -15,6 +15,8 @@
 #define MAX_BYTES    8192
 #define MAX_BODY     4096
 
+#define MAX_PATIENCE_US (FR_US_PER_S / 4) /* with one sentinel, before the next is asked, too */
+
 static bool say(struct evbuffer *output, const char *first, const char *second, const char *third)
 {
     struct freshet_span arguments[] = {freshet_span_text(first), freshet_span_text(second),
@@ -212,6 +214,8 @@ enum freshet_status fr_redis_guide_init(struct fr_redis_guide *guide, const stru
                            ? INT64_MAX
                            : (int64_t)options->probe_interval_ms * FR_US_PER_MS;
     int64_t patience_us = (int64_t)options->connect_timeout_ms * FR_US_PER_MS / 4;
+    if (patience_us > MAX_PATIENCE_US)
+        patience_us = MAX_PATIENCE_US;
     unsigned count = config->url.address_count;
     *guide = (struct fr_redis_guide){.config = config, .log = log, .loop = loop};
     fr_list_init(&guide->guided);

@@ -196,6 +196,16 @@ static void tell_blind(struct fr_redis_link *link)
     link->told_blind = blind;
 }
 
+/* Pub/sub goes over such a node as over any other, and nobody would notice what it costs. */
+static void tell_cluster(struct fr_redis_link *link)
+{
+    if (link->greeting.is_cluster && !link->told_cluster)
+        fr_log(link->options.log, FRESHET_LOG_WARN,
+               "redis %s: %s; as it is, each publish is work for every node", link->options.name,
+               FR_REDIS_IS_CLUSTER);
+    link->told_cluster = link->told_cluster || link->greeting.is_cluster;
+}
+
 void fr_redis_link_blind(struct fr_redis_link *link, const redisReply *error)
 {
     struct fr_redis_reason reason;
@@ -221,6 +231,7 @@ static void begin_up(struct fr_redis_link *link)
     fr_log(link->options.log, link->options.brief ? FRESHET_LOG_DEBUG : FRESHET_LOG_INFO, "redis %s: up",
            link->options.name);
     tell_blind(link);
+    tell_cluster(link);
     arm_look(link);
     link->options.owner.up(link->options.owner.user);
 }

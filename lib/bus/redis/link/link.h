@@ -80,6 +80,7 @@ struct fr_redis_link {
     int64_t up_us;
     struct fr_redis_silence silence;         /* while it is up */
     char told[200];                          /* the reason logged last; empty: up was */
+    bool told_cluster;                       /* it was logged that this is a node of one */
     bool told_blind;                         /* it was logged that ROLE may not be asked */
     atomic_uint_fast64_t errors, reconnects; /* any thread reads */
     bool login_refused;                      /* by the attempt before */

@@ -53,7 +53,7 @@ const char *fr_redis_fault_text(enum fr_redis_fault fault)
     case FR_REDIS_FAULT_ROLE:
         return "not the master";
     case FR_REDIS_FAULT_CLUSTER:
-        return "a cluster node that hands this to another one; use a Redis without cluster mode";
+        return FR_REDIS_IS_CLUSTER;
     case FR_REDIS_FAULT_UNKNOWN:
         break;
     }

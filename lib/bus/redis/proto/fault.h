@@ -20,6 +20,9 @@ enum fr_redis_fault fr_redis_fault_of(struct freshet_span text);
 /* Whether it concerns the connection, which is of no use now whatever is asked. Otherwise it is an answer
  * like any other, which says that the server lives: a full disk (MISCONF) refuses PING and not PUBLISH. */
 bool fr_redis_fault_ends_link(enum fr_redis_fault fault);
+/* What a cluster is for a URL that leads to one server. */
+#define FR_REDIS_IS_CLUSTER "a node of a cluster: use redis+cluster://host1,host2"
+
 /* What to tell people, before Redis's own words; never NULL. */
 const char *fr_redis_fault_text(enum fr_redis_fault fault);
 

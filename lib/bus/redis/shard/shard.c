@@ -171,7 +171,8 @@ static enum freshet_status init_links(struct fr_redis_shard *shard)
         .name = "subscribe link",
         .greeting = {.name = "freshet-subscribe",
                      .login = &shard->options.config->login,
-                     .needs_master = true},
+                     .needs_master = true,
+                     .asks_mode = shard->options.config->url.kind == FR_REDIS_URL_SERVER},
         .address = shard->options.address,
         .guide = shard->options.guide,
         .limits = {.max_elements = MAX_PUSH_ELEMENTS,
@@ -184,6 +185,7 @@ static enum freshet_status init_links(struct fr_redis_shard *shard)
         return status;
     options.name = "witness";
     options.greeting.name = "freshet-witness";
+    options.greeting.asks_mode = false;
     options.owner = fr_redis_shard_witness_owner(shard);
     options.brief = true;
     status = fr_redis_link_init(&shard->witnessing, shard->options.loop, &options);
