@@ -47,6 +47,7 @@ static void set_defaults(void *user)
 static const struct setting settings[] = {
     OPTIONS_REDIS,
     OPTIONS_REDIS_PASSWORD_FILE,
+    OPTIONS_REDIS_SENTINEL_PASSWORD_FILE,
     OPTIONS_STORE,
     OPTIONS_PREFIX,
     OPTIONS_LOG_LEVEL,
@@ -66,6 +67,8 @@ static const struct arguments arguments = {
             "  --redis-password-file FILE\n"
             "                       its first line is the password for Redis, read again for each\n"
             "                       connection, in place of the URL's          [none]\n"
+            "  --redis-sentinel-password-file FILE\n"
+            "                       the same for the sentinels                 [none]\n"
             "  --store URL          where the boards are                       [where --redis says]\n"
             "  --prefix TEXT        begins every channel and key in Redis      [freshet:]\n"
             "  --board ID           which board                                [demo]\n"

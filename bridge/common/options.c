@@ -67,6 +67,13 @@ bool options_set_redis_password_file(void *user, const char *value)
     return value[0] != '\0';
 }
 
+bool options_set_redis_sentinel_password_file(void *user, const char *value)
+{
+    struct options *options = user;
+    options->redis_sentinel_password_file = value;
+    return value[0] != '\0';
+}
+
 bool options_set_store(void *user, const char *value)
 {
     struct options *options = user;
@@ -239,6 +246,7 @@ static const struct setting settings[] = {
      set_listen},
     OPTIONS_REDIS,
     OPTIONS_REDIS_PASSWORD_FILE,
+    OPTIONS_REDIS_SENTINEL_PASSWORD_FILE,
     OPTIONS_STORE,
     OPTIONS_PREFIX,
     {"threads", "FRESHET_THREADS", "a number from 1 to 256", set_threads},
@@ -274,6 +282,8 @@ static const struct arguments arguments = {
             "  --redis-password-file FILE\n"
             "                       its first line is the password for Redis, read again for each\n"
             "                       connection, in place of the URL's          [none]\n"
+            "  --redis-sentinel-password-file FILE\n"
+            "                       the same for the sentinels                 [none]\n"
             "  --store URL          keep the state in this Redis               [where --redis says]\n"
             "  --prefix TEXT        begins every channel and key in Redis      [freshet:]\n"
             "  --threads N          threads that serve                         [one for each processor]\n"
@@ -298,7 +308,8 @@ static const struct arguments arguments = {
             "Limits: 0 is none. Over one a client is told to come back later.\n"
             "\n"
             "Each option can also be given as FRESHET_LISTEN, FRESHET_REDIS,\n"
-            "FRESHET_REDIS_PASSWORD_FILE, FRESHET_STORE, FRESHET_PREFIX, FRESHET_THREADS,\n"
+            "FRESHET_REDIS_PASSWORD_FILE, FRESHET_REDIS_SENTINEL_PASSWORD_FILE,\n"
+            "FRESHET_STORE, FRESHET_PREFIX, FRESHET_THREADS,\n"
             "FRESHET_LOG_LEVEL, FRESHET_MAX_STREAMS, FRESHET_MAX_STREAMS_PER_CLIENT,\n"
             "FRESHET_MAX_TOPICS, FRESHET_MAX_NEW_TOPICS, FRESHET_MAX_NEW_TOPICS_PER_CLIENT,\n"
             "FRESHET_ALLOW_HOST, FRESHET_ALLOW_ORIGIN, FRESHET_PEER or FRESHET_DEMO_CONTROL;\n"

@@ -21,8 +21,9 @@ struct options {
     uint16_t port;                         /* 0: any free one */
     const char *redis;               /* a URL, may hold credentials: never print it; NULL: stay in-process */
     const char *redis_password_file; /* NULL: none, or in the URL */
-    const char *store;               /* a URL, for the state alone; NULL: in `redis`, too */
-    const char *prefix;              /* of channels and keys in Redis */
+    const char *redis_sentinel_password_file; /* NULL: none */
+    const char *store;                        /* a URL, for the state alone; NULL: in `redis`, too */
+    const char *prefix;                       /* of channels and keys in Redis */
     unsigned threads;
     /* What clients may cost; 0: no limit. */
     unsigned max_streams, max_streams_per_client;
@@ -48,6 +49,7 @@ enum options_result options_read(struct options *options, int argc, char **argv,
 void options_set_defaults(void *options);
 bool options_set_redis(void *options, const char *value);
 bool options_set_redis_password_file(void *options, const char *value);
+bool options_set_redis_sentinel_password_file(void *options, const char *value);
 bool options_set_store(void *options, const char *value);
 bool options_set_prefix(void *options, const char *value);
 bool options_set_log_level(void *options, const char *value);
@@ -63,6 +65,11 @@ bool options_set_log_level(void *options, const char *value);
     {                                                                                                        \
         "redis-password-file", "FRESHET_REDIS_PASSWORD_FILE", "the path of a file with a password",          \
             options_set_redis_password_file                                                                  \
+    }
+#define OPTIONS_REDIS_SENTINEL_PASSWORD_FILE                                                                 \
+    {                                                                                                        \
+        "redis-sentinel-password-file", "FRESHET_REDIS_SENTINEL_PASSWORD_FILE",                              \
+            "the path of a file with a password", options_set_redis_sentinel_password_file                   \
     }
 #define OPTIONS_STORE                                                                                        \
     {                                                                                                        \

@@ -1,5 +1,4 @@
-/* How the program comes to its Redis, for its bus and for its store: the URL, and a password out of a file.
- */
+/* How the program comes to its Redis, for its bus and for its store: the URL, and passwords out of files. */
 #ifndef BRIDGE_REDIS_LINK_H
 #define BRIDGE_REDIS_LINK_H
 
@@ -7,14 +6,20 @@
 #include "common/options.h"
 #include <freshet/redis.h>
 
-struct redis_link {
-    const char *password_file; /* NULL: none */
+struct redis_password {
+    const char *option; /* that names the file */
+    const char *file;   /* NULL: none */
     struct freshet_log log;
     struct log_news troubles; /* with the file */
 };
 
-/* `options` outlive it. FRESHET_INVALID: the password's file can't be read, or is empty; `error` names it.
- * deinit cleans up in any case. */
+struct redis_link {
+    struct freshet_log log;
+    struct redis_password password, sentinel_password;
+};
+
+/* `options` outlive it. FRESHET_INVALID: a file can't be read, or is empty; `error` names it. deinit cleans
+ * up in any case. */
 enum freshet_status redis_link_init(struct redis_link *link, const struct options *options,
                                     const struct freshet_log *log, struct freshet_error *error);
 /* Behind the connections. */

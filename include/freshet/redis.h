@@ -89,6 +89,8 @@ struct freshet_redis_options {
     freshet_redis_login_cb login;  /* asked for each connection to a server with data, instead of the URL's
                                       password; NULL: that one */
     void *login_user;              /* given to `login` */
+    freshet_redis_login_cb sentinel_login; /* the same at the sentinels, instead of sentinel_password */
+    void *sentinel_login_user;             /* given to `sentinel_login` */
 };
 
 /* Makes a bus; it connects when its freshet starts, and starting does not wait for Redis. FRESHET_INVALID:

@@ -17,9 +17,10 @@ ELECTED_S = 5 + DOWN_MS / 1000
 class Server(Process):
     """A redis-server with a config of its own, which it may rewrite."""
 
-    def __init__(self, folder, lines, *options, port=None):
+    def __init__(self, folder, lines, *options, password=None):
         self.folder = tempfile.mkdtemp(prefix="server-", dir=folder)
-        self.port = port or free_port()
+        self.port = free_port()
+        self.password = password
         self.config = os.path.join(self.folder, "config")
         self.options = options
         with open(self.config, "w", encoding="utf-8") as file:
@@ -32,7 +33,7 @@ class Server(Process):
         until(lambda: self.command("PING") == "PONG", 2, "redis-server answers")
 
     def command(self, *arguments):
-        with RedisClient(self.port, None, 10) as client:
+        with RedisClient(self.port, self.password, 10) as client:
             return client.command(*arguments)
 
     def is_master(self):
@@ -42,7 +43,7 @@ class Server(Process):
 class Group:
     """A master, a replica, and three sentinels that watch them."""
 
-    def __init__(self, case):
+    def __init__(self, case, sentinel_password=None):
         self.servers = [Server(case.folder, ["repl-diskless-sync-delay 0"])]
         case.defer(self.kill)
         self.sentinels = []
@@ -51,8 +52,10 @@ class Group:
         until(lambda: self.servers[1].command("ROLE")[3] == b"connected", 5, "the replica is in step")
         lines = ["sentinel monitor main 127.0.0.1 %d 2" % master, "sentinel down-after-milliseconds main %d" % DOWN_MS,
                  "sentinel failover-timeout main 3000"]
+        if sentinel_password:
+            lines += ["requirepass " + sentinel_password, "sentinel sentinel-pass " + sentinel_password]
         for _ in range(3):
-            self.sentinels.append(Server(case.folder, lines, "--sentinel"))
+            self.sentinels.append(Server(case.folder, lines, "--sentinel", password=sentinel_password))
             self.sentinels[-1].command("SENTINEL", "DEBUG", "INFO-PERIOD", "200", "PUBLISH-PERIOD", "200")
         until(lambda: all("slaves=1,sentinels=3" in s.command("INFO", "sentinel").decode() for s in self.sentinels),
               5, "the sentinels know each other")
@@ -158,6 +161,18 @@ def master_that_hung_goes_on_answering(case):
     old.signal(signal.SIGCONT)
     scene.settled(master)
     scene.still_works(master)
+
+
+@test
+def sentinels_ask_for_a_password_of_their_own(case):
+    # contract 7.8, 7.7
+    group = Group(case, "word")
+    path = os.path.join(case.folder, "password")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write("word\n")
+    bridge = case.bridge("--redis-sentinel-password-file", path, redis=group.url)
+    until(bridge.ready, 2)
+    assert until(bridge.increment) == 1
 
 
 @test

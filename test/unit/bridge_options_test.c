@@ -83,13 +83,15 @@ Test(bridge_options, limits_what_clients_may_cost)
 Test(bridge_options, takes_every_option_from_the_command_line)
 {
     cr_assert_eq(READ("--listen", "0.0.0.0:0", "--redis=redis://r:1", "--redis-password-file", "/run/secret",
-                      "--store", "redis://s:2", "--prefix", "shop:", "--threads", "3", "--log-level=debug"),
+                      "--redis-sentinel-password-file=/run/other", "--store", "redis://s:2", "--prefix",
+                      "shop:", "--threads", "3", "--log-level=debug"),
                  OPTIONS_RUN);
     cr_assert_str_eq(options.host, "0.0.0.0");
     cr_assert_eq(options.port, 0);
     cr_assert_str_eq(options.redis, "redis://r:1");
     cr_assert_str_eq(options.store, "redis://s:2");
     cr_assert_str_eq(options.redis_password_file, "/run/secret");
+    cr_assert_str_eq(options.redis_sentinel_password_file, "/run/other");
     cr_assert_str_eq(options.prefix, "shop:");
     cr_assert_eq(options.threads, 3);
     cr_assert_eq(options.log_level, FRESHET_LOG_DEBUG);

@@ -55,14 +55,19 @@ static enum freshet_status check_tls(const struct fr_redis_config *config, struc
 static enum freshet_status check_kind(const struct fr_redis_config *config, struct freshet_error *error)
 {
     const struct freshet_redis_options *options = &config->options;
-    bool asked = options->sentinel_user != NULL || options->sentinel_password != NULL;
+    const char *name = options->sentinel_login != NULL      ? "sentinel_login"
+                       : options->sentinel_password != NULL ? "sentinel_password"
+                       : options->sentinel_user != NULL     ? "sentinel_user"
+                                                            : NULL;
     if (config->url.kind == FR_REDIS_URL_CLUSTER)
         return fr_fail(error, FRESHET_INVALID, "redis: a cluster can't be used yet");
-    if (options->sentinel_user != NULL && options->sentinel_password == NULL)
-        return fr_fail(error, FRESHET_INVALID, "redis: sentinel_user needs sentinel_password");
-    if (asked && config->url.kind != FR_REDIS_URL_SENTINEL)
+    if (name != NULL && config->url.kind != FR_REDIS_URL_SENTINEL)
+        return fr_fail(error, FRESHET_INVALID, "redis: %s is set, but the URL is not redis+sentinel://",
+                       name);
+    if (options->sentinel_user != NULL && options->sentinel_password == NULL &&
+        options->sentinel_login == NULL)
         return fr_fail(error, FRESHET_INVALID,
-                       "redis: sentinel_password is set, but the URL is not redis+sentinel://");
+                       "redis: sentinel_user needs sentinel_password or sentinel_login");
     return FRESHET_OK;
 }
 
@@ -92,6 +97,8 @@ static enum freshet_status copy_logins(struct fr_redis_config *config)
     if (status == FRESHET_OK)
         status = fr_redis_login_source_init(&config->sentinel_login, options->sentinel_user,
                                             options->sentinel_password);
+    config->sentinel_login.ask = options->sentinel_login;
+    config->sentinel_login.ask_user = options->sentinel_login_user;
     return status;
 }
 
