@@ -144,7 +144,9 @@ struct freshet_redis_data_options {
     struct freshet *freshet; /* whose workers get their results in their loops; must outlive the link; NULL:
                                 all results come on the link's thread */
     bool replica_too; /* any server will do: for a link that only reads, and may be pointed at a replica on
-                         purpose (with loaders that have settle_ms); default: the master only */
+                         purpose (with loaders that have settle_ms); with sentinels it goes to a replica that
+                         is in step, if there is one (their user needs sentinel|replicas, too); default: the
+                         master only */
 };
 
 /* As freshet_redis_bus_new(). `options` NULL: all defaults. */

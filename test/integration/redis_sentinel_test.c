@@ -255,6 +255,38 @@ Test(redis_sentinel, data_link_follows_the_master, .timeout = 120)
     redis_sentinel_stop(&group);
 }
 
+static void wait_for_reader(int server)
+{
+    for (int64_t end_ms = rig_now_ms() + WAIT_MS; clients_of(server, "name=freshet-data") == 0;)
+        rig_nap(end_ms, "the link is elsewhere");
+}
+
+/* contract 7.8: a link that only reads leaves the master in peace */
+Test(redis_sentinel, link_that_only_reads_goes_to_a_replica_and_to_the_master_if_there_is_none,
+     .timeout = 120)
+{
+    struct freshet_redis_data *data;
+    struct data_scene scene = {.answered = 0};
+    redis_sentinel_start(&group, &(struct redis_sentinel_options){.replicas = 2});
+    struct freshet_redis_data_options options = {
+        .size = sizeof(options), .link = rig_options(group.url), .replica_too = true};
+    cr_assert_eq(freshet_redis_data_new(&data, &options, NULL), FRESHET_OK);
+    command(data, &scene, "GET", "key", NULL);
+    cr_assert_eq(clients_of(0, "name=freshet-data"), 0);
+    int first = clients_of(1, "name=freshet-data") == 1 ? 1 : 2;
+    wait_for_reader(first);
+    redis_server_kill(&group.servers[first]);
+    wait_for_reader(3 - first);
+    command(data, &scene, "GET", "key", NULL);
+    redis_server_kill(&group.servers[3 - first]);
+    wait_for_reader(0);
+    redis_sentinel_restart(&group, first);
+    wait_for_reader(first);
+    command(data, &scene, "GET", "key", NULL);
+    freshet_redis_data_destroy(data);
+    redis_sentinel_stop(&group);
+}
+
 /* ---- sentinels that are not what they should be ---- */
 
 /* One that knows a master, or nothing. */

@@ -29,16 +29,16 @@ static int ask(void)
     return fr_redis_sentinels_next(&sentinels, now_us);
 }
 
-static enum fr_redis_sentinels_news answer(unsigned place, const char *master)
+static bool answer(unsigned place, const char *master)
 {
     struct fr_redis_address address = at(master);
     return fr_redis_sentinels_answer(&sentinels, place, &address, now_us);
 }
 
-static enum fr_redis_sentinels_news hear_of(unsigned place, const char *from, const char *to)
+static void hear_of(unsigned place, const char *from, const char *to)
 {
     struct fr_redis_address old = at(from), new = at(to);
-    return fr_redis_sentinels_switch(&sentinels, place, &old, &new, now_us);
+    fr_redis_sentinels_switch(&sentinels, place, &old, &new, now_us);
 }
 
 static void expect_master(const char *name)
@@ -68,7 +68,7 @@ Test(redis_sentinels, first_that_answers_will_do)
     cr_assert_eq(ask(), -1, "none is there");
     cr_assert_eq(fr_redis_sentinels_wake_us(&sentinels), INT64_MAX, "one that comes is asked when it comes");
     fr_redis_sentinels_came(&sentinels, 1, now_us);
-    cr_assert_eq(answer(1, "a"), FR_REDIS_SENTINELS_OTHER);
+    cr_assert(answer(1, "a"));
     expect_master("a");
     cr_assert_eq(sentinels.order[0], 1, "it moves to the front");
     cr_assert_eq(sentinels.order[1], 0);
@@ -83,7 +83,7 @@ Test(redis_sentinels, only_the_front_is_asked_while_it_answers)
         fr_redis_sentinels_want(&sentinels);
         cr_assert_eq(ask(), 0);
         cr_assert_eq(ask(), -1, "it may take a moment");
-        cr_assert_eq(answer(0, "a"), FR_REDIS_SENTINELS_SAME);
+        cr_assert(answer(0, "a"));
         cr_assert_eq(ask(), -1);
     }
 }
@@ -96,9 +96,9 @@ Test(redis_sentinels, next_one_is_asked_when_the_front_hangs_and_the_late_answer
     cr_assert_eq(fr_redis_sentinels_wake_us(&sentinels), MOMENT);
     now_us = MOMENT;
     cr_assert_eq(ask(), 1);
-    cr_assert_eq(answer(1, "a"), FR_REDIS_SENTINELS_SAME);
+    cr_assert(answer(1, "a"));
     cr_assert_eq(sentinels.order[0], 1);
-    cr_assert_eq(answer(0, "a"), FR_REDIS_SENTINELS_NOTHING);
+    cr_assert_not(answer(0, "a"));
     cr_assert_eq(sentinels.order[0], 1, "late is late");
 }
 
@@ -111,7 +111,7 @@ Test(redis_sentinels, next_one_is_asked_at_once_when_the_front_goes_or_knows_not
     cr_assert_eq(ask(), 1);
     fr_redis_sentinels_refuse(&sentinels, 1);
     cr_assert_eq(ask(), 2);
-    cr_assert_eq(answer(2, "b"), FR_REDIS_SENTINELS_OTHER);
+    cr_assert(answer(2, "b"));
     expect_master("b");
     cr_assert_eq(sentinels.order[0], 2);
     cr_assert_eq(sentinels.order[2], 1, "who knew nothing stands at the back");
@@ -137,7 +137,7 @@ Test(redis_sentinels, are_asked_from_time_to_time)
     cr_assert_eq(ask(), -1);
     now_us = SECOND;
     cr_assert_eq(ask(), 0);
-    cr_assert_eq(answer(0, "b"), FR_REDIS_SENTINELS_OTHER);
+    cr_assert(answer(0, "b"));
     cr_assert_eq(fr_redis_sentinels_wake_us(&sentinels), 2 * SECOND);
 }
 
@@ -146,24 +146,24 @@ Test(redis_sentinels, switch_is_believed_at_once_and_told_once)
 {
     fr_redis_sentinels_want(&sentinels);
     cr_assert_eq(ask(), 0);
-    cr_assert_eq(hear_of(2, "a", "b"), FR_REDIS_SENTINELS_OTHER);
+    hear_of(2, "a", "b");
     expect_master("b");
-    cr_assert_eq(hear_of(1, "a", "b"), FR_REDIS_SENTINELS_SAME);
-    cr_assert_eq(answer(0, "a"), FR_REDIS_SENTINELS_NOTHING, "it had not heard of it");
+    hear_of(1, "a", "b");
+    cr_assert_not(answer(0, "a"), "it had not heard of it");
     expect_master("b");
 }
 
 /* contract 7.8: cut off from the others, together with the old master */
 Test(redis_sentinels, one_that_has_not_heard_of_the_switch_is_not_believed)
 {
-    cr_assert_eq(hear_of(2, "a", "b"), FR_REDIS_SENTINELS_OTHER);
+    hear_of(2, "a", "b");
     struct fr_redis_address b = at("b");
     fr_redis_sentinels_blame(&sentinels, &b);
     fr_redis_sentinels_want(&sentinels);
     cr_assert_eq(ask(), 0);
-    cr_assert_eq(answer(0, "a"), FR_REDIS_SENTINELS_NOTHING);
+    cr_assert_not(answer(0, "a"));
     cr_assert_eq(ask(), 1);
-    cr_assert_eq(answer(1, "b"), FR_REDIS_SENTINELS_SAME);
+    cr_assert(answer(1, "b"));
     expect_master("b");
     cr_assert_eq(sentinels.order[0], 1);
 }
@@ -174,12 +174,12 @@ Test(redis_sentinels, master_that_was_left_is_believed_when_most_name_it)
     hear_of(0, "a", "b");
     fr_redis_sentinels_want(&sentinels);
     cr_assert_eq(ask(), 0);
-    cr_assert_eq(answer(0, "a"), FR_REDIS_SENTINELS_NOTHING);
+    cr_assert_not(answer(0, "a"));
     cr_assert_eq(ask(), 1);
-    cr_assert_eq(answer(1, "a"), FR_REDIS_SENTINELS_OTHER);
+    cr_assert(answer(1, "a"));
     expect_master("a");
     fr_redis_sentinels_want(&sentinels);
-    cr_assert_eq(answer((unsigned)ask(), "a"), FR_REDIS_SENTINELS_SAME, "and from then on at once");
+    cr_assert(answer((unsigned)ask(), "a"), "and from then on at once");
 }
 
 Test(redis_sentinels, only_sentinel_is_believed_in_any_case)
@@ -189,17 +189,17 @@ Test(redis_sentinels, only_sentinel_is_believed_in_any_case)
     come(0, "a");
     hear_of(0, "a", "b");
     fr_redis_sentinels_want(&sentinels);
-    cr_assert_eq(answer((unsigned)ask(), "a"), FR_REDIS_SENTINELS_OTHER);
+    cr_assert(answer((unsigned)ask(), "a"));
 }
 
 /* contract 7.8: one that comes back knows what it knew when it went */
 Test(redis_sentinels, what_a_newcomer_says_is_asked_of_the_others_first)
 {
     fr_redis_sentinels_came(&sentinels, 2, now_us);
-    cr_assert_eq(answer(2, "old"), FR_REDIS_SENTINELS_NOTHING);
+    cr_assert_not(answer(2, "old"));
     expect_master("a");
     cr_assert_eq(ask(), 0);
-    cr_assert_eq(answer(0, "a"), FR_REDIS_SENTINELS_SAME);
+    cr_assert(answer(0, "a"));
     cr_assert_eq(ask(), -1);
 }
 
@@ -251,6 +251,35 @@ Test(redis_sentinels, answers_are_read_and_others_are_none)
                          "*2\r\n$1\r\na\r\n$4\r\n63x0\r\n"};
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
         cr_assert_not(reads(bad[i], &master), "%s", bad[i]);
+}
+
+/* contract 7.8: one to read from */
+Test(redis_sentinels, replicas_are_read_if_they_are_in_step)
+{
+    const char *bytes = "*5\r\n"
+                        "*8\r\n$2\r\nip\r\n$1\r\na\r\n$4\r\nport\r\n$1\r\n1\r\n"
+                        "$5\r\nflags\r\n$5\r\nslave\r\n$18\r\nmaster-link-status\r\n$2\r\nok\r\n"
+                        "*8\r\n$2\r\nip\r\n$1\r\nb\r\n$4\r\nport\r\n$1\r\n2\r\n"
+                        "$5\r\nflags\r\n$12\r\ns_down,slave\r\n$18\r\nmaster-link-status\r\n$2\r\nok\r\n"
+                        "*8\r\n$2\r\nip\r\n$1\r\nc\r\n$4\r\nport\r\n$1\r\n3\r\n"
+                        "$5\r\nflags\r\n$5\r\nslave\r\n$18\r\nmaster-link-status\r\n$3\r\nerr\r\n"
+                        "*6\r\n$2\r\nip\r\n$1\r\nd\r\n"
+                        "$5\r\nflags\r\n$5\r\nslave\r\n$18\r\nmaster-link-status\r\n$2\r\nok\r\n"
+                        "*8\r\n$18\r\nmaster-link-status\r\n$2\r\nok\r\n$5\r\nflags\r\n$5\r\nslave\r\n"
+                        "$4\r\nport\r\n$1\r\n5\r\n$2\r\nip\r\n$1\r\ne\r\n";
+    struct fr_redis_address replicas[5];
+    redisReply *reply = parse(bytes);
+    cr_assert_eq(fr_redis_sentinel_read_replicas(reply, replicas, 5), 2);
+    cr_assert_str_eq(fr_redis_address_text(&replicas[0]).text, "a:1");
+    cr_assert_str_eq(fr_redis_address_text(&replicas[1]).text, "e:5");
+    cr_assert_eq(fr_redis_sentinel_read_replicas(reply, replicas, 1), 1);
+    freeReplyObject(reply);
+    const char *bad[] = {"*0\r\n", "*1\r\n:1\r\n", "-NOPERM x\r\n", "*1\r\n*1\r\n$2\r\nip\r\n"};
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        reply = parse(bad[i]);
+        cr_assert_eq(fr_redis_sentinel_read_replicas(reply, replicas, 5), 0, "%s", bad[i]);
+        freeReplyObject(reply);
+    }
 }
 
 static bool reads_switch(const char *body)

@@ -100,7 +100,7 @@ enum freshet_status fr_redis_bus_turns_init(struct fr_redis_bus *bus)
         return FRESHET_NO_MEMORY;
     enum freshet_status status = FRESHET_OK;
     if (is_guided)
-        status = fr_redis_guide_init(&bus->guide, &bus->config, &bus->sink.log, &bus->loop);
+        status = fr_redis_guide_init(&bus->guide, &bus->config, &bus->sink.log, &bus->loop, false);
     return status != FRESHET_OK ? status : fr_redis_shard_init(&bus->only, &options);
 }
 

@@ -124,7 +124,8 @@ static enum freshet_status init_link(struct freshet_redis_data *data)
     if (data->timer == NULL || data->probe_timer == NULL)
         return FRESHET_NO_MEMORY;
     if (is_guided)
-        status = fr_redis_guide_init(&data->guide, &data->config, &data->options.log, &data->loop);
+        status = fr_redis_guide_init(&data->guide, &data->config, &data->options.log, &data->loop,
+                                     data->options.replica_too);
     return status != FRESHET_OK ? status : fr_redis_link_init(&data->link, &data->loop, &options);
 }
 

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/random.h"
 #include "bus/redis/link/loop.h"
 #include "bus/redis/proto/push.h"
 #include "bus/redis/proto/wire.h"
@@ -14,6 +15,7 @@
 #define MAX_ELEMENTS 16
 #define MAX_BYTES    8192
 #define MAX_BODY     4096
+#define MAX_REPLICAS 32
 
 #define MAX_PATIENCE_US (FR_US_PER_S / 4) /* with one sentinel, before the next is asked, too */
 
@@ -24,16 +26,22 @@ static bool say(struct evbuffer *output, const char *first, const char *second, 
     return fr_redis_wire_add(output, arguments, third == NULL ? 2 : 3);
 }
 
+static bool say_all(const struct fr_redis_guide *guide, struct evbuffer *output)
+{
+    const char *master = guide->config->url.master;
+    return say(output, "UNSUBSCRIBE", SWITCHES, NULL) &&
+           say(output, "SENTINEL", "GET-MASTER-ADDR-BY-NAME", master) &&
+           (!guide->replica_will_do || say(output, "SENTINEL", "REPLICAS", master)) &&
+           say(output, "SUBSCRIBE", SWITCHES, NULL);
+}
+
 static void put_question(struct fr_redis_guide_sentinel *sentinel)
 {
     struct evbuffer *output = fr_redis_link_output(&sentinel->link);
-    const char *master = sentinel->guide->config->url.master;
     if (output == NULL || sentinel->step != FR_REDIS_GUIDE_LISTENING)
         return;
     sentinel->step = FR_REDIS_GUIDE_UNSUBSCRIBING;
-    if (say(output, "UNSUBSCRIBE", SWITCHES, NULL) &&
-        say(output, "SENTINEL", "GET-MASTER-ADDR-BY-NAME", master) &&
-        say(output, "SUBSCRIBE", SWITCHES, NULL))
+    if (say_all(sentinel->guide, output))
         return;
     struct fr_redis_reason reason = {.fault = FR_REDIS_FAULT_UNKNOWN, .text = "out of memory"};
     fr_redis_link_break(&sentinel->link, &reason);
@@ -65,24 +73,25 @@ static struct fr_redis_link *link_of(struct fr_list *node)
 
 static void lead_away(struct fr_redis_guide *guide)
 {
-    struct fr_redis_address_text name = fr_redis_address_text(&guide->known.master);
+    struct fr_redis_address_text name = fr_redis_address_text(&guide->target);
+    const char *what = fr_redis_address_equal(&guide->target, &guide->known.master) ? "master" : "replica";
     struct fr_redis_reason reason = {.fault = FR_REDIS_FAULT_ROLE};
-    snprintf(reason.text, sizeof(reason.text), "the sentinels name another master: %.150s", name.text);
-    fr_log(guide->log, FRESHET_LOG_INFO, "redis sentinels: the master is %s", name.text);
+    snprintf(reason.text, sizeof(reason.text), "the sentinels name another %s: %.150s", what, name.text);
+    fr_log(guide->log, FRESHET_LOG_INFO, "redis sentinels: the %s is %s", what, name.text);
     for (struct fr_list *at = guide->guided.next; at != &guide->guided; at = at->next)
-        fr_redis_link_leave(link_of(at), &guide->known.master, &reason);
+        fr_redis_link_leave(link_of(at), &guide->target, &reason);
 }
 
-static void take_news(struct fr_redis_guide *guide, enum fr_redis_sentinels_news news)
+/* It is known where links are to be. */
+static void lead(struct fr_redis_guide *guide, const struct fr_redis_address *target)
 {
-    if (news == FR_REDIS_SENTINELS_OTHER)
+    bool is_new = !fr_redis_address_equal(&guide->target, target);
+    guide->target = *target;
+    guide->trouble[0] = '\0';
+    if (is_new)
         lead_away(guide);
-    if (news != FR_REDIS_SENTINELS_NOTHING) {
-        guide->trouble[0] = '\0';
-        for (struct fr_list *at = guide->guided.next; at != &guide->guided; at = at->next)
-            fr_redis_link_go(link_of(at), &guide->known.master);
-    }
-    settle(guide);
+    for (struct fr_list *at = guide->guided.next; at != &guide->guided; at = at->next)
+        fr_redis_link_go(link_of(at), &guide->target);
 }
 
 static void refuse(struct fr_redis_guide_sentinel *sentinel, const redisReply *reply)
@@ -101,21 +110,57 @@ static void take_answer(struct fr_redis_guide_sentinel *sentinel, const redisRep
 {
     struct fr_redis_guide *guide = sentinel->guide;
     struct fr_redis_address master;
-    enum fr_redis_sentinels_news news = FR_REDIS_SENTINELS_NOTHING;
+    sentinel->is_believed = false;
     if (fr_redis_sentinel_read(reply, &master))
-        news = fr_redis_sentinels_answer(&guide->known, sentinel->place, &master, fr_clock_monotonic_us());
+        sentinel->is_believed =
+            fr_redis_sentinels_answer(&guide->known, sentinel->place, &master, fr_clock_monotonic_us());
     else
         refuse(sentinel, reply);
-    take_news(guide, news);
+    if (sentinel->is_believed && !guide->replica_will_do)
+        lead(guide, &guide->known.master);
+    settle(guide);
+}
+
+/* One that serves its links already goes on doing so; else any, so that readers are spread; but not one where
+ * nobody was, though the sentinels have not noticed yet. */
+static const struct fr_redis_address *choose(struct fr_redis_guide *guide,
+                                             const struct fr_redis_address *replicas, unsigned count)
+{
+    unsigned begin = count == 0 ? 0 : (unsigned)fr_random_between(0, count - 1);
+    const struct fr_redis_address *chosen = &guide->known.master;
+    for (unsigned i = 0; i < count; i++) {
+        const struct fr_redis_address *replica = &replicas[(begin + i) % count];
+        if (fr_redis_address_equal(replica, &guide->target))
+            return replica;
+        if (!fr_redis_address_equal(replica, &guide->avoided))
+            chosen = replica;
+    }
+    return chosen;
+}
+
+static void take_replicas(struct fr_redis_guide_sentinel *sentinel, const redisReply *reply)
+{
+    struct fr_redis_guide *guide = sentinel->guide;
+    struct fr_redis_address replicas[MAX_REPLICAS];
+    unsigned count = fr_redis_sentinel_read_replicas(reply, replicas, MAX_REPLICAS);
+    if (!sentinel->is_believed)
+        return;
+    struct fr_redis_address target = *choose(guide, replicas, count);
+    lead(guide, &target);
 }
 
 static void take_switch(struct fr_redis_guide_sentinel *sentinel, struct freshet_span body)
 {
     struct fr_redis_guide *guide = sentinel->guide;
     struct fr_redis_address from, to;
-    if (fr_redis_sentinel_read_switch(body, freshet_span_text(guide->config->url.master), &from, &to))
-        take_news(guide, fr_redis_sentinels_switch(&guide->known, sentinel->place, &from, &to,
-                                                   fr_clock_monotonic_us()));
+    if (!fr_redis_sentinel_read_switch(body, freshet_span_text(guide->config->url.master), &from, &to))
+        return;
+    fr_redis_sentinels_switch(&guide->known, sentinel->place, &from, &to, fr_clock_monotonic_us());
+    if (guide->replica_will_do)
+        fr_redis_sentinels_want(&guide->known); /* whose replicas are others now */
+    else
+        lead(guide, &guide->known.master);
+    settle(guide);
 }
 
 /* Without the right to subscribe it is asked from time to time, and no more. */
@@ -146,8 +191,12 @@ static void on_reply(void *user, redisReply *reply)
         sentinel->step = FR_REDIS_GUIDE_ASKING;
         break;
     case FR_REDIS_GUIDE_ASKING:
-        sentinel->step = FR_REDIS_GUIDE_SUBSCRIBING;
+        sentinel->step = guide->replica_will_do ? FR_REDIS_GUIDE_LOOKING : FR_REDIS_GUIDE_SUBSCRIBING;
         take_answer(sentinel, reply);
+        break;
+    case FR_REDIS_GUIDE_LOOKING:
+        sentinel->step = FR_REDIS_GUIDE_SUBSCRIBING;
+        take_replicas(sentinel, reply);
         break;
     case FR_REDIS_GUIDE_SUBSCRIBING:
         sentinel->step = FR_REDIS_GUIDE_LISTENING;
@@ -199,7 +248,9 @@ static enum freshet_status init_sentinel(struct fr_redis_guide *guide, unsigned 
         .log = guide->log,
         .name = sentinel->name,
         .greeting = {.name = "freshet-sentinel", .login = &guide->config->sentinel_login},
-        .limits = {.max_elements = MAX_ELEMENTS, .max_bytes = MAX_BYTES, .max_body = MAX_BODY},
+        .limits = {.max_elements = guide->replica_will_do ? MAX_REPLICAS * 64 : MAX_ELEMENTS,
+                   .max_bytes = guide->replica_will_do ? MAX_REPLICAS * 4096 : MAX_BYTES,
+                   .max_body = MAX_BODY},
         .owner = {.user = sentinel, .up = on_up, .down = on_down, .reply = on_reply, .ping = on_ping},
         .address = address,
     };
@@ -207,7 +258,8 @@ static enum freshet_status init_sentinel(struct fr_redis_guide *guide, unsigned 
 }
 
 enum freshet_status fr_redis_guide_init(struct fr_redis_guide *guide, const struct fr_redis_config *config,
-                                        const struct freshet_log *log, struct fr_redis_loop *loop)
+                                        const struct freshet_log *log, struct fr_redis_loop *loop,
+                                        bool replica_will_do)
 {
     const struct freshet_redis_options *options = &config->options;
     int64_t every_us = options->probe_interval_ms == FRESHET_NEVER
@@ -217,7 +269,8 @@ enum freshet_status fr_redis_guide_init(struct fr_redis_guide *guide, const stru
     if (patience_us > MAX_PATIENCE_US)
         patience_us = MAX_PATIENCE_US;
     unsigned count = config->url.address_count;
-    *guide = (struct fr_redis_guide){.config = config, .log = log, .loop = loop};
+    *guide = (struct fr_redis_guide){
+        .config = config, .log = log, .loop = loop, .replica_will_do = replica_will_do};
     fr_list_init(&guide->guided);
     fr_redis_sentinels_init(&guide->known, count, every_us, patience_us);
     guide->sentinels = calloc(count, sizeof(*guide->sentinels));
@@ -254,6 +307,10 @@ void fr_redis_guide_ask(struct fr_redis_guide *guide)
 void fr_redis_guide_blame(struct fr_redis_guide *guide, const struct fr_redis_address *address)
 {
     fr_redis_sentinels_blame(&guide->known, address);
+    if (!guide->replica_will_do || !fr_redis_address_equal(&guide->target, address))
+        return;
+    guide->avoided = *address;
+    guide->target = (struct fr_redis_address){.port = 0};
 }
 
 const char *fr_redis_guide_trouble(const struct fr_redis_guide *guide)

@@ -120,16 +120,14 @@ int64_t fr_redis_sentinels_wake_us(const struct fr_redis_sentinels *sentinels)
     return wake_us;
 }
 
-static enum fr_redis_sentinels_news believe(struct fr_redis_sentinels *sentinels, unsigned place,
-                                            const struct fr_redis_address *master, int64_t now_us)
+static void believe(struct fr_redis_sentinels *sentinels, unsigned place,
+                    const struct fr_redis_address *master, int64_t now_us)
 {
-    bool same = fr_redis_address_equal(&sentinels->master, master);
     move_to_front(sentinels, place);
     sentinels->is_round = false;
     sentinels->next_us = sentinels->every_us == INT64_MAX ? INT64_MAX : now_us + sentinels->every_us;
     sentinels->master = *master;
     sentinels->informant = place;
-    return same ? FR_REDIS_SENTINELS_SAME : FR_REDIS_SENTINELS_OTHER;
 }
 
 /* Whether more than half of all say so. */
@@ -141,8 +139,8 @@ static bool most_name_left(const struct fr_redis_sentinels *sentinels)
     return found * 2 > sentinels->count;
 }
 
-enum fr_redis_sentinels_news fr_redis_sentinels_answer(struct fr_redis_sentinels *sentinels, unsigned place,
-                                                       const struct fr_redis_address *master, int64_t now_us)
+bool fr_redis_sentinels_answer(struct fr_redis_sentinels *sentinels, unsigned place,
+                               const struct fr_redis_address *master, int64_t now_us)
 {
     bool is_left = sentinels->left.port != 0 && fr_redis_address_equal(&sentinels->left, master);
     sentinels->all[place].state = FR_REDIS_SENTINEL_DONE;
@@ -152,13 +150,14 @@ enum fr_redis_sentinels_news fr_redis_sentinels_answer(struct fr_redis_sentinels
     if (!sentinels->is_round) {
         if (!fr_redis_address_equal(&sentinels->master, master))
             begin(sentinels);
-        return FR_REDIS_SENTINELS_NOTHING;
+        return false;
     }
     if (is_left && !most_name_left(sentinels))
-        return FR_REDIS_SENTINELS_NOTHING;
+        return false;
     if (is_left)
         sentinels->left = (struct fr_redis_address){.port = 0};
-    return believe(sentinels, place, master, now_us);
+    believe(sentinels, place, master, now_us);
+    return true;
 }
 
 void fr_redis_sentinels_refuse(struct fr_redis_sentinels *sentinels, unsigned place)
@@ -167,12 +166,12 @@ void fr_redis_sentinels_refuse(struct fr_redis_sentinels *sentinels, unsigned pl
     move_to_back(sentinels, place);
 }
 
-enum fr_redis_sentinels_news fr_redis_sentinels_switch(struct fr_redis_sentinels *sentinels, unsigned place,
-                                                       const struct fr_redis_address *from,
-                                                       const struct fr_redis_address *to, int64_t now_us)
+void fr_redis_sentinels_switch(struct fr_redis_sentinels *sentinels, unsigned place,
+                               const struct fr_redis_address *from, const struct fr_redis_address *to,
+                               int64_t now_us)
 {
     sentinels->left = *from;
-    return believe(sentinels, place, to, now_us);
+    believe(sentinels, place, to, now_us);
 }
 
 void fr_redis_sentinels_blame(struct fr_redis_sentinels *sentinels, const struct fr_redis_address *address)
@@ -195,6 +194,40 @@ bool fr_redis_sentinel_read(const redisReply *reply, struct fr_redis_address *ma
     const redisReply *name = reply->element[0], *digits = reply->element[1];
     return fr_redis_address_read_port(freshet_span(digits->str, digits->len), &port) &&
            fr_redis_address_set(master, freshet_span(name->str, name->len), port);
+}
+
+/* The value behind a name, in an array that has these in turn; NULL: there is none. */
+static const redisReply *value_of(const redisReply *fields, const char *name)
+{
+    for (size_t i = 0; fields->type == REDIS_REPLY_ARRAY && i + 1 < fields->elements; i += 2)
+        if (is_text(fields->element[i]) && is_text(fields->element[i + 1]) &&
+            strcmp(fields->element[i]->str, name) == 0)
+            return fields->element[i + 1];
+    return NULL;
+}
+
+/* One that is down, or not yet there, has more flags than this. */
+static bool is_in_step(const redisReply *fields)
+{
+    const redisReply *flags = value_of(fields, "flags"), *status = value_of(fields, "master-link-status");
+    return flags != NULL && status != NULL && strcmp(flags->str, "slave") == 0 &&
+           strcmp(status->str, "ok") == 0;
+}
+
+unsigned fr_redis_sentinel_read_replicas(const redisReply *reply, struct fr_redis_address *replicas,
+                                         unsigned max)
+{
+    unsigned count = 0;
+    for (size_t i = 0; reply->type == REDIS_REPLY_ARRAY && i < reply->elements && count < max; i++) {
+        const redisReply *fields = reply->element[i];
+        const redisReply *name = value_of(fields, "ip"), *digits = value_of(fields, "port");
+        uint16_t port;
+        if (is_in_step(fields) && name != NULL && digits != NULL &&
+            fr_redis_address_read_port(freshet_span(digits->str, digits->len), &port) &&
+            fr_redis_address_set(&replicas[count], freshet_span(name->str, name->len), port))
+            count++;
+    }
+    return count;
 }
 
 static bool read_pair(struct freshet_span *rest, struct fr_redis_address *address)

@@ -42,12 +42,6 @@ struct fr_redis_sentinels {
     int64_t every_us, patience_us;
 };
 
-enum fr_redis_sentinels_news {
-    FR_REDIS_SENTINELS_NOTHING, /* the round goes on */
-    FR_REDIS_SENTINELS_SAME,    /* the master is the one that was known */
-    FR_REDIS_SENTINELS_OTHER    /* it is another one */
-};
-
 /* `every_us`: a round is made so often, though nobody wants to know; INT64_MAX: none. `patience_us`: how long
  * before the next one is asked. */
 void fr_redis_sentinels_init(struct fr_redis_sentinels *sentinels, unsigned count, int64_t every_us,
@@ -64,15 +58,15 @@ int fr_redis_sentinels_next(struct fr_redis_sentinels *sentinels, int64_t now_us
 /* When to call next() again, though nothing has happened; INT64_MAX: not. */
 int64_t fr_redis_sentinels_wake_us(const struct fr_redis_sentinels *sentinels);
 
-/* One says that this is the master. */
-enum fr_redis_sentinels_news fr_redis_sentinels_answer(struct fr_redis_sentinels *sentinels, unsigned place,
-                                                       const struct fr_redis_address *master, int64_t now_us);
+/* One says that this is the master. False: the round goes on, or there is none. */
+bool fr_redis_sentinels_answer(struct fr_redis_sentinels *sentinels, unsigned place,
+                               const struct fr_redis_address *master, int64_t now_us);
 /* One knows of no such master, or may not say. */
 void fr_redis_sentinels_refuse(struct fr_redis_sentinels *sentinels, unsigned place);
 /* One has told that the master is another one now. */
-enum fr_redis_sentinels_news fr_redis_sentinels_switch(struct fr_redis_sentinels *sentinels, unsigned place,
-                                                       const struct fr_redis_address *from,
-                                                       const struct fr_redis_address *to, int64_t now_us);
+void fr_redis_sentinels_switch(struct fr_redis_sentinels *sentinels, unsigned place,
+                               const struct fr_redis_address *from, const struct fr_redis_address *to,
+                               int64_t now_us);
 /* There was no master at this address. */
 void fr_redis_sentinels_blame(struct fr_redis_sentinels *sentinels, const struct fr_redis_address *address);
 
@@ -80,6 +74,9 @@ void fr_redis_sentinels_blame(struct fr_redis_sentinels *sentinels, const struct
 
 /* The answer to SENTINEL GET-MASTER-ADDR-BY-NAME. False: it names none. */
 bool fr_redis_sentinel_read(const redisReply *reply, struct fr_redis_address *master);
+/* The answer to SENTINEL REPLICAS: those that are in step with their master, at most `max`; how many. */
+unsigned fr_redis_sentinel_read_replicas(const redisReply *reply, struct fr_redis_address *replicas,
+                                         unsigned max);
 /* The body of a message on +switch-master. False: it is about another name, or is none. */
 bool fr_redis_sentinel_read_switch(struct freshet_span body, struct freshet_span name,
                                    struct fr_redis_address *from, struct fr_redis_address *to);
