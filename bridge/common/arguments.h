@@ -14,7 +14,7 @@ struct setting {
     bool (*set)(void *options, const char *value); /* whether the value is right; it is kept, not copied */
 };
 
-enum { ARGUMENTS_MAX_SETTINGS = 16 };
+enum { ARGUMENTS_MAX_SETTINGS = 32 };
 
 struct arguments {
     const char *program;
