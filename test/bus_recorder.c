@@ -4,6 +4,13 @@
 #include <string.h>
 #include <time.h>
 
+int64_t recorder_now_us(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
 static struct record *add(struct recorder *recorder, enum record_kind kind)
 {
     if (recorder->count == recorder->capacity) {
@@ -15,6 +22,7 @@ static struct record *add(struct recorder *recorder, enum record_kind kind)
     struct record *record = &recorder->records[recorder->count++];
     memset(record, 0, sizeof(*record));
     record->kind = kind;
+    record->at_us = recorder_now_us();
     recorder->after_stop += recorder->stopped;
     pthread_cond_broadcast(&recorder->changed);
     return record;
@@ -51,6 +59,16 @@ static void on_subscribed(void *context, struct freshet_span topic, uint64_t sub
     struct recorder *recorder = context;
     pthread_mutex_lock(&recorder->lock);
     struct record *record = add(recorder, RECORD_SUBSCRIBED);
+    put_texts(record, topic, freshet_span(NULL, 0));
+    record->subscription = subscription;
+    pthread_mutex_unlock(&recorder->lock);
+}
+
+static void on_lost(void *context, struct freshet_span topic, uint64_t subscription)
+{
+    struct recorder *recorder = context;
+    pthread_mutex_lock(&recorder->lock);
+    struct record *record = add(recorder, RECORD_LOST);
     put_texts(record, topic, freshet_span(NULL, 0));
     record->subscription = subscription;
     pthread_mutex_unlock(&recorder->lock);
@@ -144,6 +162,7 @@ struct freshet_bus_sink recorder_sink(struct recorder *recorder)
         .log = recorder_log(recorder),
         .message = on_message,
         .subscribed = on_subscribed,
+        .lost = on_lost,
         .refused = on_refused,
         .everything = on_everything,
         .state = on_state,
@@ -234,6 +253,27 @@ static size_t find(const struct recorder *recorder, const struct question *quest
         if (fits(&recorder->records[i], question) && index-- == 0)
             return i;
     return SIZE_MAX;
+}
+
+bool recorder_get_newest(struct recorder *recorder, enum record_kind kind, const char *topic,
+                         struct record *record)
+{
+    struct question question = {kind, topic, -1};
+    bool found = false;
+    pthread_mutex_lock(&recorder->lock);
+    for (size_t i = recorder->count; i > 0 && !found; i--) {
+        found = fits(&recorder->records[i - 1], &question);
+        if (found)
+            *record = recorder->records[i - 1];
+    }
+    pthread_mutex_unlock(&recorder->lock);
+    return found;
+}
+
+bool recorder_has_since(struct recorder *recorder, enum record_kind kind, const char *topic, int64_t since_us)
+{
+    struct record record;
+    return recorder_get_newest(recorder, kind, topic, &record) && record.at_us >= since_us;
 }
 
 bool recorder_get(struct recorder *recorder, enum record_kind kind, const char *topic, size_t index,

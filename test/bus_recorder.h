@@ -10,6 +10,7 @@
 enum record_kind {
     RECORD_MESSAGE,
     RECORD_SUBSCRIBED,
+    RECORD_LOST,
     RECORD_REFUSED,
     RECORD_EVERYTHING,
     RECORD_STATE,
@@ -18,6 +19,7 @@ enum record_kind {
 
 struct record {
     enum record_kind kind;
+    int64_t at_us;  /* on the monotonic clock */
     char topic[64]; /* cut */
     char body[64];  /* cut; the reason of a state or refusal */
     size_t topic_len, body_len;
@@ -54,8 +56,15 @@ bool recorder_wait_state(struct recorder *recorder, enum freshet_bus_state state
 /* The `index`-th of its kind (and topic) copied; false: there is none. */
 bool recorder_get(struct recorder *recorder, enum record_kind kind, const char *topic, size_t index,
                   struct record *record);
+/* The newest of its kind and topic; false: there is none. */
+bool recorder_get_newest(struct recorder *recorder, enum record_kind kind, const char *topic,
+                         struct record *record);
 /* Where the first such record stands among all; SIZE_MAX: nowhere. */
 size_t recorder_place(struct recorder *recorder, enum record_kind kind, const char *topic);
+/* Whether one came at this time or later. */
+bool recorder_has_since(struct recorder *recorder, enum record_kind kind, const char *topic,
+                        int64_t since_us);
+int64_t recorder_now_us(void);
 bool recorder_log_has(struct recorder *recorder, const char *text);
 bool recorder_wait_log(struct recorder *recorder, const char *text, int ms);
 

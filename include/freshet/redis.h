@@ -5,6 +5,11 @@
  *     ACL SETUSER name on >password resetchannels &freshet:* +publish +subscribe +unsubscribe +ping +role
  *         +client|setname +hello
  *
+ * and in a cluster
+ *
+ *     ACL SETUSER name on >password resetchannels &freshet:* +spublish +ssubscribe +sunsubscribe +ping +role
+ *         +client|setname +cluster|info +cluster|slots
+ *
  * Without publish, subscribe or the channels nothing works, and the log says which is refused. Without
  * unsubscribe, Redis goes on sending what nobody looks at any more, until the link ends. Without role, a
  * server that was replaced as the master is found by a program that publishes, as its publishes do not arrive
@@ -55,19 +60,28 @@ typedef void (*freshet_redis_login_cb)(struct freshet_redis_login *login, void *
  *     redis://[user:password@]host[:port][/db]
  *     redis+unix://[user:password@]/path
  *     redis+sentinel://[user:password@]host[:port],host[:port].../name[/db]
+ *     redis+cluster://[user:password@]host[:port],host[:port]...
  *
- * rediss:// and rediss+sentinel:// are the same with TLS.
+ * rediss://, rediss+sentinel:// and rediss+cluster:// are the same with TLS.
  *
  * With sentinels `name` is what they call the master, and user and password are those of the servers that
  * they watch. They are asked who is the master for each connection, all of them at their turn: any that
  * answers will do. Each one listed has a connection, on which it tells at once of a master that was replaced;
  * then links on any other server are given up, though that goes on answering. A user of the sentinels needs
  * the channel +switch-master and the commands sentinel|get-master-addr-by-name, subscribe, unsubscribe, ping
- * and client|setname. */
+ * and client|setname.
+ *
+ * In a cluster the bus uses sharded pub/sub: a publish is the work of one master, and not of all. The hosts
+ * are asked for the slot map, as are all nodes that it names, one after the other: any that answers will do.
+ * Topics have other channels than on a server that stands alone: see freshet_redis_cluster_channel(). Each
+ * master that has topics of ours has a link that subscribes and one that publishes. Slots that move, masters
+ * that are replaced and nodes that come and go are followed; meanwhile the topics concerned are not in force,
+ * as after a lost link, and no others. The bus is ready when every such master is proved. Redis 7.0 or
+ * Valkey is needed; the data link has no cluster. */
 struct freshet_redis_options {
     size_t size;        /* sizeof(struct freshet_redis_options) */
     const char *url;    /* default redis://127.0.0.1:6379 */
-    const char *prefix; /* of every channel; default "freshet:" */
+    const char *prefix; /* of every channel; default "freshet:"; in a cluster without '{' */
     /* tls_* go with TLS only: FRESHET_INVALID otherwise. The files are read again for each connection, so
      * they may be replaced at any time. */
     const char *tls_ca_file;     /* PEM; default the system's */

@@ -94,6 +94,12 @@ static void on_subscribed(void *context, struct freshet_span topic, uint64_t sub
     fr_topics_confirm(&freshet->topics, topic, subscription);
 }
 
+static void on_lost(void *context, struct freshet_span topic, uint64_t subscription)
+{
+    struct freshet *freshet = context;
+    fr_topics_lose(&freshet->topics, topic, subscription);
+}
+
 static void on_refused(void *context, struct freshet_span topic, uint64_t subscription,
                        struct freshet_span reason)
 {
@@ -132,6 +138,7 @@ static enum freshet_status start_bus(struct freshet *freshet, struct freshet_err
                                     .log = freshet->log,
                                     .message = on_message,
                                     .subscribed = on_subscribed,
+                                    .lost = on_lost,
                                     .refused = on_refused,
                                     .everything = on_everything,
                                     .state = on_state,

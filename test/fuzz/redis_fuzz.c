@@ -45,15 +45,15 @@ static int channel_of(struct freshet_span name)
     return name.data[1] - 'A';
 }
 
-static bool on_send(void *user, const char *verb, const struct freshet_span *channels, size_t count)
+static bool on_send(void *user, enum fr_redis_verb verb, const struct freshet_span *channels, size_t count)
 {
     (void)user;
-    CHECK(strcmp(verb, "PING") == 0 || count > 0);
+    CHECK(verb == FR_REDIS_PING || count > 0);
     CHECK(count <= FR_REDIS_BATCH);
     size_t answers = count == 0 ? 1 : count;
     if (run.owed_end + answers > MAX_OWED)
         return false;
-    char kind = strcmp(verb, "PING") == 0 ? 'p' : verb[0] == 'S' ? 's' : 'u';
+    char kind = verb == FR_REDIS_PING ? 'p' : verb == FR_REDIS_SUBSCRIBE ? 's' : 'u';
     for (size_t i = 0; i < answers; i++)
         run.owed[run.owed_end++] =
             (struct owed){kind, count == 0 ? 0 : channel_of(channels[i]), (int)answers, (int)i};
@@ -73,11 +73,11 @@ static void on_refused(void *user, struct freshet_span channel, uint64_t subscri
     on_subscribed(user, channel, subscription);
 }
 
-static void on_put_off(void *user, const char *verb, struct freshet_span reason)
+static void on_put_off(void *user, enum fr_redis_verb verb, struct freshet_span reason)
 {
     (void)user;
     (void)reason;
-    CHECK(strcmp(verb, "SUBSCRIBE") == 0 || strcmp(verb, "UNSUBSCRIBE") == 0);
+    CHECK(verb == FR_REDIS_SUBSCRIBE || verb == FR_REDIS_UNSUBSCRIBE);
 }
 
 static void on_pinged(void *user, uint64_t number)

@@ -35,6 +35,11 @@ static void on_subscribed(void *context, struct freshet_span topic, uint64_t sub
     atomic_fetch_add(&confirmed, 1);
 }
 
+static void on_lost(void *context, struct freshet_span topic, uint64_t subscription)
+{
+    (void)context, (void)topic, (void)subscription;
+}
+
 static void on_refused(void *context, struct freshet_span topic, uint64_t subscription,
                        struct freshet_span reason)
 {
@@ -61,6 +66,7 @@ static void on_published(void *context, void *token, enum freshet_status status,
 static const struct freshet_bus_sink sink = {
     .message = on_message,
     .subscribed = on_subscribed,
+    .lost = on_lost,
     .refused = on_refused,
     .everything = on_everything,
     .state = on_state,

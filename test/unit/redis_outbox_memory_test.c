@@ -13,16 +13,17 @@ static void on_answer(void *user, void *token, enum freshet_status status, int64
     answers++;
 }
 
-static const struct fr_redis_outbox_options options = {.max_count = 100,
-                                                       .max_bytes = 1 << 20,
+static struct fr_redis_outbox_room room = {.max_count = 100, .max_bytes = 1 << 20};
+static const struct fr_redis_outbox_options options = {.room = &room,
+                                                       .verb = "PUBLISH",
                                                        .max_age_us = 1000,
                                                        .everything_channel = {"p:/everything", 13},
                                                        .answer = on_answer};
 
 static struct fr_redis_publish *make(const char *topic)
 {
-    return fr_redis_publish_new(freshet_span_text("p:"), freshet_span_text(topic), freshet_span_text("x"),
-                                true, NULL);
+    return fr_redis_publish_new("PUBLISH", freshet_span_text("p:"), freshet_span_text(topic),
+                                freshet_span_text("x"), true, NULL);
 }
 
 Test(redis_outbox_memory, is_not_made_without_memory_and_leaves_nothing)
@@ -43,7 +44,7 @@ Test(redis_outbox_memory, merges_signals_without_memory)
     cr_assert(fr_redis_outbox_init(&outbox, &options));
     for (int i = 0; i < 3; i++) {
         made[i] = make("a");
-        cr_assert(fr_redis_outbox_admit(&outbox, made[i]));
+        cr_assert(fr_redis_outbox_admit(&room, made[i]));
     }
     allocations_left = 0;
     for (int i = 0; i < 3; i++)
@@ -53,8 +54,8 @@ Test(redis_outbox_memory, merges_signals_without_memory)
     fr_redis_outbox_lost(&outbox);
     fr_redis_outbox_age(&outbox, 5000);
     cr_assert_eq(answers, 3);
-    cr_assert_eq(outbox.count, 0);
-    cr_assert_eq(outbox.bytes, 0);
+    cr_assert_eq(room.count, 0);
+    cr_assert_eq(room.bytes, 0);
     cr_assert(fr_redis_outbox_owes_mark(&outbox));
     fr_redis_outbox_close(&outbox);
     allocations_left = -1;

@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
+static struct fr_redis_outbox_room room = {.max_count = 4, .max_bytes = 1 << 20};
 static struct fr_redis_outbox outbox;
 static struct fr_buffer answered;
 
@@ -15,8 +16,8 @@ static void on_answer(void *user, void *token, enum freshet_status status, int64
 
 static void set_up(void)
 {
-    struct fr_redis_outbox_options options = {.max_count = 4,
-                                              .max_bytes = 1 << 20,
+    struct fr_redis_outbox_options options = {.room = &room,
+                                              .verb = "PUBLISH",
                                               .max_age_us = 1000,
                                               .everything_channel = freshet_span_text("p:/everything"),
                                               .answer = on_answer};
@@ -26,17 +27,18 @@ static void set_up(void)
 static void tear_down(void)
 {
     fr_redis_outbox_close(&outbox);
-    cr_assert_eq(outbox.count, 0);
-    cr_assert_eq(outbox.bytes, 0);
+    cr_assert_eq(room.count, 0);
+    cr_assert_eq(room.bytes, 0);
     fr_redis_outbox_deinit(&outbox);
     fr_buffer_deinit(&answered);
 }
 
 static bool add(const char *topic, const char *body, bool signal, intptr_t token, int64_t now_us)
 {
-    struct fr_redis_publish *publish = fr_redis_publish_new(freshet_span_text("p:"), freshet_span_text(topic),
-                                                            freshet_span_text(body), signal, (void *)token);
-    if (fr_redis_outbox_admit(&outbox, publish)) {
+    struct fr_redis_publish *publish =
+        fr_redis_publish_new("PUBLISH", freshet_span_text("p:"), freshet_span_text(topic),
+                             freshet_span_text(body), signal, (void *)token);
+    if (fr_redis_outbox_admit(&room, publish)) {
         fr_redis_outbox_add(&outbox, publish, now_us);
         return true;
     }
@@ -91,7 +93,7 @@ Test(redis_outbox, sends_again_what_was_not_answered_first_and_in_order)
     expect_next(WIRE("p:b", "2"));
     cr_assert(fr_redis_outbox_answer(&outbox, FRESHET_OK, 1));
     fr_redis_outbox_lost(&outbox);
-    cr_assert_eq(outbox.resent, 1);
+    cr_assert_eq(room.resent, 1);
     cr_assert(add("d", "4", false, 4, 0));
     expect_next(WIRE("p:b", "2"));
     expect_next(WIRE("p:c", "3"));
@@ -139,9 +141,9 @@ Test(redis_outbox, gives_signals_up_for_one_mark_and_keeps_payloads)
     cr_assert_not(add("d", "5", true, 5, 0));
     fr_redis_outbox_collapse(&outbox);
     expect_answers("1:0:-1;4:0:-1;3:0:-1;");
-    cr_assert_eq(outbox.count, 1);
+    cr_assert_eq(room.count, 1);
     fr_redis_outbox_collapse(&outbox);
-    cr_assert_eq(outbox.collapsed, 2);
+    cr_assert_eq(room.collapsed, 2);
     expect_next(WIRE("p:b", "2"));
     expect_next(MARK);
     expect_next(NULL);
@@ -197,9 +199,9 @@ Test(redis_outbox, bounds_count_and_bytes)
         cr_assert(add("a", "1", false, i, 0));
     cr_assert_not(add("a", "1", false, 9, 0));
     fr_redis_outbox_close(&outbox);
-    outbox.options.max_bytes = 100;
+    room.max_bytes = 100;
     cr_assert_not(add("a", "1", false, 1, 0));
-    cr_assert_eq(outbox.count, 0);
+    cr_assert_eq(room.count, 0);
 }
 
 /* contract 7.4: what a lost link had accepted is in doubt */

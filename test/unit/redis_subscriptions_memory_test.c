@@ -17,7 +17,8 @@ static struct {
 } sent[COMMANDS];
 static unsigned sent_count, answered_count;
 
-static bool on_send(void *user, const char *verb, const struct freshet_span *channels, size_t channel_count)
+static bool on_send(void *user, enum fr_redis_verb verb, const struct freshet_span *channels,
+                    size_t channel_count)
 {
     (void)user, (void)verb;
     cr_assert_lt(sent_count, COMMANDS);

@@ -11,13 +11,14 @@
 static struct fr_redis_subscriptions subs;
 static struct fr_buffer sent, told;
 static bool broken;
+static const char *const verbs[] = {"SUBSCRIBE", "UNSUBSCRIBE", "PING"};
 
-static bool on_send(void *user, const char *verb, const struct freshet_span *channels, size_t count)
+static bool on_send(void *user, enum fr_redis_verb verb, const struct freshet_span *channels, size_t count)
 {
     (void)user;
     if (broken)
         return false;
-    fr_buffer_print(&sent, "%s", verb);
+    fr_buffer_print(&sent, "%s", verbs[verb]);
     for (size_t i = 0; i < count; i++)
         fr_buffer_print(&sent, " %.*s", (int)channels[i].len, channels[i].data);
     fr_buffer_print(&sent, ";");
@@ -38,10 +39,10 @@ static void on_refused(void *user, struct freshet_span channel, uint64_t subscri
     fr_buffer_print(&told, "%.*s!%d;", (int)channel.len, channel.data, (int)subscription);
 }
 
-static void on_put_off(void *user, const char *verb, struct freshet_span reason)
+static void on_put_off(void *user, enum fr_redis_verb verb, struct freshet_span reason)
 {
     (void)user;
-    fr_buffer_print(&told, "%s?%.*s;", verb, (int)reason.len, reason.data);
+    fr_buffer_print(&told, "%s?%.*s;", verbs[verb], (int)reason.len, reason.data);
 }
 
 static void on_pinged(void *user, uint64_t number)

@@ -12,6 +12,7 @@
 struct request {
     struct fr_mail mail;
     struct fr_redis_bus *bus;
+    struct fr_redis_lane *lane;
     struct fr_redis_channel *channel;
     uint64_t deadline_ms;
 };
@@ -61,25 +62,22 @@ static enum freshet_status start(struct freshet_bus *bus, const struct freshet_b
     return status;
 }
 
-static struct fr_redis_subscriptions *subscriptions_of(struct request *request)
+static struct fr_redis_lane *lane_of(const struct fr_redis_bus *redis, struct freshet_span topic)
 {
-    size_t prefix_len = strlen(request->bus->config.prefix);
-    struct freshet_span name = fr_redis_channel_name(request->channel);
-    struct freshet_span topic = freshet_span(name.data + prefix_len, name.len - prefix_len);
-    return &fr_redis_bus_shard_of(request->bus, topic)->subscriptions;
+    return fr_redis_bus_has_fleet(redis) ? &redis->lanes[fr_redis_partition_of(topic)] : &redis->lanes[0];
 }
 
 static void deliver_subscribe(struct fr_mail *mail)
 {
     struct request *request = FR_CONTAINER(mail, struct request, mail);
-    fr_redis_subscriptions_add(subscriptions_of(request), request->channel);
+    fr_redis_bus_want(request->bus, request->lane, request->channel);
     free(request);
 }
 
 static void deliver_unsubscribe(struct fr_mail *mail)
 {
     struct request *request = FR_CONTAINER(mail, struct request, mail);
-    fr_redis_subscriptions_remove(subscriptions_of(request), fr_redis_channel_name(request->channel));
+    fr_redis_subscriptions_remove(&request->lane->subscriptions, fr_redis_channel_name(request->channel));
     free(request->channel);
     free(request);
 }
@@ -89,11 +87,11 @@ static enum freshet_status post_channel(struct fr_redis_bus *redis, struct fresh
 {
     enum freshet_status status = FRESHET_NO_MEMORY;
     struct request *request = malloc(sizeof(*request));
-    struct fr_redis_channel *channel =
-        fr_redis_channel_new(freshet_span_text(redis->config.prefix), topic, subscription);
+    struct fr_redis_lane *lane = lane_of(redis, topic);
+    struct fr_redis_channel *channel = fr_redis_channel_new(lane->prefix, topic, subscription);
     if (request == NULL || channel == NULL)
         goto fail;
-    *request = (struct request){.mail.deliver = deliver, .bus = redis, .channel = channel};
+    *request = (struct request){.mail.deliver = deliver, .bus = redis, .lane = lane, .channel = channel};
     status = FRESHET_CLOSED;
     if (fr_redis_loop_post(&redis->loop, &request->mail))
         return FRESHET_OK;
@@ -121,11 +119,13 @@ static void unsubscribe(struct freshet_bus *bus, struct freshet_span topic)
 static void deliver_publish(struct fr_mail *mail)
 {
     struct fr_redis_publish *publish = FR_CONTAINER(mail, struct fr_redis_publish, mail);
-    fr_redis_shard_add(publish->owner, publish);
+    struct fr_redis_lane *lane = publish->owner;
+    fr_redis_bus_add(lane->options.user, lane, publish);
 }
 
 struct spill {
     struct fr_redis_bus *bus;
+    struct fr_redis_lane *lane;
     void *token;
 };
 
@@ -133,25 +133,27 @@ static void spill(void *user)
 {
     const struct spill *spilt = user;
     struct freshet_bus_sink *sink = &spilt->bus->sink;
+    atomic_store(&spilt->lane->overflowed, true);
     atomic_store(&spilt->bus->overflowed, true);
     sink->published(sink->context, spilt->token, FRESHET_OK, -1);
 }
 
 /* No room: a signal is kept as the mark "everything", which needs none. */
-static enum freshet_status overflow(struct fr_redis_bus *redis, bool signal, void *token)
+static enum freshet_status overflow(struct fr_redis_bus *redis, struct fr_redis_lane *lane, bool signal,
+                                    void *token)
 {
     if (!signal)
         return FRESHET_FULL;
-    struct spill spilt = {.bus = redis, .token = token};
+    struct spill spilt = {.bus = redis, .lane = lane, .token = token};
     if (!fr_redis_loop_while_open(&redis->loop, spill, &spilt))
         return FRESHET_CLOSED;
     fr_redis_loop_wake(&redis->loop);
     return FRESHET_OK;
 }
 
-static void give_back(struct fr_redis_shard *shard, struct fr_redis_publish *publish)
+static void give_back(struct fr_redis_bus *redis, struct fr_redis_publish *publish)
 {
-    fr_redis_outbox_dismiss(&shard->outbox, publish);
+    fr_redis_outbox_dismiss(&redis->room, publish);
     free(publish);
 }
 
@@ -163,40 +165,60 @@ static enum freshet_status publish(struct freshet_bus *bus, struct freshet_span 
         return FRESHET_CLOSED;
     if (body.len > redis->config.options.max_message_bytes)
         return FRESHET_TOO_LARGE;
+    struct fr_redis_lane *lane = lane_of(redis, topic);
     struct fr_redis_publish *made =
-        fr_redis_publish_new(freshet_span_text(redis->config.prefix), topic, body, signal, token);
+        fr_redis_publish_new(lane->outbox.options.verb, lane->prefix, topic, body, signal, token);
     if (made == NULL)
         return FRESHET_NO_MEMORY;
-    struct fr_redis_shard *shard = fr_redis_bus_shard_of(redis, topic);
-    if (!fr_redis_outbox_admit(&shard->outbox, made)) {
+    if (!fr_redis_outbox_admit(&redis->room, made)) {
         free(made);
-        return overflow(redis, signal, token);
+        return overflow(redis, lane, signal, token);
     }
     made->mail.deliver = deliver_publish;
-    made->owner = shard;
+    made->owner = lane;
     made->since_us = fr_clock_monotonic_us();
     if (fr_redis_loop_send(&redis->loop, &made->mail, freshet_span(made->wire, made->wire_len), INT64_MAX,
                            &made->written))
         return FRESHET_OK;
-    give_back(shard, made);
+    give_back(redis, made);
     return FRESHET_CLOSED;
+}
+
+static uint64_t read_counter(const atomic_uint_fast64_t *counter)
+{
+    return atomic_load_explicit(counter, memory_order_relaxed);
 }
 
 static void read_stats(struct freshet_bus *bus, struct freshet_bus_stats *stats)
 {
-    const struct fr_redis_bus *redis = redis_of(bus);
+    struct fr_redis_bus *redis = redis_of(bus);
     *stats = (struct freshet_bus_stats){
         .state = (enum freshet_bus_state)atomic_load(&redis->state),
-        .errors = atomic_load_explicit(&redis->errors, memory_order_relaxed),
+        .errors = read_counter(&redis->errors),
         .probe_age_ms = -1,
+        .queued = read_counter(&redis->room.count),
+        .collapsed = read_counter(&redis->room.collapsed),
+        .resent = read_counter(&redis->room.resent),
     };
-    fr_redis_shard_add_stats(&redis->only, stats);
+    if (redis->lanes == NULL)
+        return;
+    for (size_t i = 0; i < redis->lane_count; i++) {
+        stats->subscriptions += read_counter(&redis->lanes[i].subscriptions.wanted);
+        stats->confirmed += read_counter(&redis->lanes[i].subscriptions.confirmed);
+    }
+    if (fr_redis_bus_has_fleet(redis))
+        fr_redis_fleet_add_stats(&redis->fleet, stats);
+    else
+        fr_redis_shard_add_stats(&redis->only, stats);
 }
 
 static void deliver_login(struct fr_mail *mail)
 {
     struct request *request = FR_CONTAINER(mail, struct request, mail);
-    fr_redis_shard_log_in(&request->bus->only);
+    if (fr_redis_bus_has_fleet(request->bus))
+        fr_redis_fleet_log_in(&request->bus->fleet);
+    else
+        fr_redis_shard_log_in(&request->bus->only);
     free(request);
 }
 
@@ -214,10 +236,16 @@ static void stop(struct freshet_bus *bus, uint64_t deadline_ms)
     struct request last = {.mail.deliver = deliver_stop, .bus = redis, .deadline_ms = deadline_ms};
     fr_redis_loop_close(&redis->loop, &last.mail);
     fr_redis_loop_join(&redis->loop);
-    if (atomic_load(&redis->overflowed) || fr_redis_outbox_owes_mark(&redis->only.outbox))
+    if (fr_redis_bus_has_fleet(redis))
+        fr_redis_fleet_disband(&redis->fleet);
+    bool owes_mark = atomic_load(&redis->overflowed);
+    for (size_t i = 0; i < redis->lane_count; i++)
+        owes_mark = owes_mark || fr_redis_outbox_owes_mark(&redis->lanes[i].outbox);
+    if (owes_mark)
         fr_log(&redis->sink.log, FRESHET_LOG_ERROR,
                "redis bus: stopped before the others could be told to load again");
-    fr_redis_outbox_close(&redis->only.outbox);
+    for (size_t i = 0; i < redis->lane_count; i++)
+        fr_redis_outbox_close(&redis->lanes[i].outbox);
     atomic_store(&redis->state, FRESHET_BUS_DOWN);
     redis->started = false;
 }

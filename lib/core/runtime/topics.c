@@ -309,6 +309,11 @@ void fr_topics_refuse(struct fr_topics *topics, struct freshet_span name, uint64
     change_state(topics, name, subscription_id, FR_TOPIC_REFUSED);
 }
 
+void fr_topics_lose(struct fr_topics *topics, struct freshet_span name, uint64_t subscription_id)
+{
+    change_state(topics, name, subscription_id, FR_TOPIC_WAITING);
+}
+
 void fr_topics_all_lost(struct fr_topics *topics)
 {
     pthread_mutex_lock(&topics->lock);

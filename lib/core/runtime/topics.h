@@ -126,6 +126,7 @@ void fr_topics_mark(struct fr_topics *topics, struct freshet_span name, struct f
                     int64_t published_us);
 void fr_topics_confirm(struct fr_topics *topics, struct freshet_span name, uint64_t subscription_id);
 void fr_topics_refuse(struct fr_topics *topics, struct freshet_span name, uint64_t subscription_id);
+void fr_topics_lose(struct fr_topics *topics, struct freshet_span name, uint64_t subscription_id);
 void fr_topics_all_lost(struct fr_topics *topics); /* no subscription_id is in force */
 /* Any of them may have missed publishes: from now on nothing is known to be current, and those who show
  * something are told, which costs each a load. */

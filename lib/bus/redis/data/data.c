@@ -59,7 +59,11 @@ static enum freshet_status read_options(struct freshet_redis_data *data,
     fill(&data->options.max_queued_commands, DEFAULT_COMMANDS);
     fill(&data->options.max_queued_bytes, DEFAULT_QUEUE_BYTES);
     fill(&data->options.max_reply_bytes, DEFAULT_REPLY_BYTES);
-    return fr_redis_config_init(&data->config, &data->options.link, error);
+    enum freshet_status status = fr_redis_config_init(&data->config, &data->options.link, error);
+    if (status != FRESHET_OK || data->config.url.kind != FR_REDIS_URL_CLUSTER)
+        return status;
+    fr_redis_config_deinit(&data->config);
+    return fr_fail(error, FRESHET_INVALID, "redis: the data link has no cluster: it needs a URL of one server");
 }
 
 /* A link that is not to be asked is good for as long as it is up. */

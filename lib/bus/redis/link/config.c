@@ -59,8 +59,10 @@ static enum freshet_status check_kind(const struct fr_redis_config *config, stru
                        : options->sentinel_password != NULL ? "sentinel_password"
                        : options->sentinel_user != NULL     ? "sentinel_user"
                                                             : NULL;
-    if (config->url.kind == FR_REDIS_URL_CLUSTER)
-        return fr_fail(error, FRESHET_INVALID, "redis: a cluster can't be used yet");
+    if (config->url.kind == FR_REDIS_URL_CLUSTER && strchr(options->prefix, '{') != NULL)
+        return fr_fail(
+            error, FRESHET_INVALID,
+            "redis: in a cluster the prefix must not have a '{': braces behind it hold the hash tag");
     if (name != NULL && config->url.kind != FR_REDIS_URL_SENTINEL)
         return fr_fail(error, FRESHET_INVALID, "redis: %s is set, but the URL is not redis+sentinel://",
                        name);

@@ -10,12 +10,13 @@ static void count(atomic_uint_fast64_t *counter)
     atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
 }
 
-struct fr_redis_publish *fr_redis_publish_new(struct freshet_span prefix, struct freshet_span topic,
-                                              struct freshet_span body, bool signal, void *token)
+struct fr_redis_publish *fr_redis_publish_new(const char *verb, struct freshet_span prefix,
+                                              struct freshet_span topic, struct freshet_span body,
+                                              bool signal, void *token)
 {
     /* Prefix and topic are put together behind the command, which then copies them. */
     struct freshet_span channel = freshet_span(NULL, prefix.len + topic.len);
-    struct freshet_span arguments[] = {freshet_span_text("PUBLISH"), channel, body};
+    struct freshet_span arguments[] = {freshet_span_text(verb), channel, body};
     size_t room = fr_redis_wire_room(arguments, 3);
     struct fr_redis_publish *publish = malloc(sizeof(*publish) + room + channel.len);
     if (publish == NULL)
@@ -38,7 +39,7 @@ bool fr_redis_outbox_init(struct fr_redis_outbox *outbox, const struct fr_redis_
     *outbox = (struct fr_redis_outbox){.options = *options};
     fr_list_init(&outbox->waiting);
     fr_list_init(&outbox->sent);
-    outbox->mark = fr_redis_publish_new(options->everything_channel, freshet_span(NULL, 0),
+    outbox->mark = fr_redis_publish_new(options->verb, options->everything_channel, freshet_span(NULL, 0),
                                         freshet_span(NULL, 0), false, NULL);
     if (outbox->mark != NULL && fr_map_init(&outbox->mergeable))
         return true;
@@ -54,19 +55,19 @@ void fr_redis_outbox_deinit(struct fr_redis_outbox *outbox)
     outbox->mark = NULL;
 }
 
-void fr_redis_outbox_dismiss(struct fr_redis_outbox *outbox, const struct fr_redis_publish *publish)
+void fr_redis_outbox_dismiss(struct fr_redis_outbox_room *room, const struct fr_redis_publish *publish)
 {
-    atomic_fetch_sub_explicit(&outbox->count, 1, memory_order_relaxed);
-    atomic_fetch_sub_explicit(&outbox->bytes, publish->bytes, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&room->count, 1, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&room->bytes, publish->bytes, memory_order_relaxed);
 }
 
-bool fr_redis_outbox_admit(struct fr_redis_outbox *outbox, const struct fr_redis_publish *publish)
+bool fr_redis_outbox_admit(struct fr_redis_outbox_room *room, const struct fr_redis_publish *publish)
 {
-    uint64_t now = atomic_fetch_add_explicit(&outbox->count, 1, memory_order_relaxed);
-    uint64_t bytes = atomic_fetch_add_explicit(&outbox->bytes, publish->bytes, memory_order_relaxed);
-    if (now < outbox->options.max_count && bytes + publish->bytes <= outbox->options.max_bytes)
+    uint64_t now = atomic_fetch_add_explicit(&room->count, 1, memory_order_relaxed);
+    uint64_t bytes = atomic_fetch_add_explicit(&room->bytes, publish->bytes, memory_order_relaxed);
+    if (now < room->max_count && bytes + publish->bytes <= room->max_bytes)
         return true;
-    fr_redis_outbox_dismiss(outbox, publish);
+    fr_redis_outbox_dismiss(room, publish);
     return false;
 }
 
@@ -81,7 +82,7 @@ static void end(struct fr_redis_outbox *outbox, struct fr_redis_publish *publish
 {
     while (publish != NULL) {
         struct fr_redis_publish *follower = publish->follower;
-        fr_redis_outbox_dismiss(outbox, publish);
+        fr_redis_outbox_dismiss(outbox->options.room, publish);
         outbox->options.answer(outbox->options.user, publish->token, status, receivers);
         free(publish);
         publish = follower;
@@ -108,7 +109,8 @@ static void replace(struct fr_redis_outbox *outbox, struct fr_redis_publish *fir
     later->since_us = first->since_us;
     fr_list_append(&first->link, &later->link);
     unlist(outbox, first);
-    atomic_fetch_sub_explicit(&outbox->bytes, first->bytes - sizeof(*first), memory_order_relaxed);
+    atomic_fetch_sub_explicit(&outbox->options.room->bytes, first->bytes - sizeof(*first),
+                              memory_order_relaxed);
     first->bytes = sizeof(*first);
     struct fr_redis_publish *smaller = realloc(first, sizeof(*first));
     later->follower = smaller == NULL ? first : smaller;
@@ -173,7 +175,7 @@ void fr_redis_outbox_lost(struct fr_redis_outbox *outbox)
     while (!fr_list_is_empty(&outbox->sent)) {
         struct fr_list *link = outbox->sent.prev;
         fr_list_remove(link);
-        count(&outbox->resent);
+        count(&outbox->options.room->resent);
         fr_list_append(outbox->waiting.next, link);
     }
     outbox->mark_again = false;
@@ -206,7 +208,7 @@ void fr_redis_outbox_collapse(struct fr_redis_outbox *outbox)
         unlist(outbox, publish);
         end(outbox, publish, FRESHET_OK, -1);
     }
-    count(&outbox->collapsed);
+    count(&outbox->options.room->collapsed);
     if (fr_list_is_empty(&outbox->mark->link))
         fr_list_append(&outbox->waiting, &outbox->mark->link);
     else

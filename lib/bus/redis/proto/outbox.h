@@ -1,6 +1,6 @@
-/* Publishes without an answer: those that wait, and those that were sent, oldest first. Bounded by count,
- * bytes and age: over that, waiting signals are given up for one mark "everything". Pure: no socket, no
- * clock. On the loop, but for admit. */
+/* Publishes without an answer: those that wait, and those that were sent, oldest first. Bounded by age, and
+ * by count and bytes together with the other outboxes of the bus: over that, waiting signals are given up for
+ * one mark "everything". Pure: no socket, no clock. On the loop, but for admit. */
 #ifndef FR_REDIS_OUTBOX_H
 #define FR_REDIS_OUTBOX_H
 
@@ -31,9 +31,17 @@ struct fr_redis_publish {
     char wire[];
 };
 
-struct fr_redis_outbox_options {
+/* What the outboxes of a bus have together. Any thread. */
+struct fr_redis_outbox_room {
     uint32_t max_count, max_bytes;
+    atomic_uint_fast64_t count, bytes; /* admitted and unanswered */
+    atomic_uint_fast64_t collapsed, resent;
+};
+
+struct fr_redis_outbox_options {
+    struct fr_redis_outbox_room *room;
     int64_t max_age_us; /* INT64_MAX: none */
+    const char *verb;   /* PUBLISH or SPUBLISH */
     struct freshet_span everything_channel;
     void *user;
     /* Exactly once for each publish added. */
@@ -43,11 +51,9 @@ struct fr_redis_outbox_options {
 struct fr_redis_outbox {
     struct fr_redis_outbox_options options;
     struct fr_list waiting, sent;
-    struct fr_map mergeable;           /* waiting signals, by channel */
-    struct fr_redis_publish *mark;     /* "everything"; linked: it waits or was sent; always there */
-    bool mark_again;                   /* given up anew while the mark was sent */
-    atomic_uint_fast64_t count, bytes; /* admitted and unanswered */
-    atomic_uint_fast64_t collapsed, resent;
+    struct fr_map mergeable;       /* waiting signals, by channel */
+    struct fr_redis_publish *mark; /* "everything"; linked: it waits or was sent; always there */
+    bool mark_again;               /* given up anew while the mark was sent */
 };
 
 /* False: no memory. */
@@ -56,13 +62,14 @@ bool fr_redis_outbox_init(struct fr_redis_outbox *outbox, const struct fr_redis_
 void fr_redis_outbox_deinit(struct fr_redis_outbox *outbox);
 
 /* NULL: no memory. Any thread. */
-struct fr_redis_publish *fr_redis_publish_new(struct freshet_span prefix, struct freshet_span topic,
-                                              struct freshet_span body, bool signal, void *token);
+struct fr_redis_publish *fr_redis_publish_new(const char *verb, struct freshet_span prefix,
+                                              struct freshet_span topic, struct freshet_span body,
+                                              bool signal, void *token);
 
 /* Whether one more fits; then it is counted and must be added. Any thread. */
-bool fr_redis_outbox_admit(struct fr_redis_outbox *outbox, const struct fr_redis_publish *publish);
+bool fr_redis_outbox_admit(struct fr_redis_outbox_room *room, const struct fr_redis_publish *publish);
 /* Counts an admitted one out again, which will not be added. Any thread. */
-void fr_redis_outbox_dismiss(struct fr_redis_outbox *outbox, const struct fr_redis_publish *publish);
+void fr_redis_outbox_dismiss(struct fr_redis_outbox_room *room, const struct fr_redis_publish *publish);
 /* Takes it over; one of which something is written counts as sent: nothing may wait then. */
 void fr_redis_outbox_add(struct fr_redis_outbox *outbox, struct fr_redis_publish *publish, int64_t now_us);
 /* The next to send, which then counts as sent; NULL: none. */

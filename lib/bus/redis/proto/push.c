@@ -15,6 +15,12 @@ static bool says(const redisReply *reply, const char *text)
     return is_text(reply) && freshet_span_equal(text_of(reply), freshet_span_text(text));
 }
 
+/* Plain pub/sub and that of a cluster; a link speaks one of them only. */
+static bool says_either(const redisReply *reply, const char *plain, const char *sharded)
+{
+    return says(reply, plain) || says(reply, sharded);
+}
+
 static struct fr_redis_push read_message(const redisReply *channel, const redisReply *body)
 {
     struct fr_redis_push push = {.kind = FR_REDIS_PUSH_OTHER};
@@ -45,11 +51,11 @@ struct fr_redis_push fr_redis_push_read(const redisReply *reply)
     if (says(reply, "PONG"))
         return (struct fr_redis_push){.kind = FR_REDIS_PUSH_PONG};
     if (reply->type == REDIS_REPLY_ARRAY && reply->elements == 3) {
-        if (says(reply->element[0], "message"))
+        if (says_either(reply->element[0], "message", "smessage"))
             return read_message(reply->element[1], reply->element[2]);
-        if (says(reply->element[0], "subscribe"))
+        if (says_either(reply->element[0], "subscribe", "ssubscribe"))
             return read_acknowledgement(FR_REDIS_PUSH_SUBSCRIBED, reply->element[1]);
-        if (says(reply->element[0], "unsubscribe"))
+        if (says_either(reply->element[0], "unsubscribe", "sunsubscribe"))
             return read_acknowledgement(FR_REDIS_PUSH_UNSUBSCRIBED, reply->element[1]);
     }
     if (reply->type == REDIS_REPLY_ARRAY && reply->elements == 2 && says(reply->element[0], "pong"))

@@ -1,4 +1,4 @@
-/* What a subscribe link can hear, told apart. Pure. */
+/* What a subscribe link can hear, told apart: of plain pub/sub and of that of a cluster's shards. Pure. */
 #ifndef FR_REDIS_PUSH_H
 #define FR_REDIS_PUSH_H
 

@@ -2,9 +2,10 @@
 
 #include <string.h>
 
-#define MESSAGE     "message"
-#define MESSAGE_LEN 7
-#define MAX_DIGITS  19
+#define SHARD_MESSAGE "smessage" /* in a cluster; without the s elsewhere */
+#define SHARD_LEN     8
+#define MESSAGE_LEN   7
+#define MAX_DIGITS    19
 
 struct feed {
     struct fr_resp_limit *resp;
@@ -71,7 +72,9 @@ static void skip_item(struct feed *feed, const char *instead)
 
 static bool is_body(struct fr_resp_limit *resp)
 {
-    return resp->depth == 1 && resp->levels[0].index == 2 && resp->levels[0].kind_matched == MESSAGE_LEN;
+    const struct fr_resp_limit_level *level = &resp->levels[0];
+    return resp->depth == 1 && level->index == 2 && level->kind_len > 0 &&
+           level->kind_matched == level->kind_len;
 }
 
 /* Whether `count` times `each` fit into what is left of `limit`, of which they are then taken. More may have
@@ -109,8 +112,8 @@ static void begin_bulk(struct feed *feed, int64_t len)
     }
     resp->state = FR_RESP_LIMIT_BULK;
     resp->left = (uint64_t)len;
-    if (resp->depth == 1 && resp->levels[0].index == 0 && len != MESSAGE_LEN)
-        resp->levels[0].kind_matched = SIZE_MAX;
+    if (resp->depth == 1 && resp->levels[0].index == 0 && (len == MESSAGE_LEN || len == SHARD_LEN))
+        resp->levels[0].kind_len = (size_t)len;
     if (!resp->skipping)
         admit_bulk(feed, (uint64_t)len);
 }
@@ -253,12 +256,13 @@ static void take_line(struct feed *feed)
 static void match_kind(struct fr_resp_limit *resp, struct freshet_span bytes)
 {
     struct fr_resp_limit_level *level = &resp->levels[0];
-    if (resp->depth != 1 || level->index != 0 || level->kind_matched >= MESSAGE_LEN)
+    if (resp->depth != 1 || level->index != 0 || level->kind_matched >= level->kind_len)
         return;
-    if (memcmp(&MESSAGE[level->kind_matched], bytes.data, bytes.len) == 0)
+    const char *kind = &SHARD_MESSAGE[SHARD_LEN - level->kind_len];
+    if (memcmp(&kind[level->kind_matched], bytes.data, bytes.len) == 0)
         level->kind_matched += bytes.len;
     else
-        level->kind_matched = SIZE_MAX;
+        level->kind_len = 0;
 }
 
 static void take_bulk(struct feed *feed)

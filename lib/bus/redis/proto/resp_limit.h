@@ -28,7 +28,8 @@ struct fr_resp_limit_limits {
 struct fr_resp_limit_level {
     uint64_t left; /* elements to come */
     uint64_t index;
-    size_t kind_matched; /* bytes of the first element that match "message" */
+    size_t kind_len;     /* of the first element, if that may be "message" or "smessage"; 0: it is neither */
+    size_t kind_matched; /* its bytes that match */
 };
 
 struct fr_resp_limit {

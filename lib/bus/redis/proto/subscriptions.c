@@ -10,12 +10,9 @@
 #define RETRY_US       (30 * (int64_t)FR_US_PER_S)
 #define PUT_OFF_US     ((int64_t)FR_US_PER_S)
 
-enum verb { SUBSCRIBE, UNSUBSCRIBE, PING };
-static const char *verbs[] = {"SUBSCRIBE", "UNSUBSCRIBE", "PING"};
-
 struct command {
     struct fr_list link;
-    enum verb verb;
+    enum fr_redis_verb verb;
     uint64_t number;
     size_t count, answered;
     struct fr_redis_channel *channels[];
@@ -146,6 +143,12 @@ void fr_redis_subscriptions_remove(struct fr_redis_subscriptions *subs, struct f
     forget_if_idle(subs, channel);
 }
 
+bool fr_redis_subscriptions_is_wanted(const struct fr_redis_subscriptions *subs, struct freshet_span name)
+{
+    const struct fr_redis_channel *channel = find(subs, name);
+    return channel != NULL && is_wanted(channel);
+}
+
 bool fr_redis_subscriptions_is_confirmed(const struct fr_redis_subscriptions *subs, struct freshet_span name)
 {
     const struct fr_redis_channel *channel = find(subs, name);
@@ -168,6 +171,8 @@ void fr_redis_subscriptions_lost(struct fr_redis_subscriptions *subs)
         channel->command = 0;
         channel->told_refused = false;
         channel->retry_us = INT64_MIN;
+        if (channel->state == FR_REDIS_CHANNEL_CONFIRMED && subs->owner.lost != NULL)
+            subs->owner.lost(subs->owner.user, fr_redis_channel_name(channel), channel->subscription);
         if (!is_wanted(channel))
             enter(subs, channel, FR_REDIS_CHANNEL_LEFT);
         else if (channel->state != FR_REDIS_CHANNEL_REFUSED)
@@ -177,14 +182,14 @@ void fr_redis_subscriptions_lost(struct fr_redis_subscriptions *subs)
 }
 
 /* Sends one command for `count` channels and remembers it. */
-static bool issue(struct fr_redis_subscriptions *subs, enum verb verb, struct fr_redis_channel **channels,
-                  size_t channel_count)
+static bool issue(struct fr_redis_subscriptions *subs, enum fr_redis_verb verb,
+                  struct fr_redis_channel **channels, size_t channel_count)
 {
     struct freshet_span names[FR_REDIS_BATCH] = {{NULL, 0}};
     struct command *command = malloc(sizeof(*command) + channel_count * sizeof(*channels));
     for (size_t i = 0; i < channel_count; i++)
         names[i] = fr_redis_channel_name(channels[i]);
-    if (command == NULL || !subs->owner.send(subs->owner.user, verbs[verb], names, channel_count)) {
+    if (command == NULL || !subs->owner.send(subs->owner.user, verb, names, channel_count)) {
         free(command);
         return false;
     }
@@ -196,13 +201,13 @@ static bool issue(struct fr_redis_subscriptions *subs, enum verb verb, struct fr
         command->channels[i] = channels[i];
         channels[i]->references++;
         channels[i]->command = command->number;
-        enter(subs, channels[i], verb == SUBSCRIBE ? FR_REDIS_CHANNEL_ASKED : FR_REDIS_CHANNEL_LEFT);
+        enter(subs, channels[i], verb == FR_REDIS_SUBSCRIBE ? FR_REDIS_CHANNEL_ASKED : FR_REDIS_CHANNEL_LEFT);
     }
     return true;
 }
 
 /* The first of a list, up to a batch; false: nothing could be sent. */
-static bool issue_list(struct fr_redis_subscriptions *subs, enum verb verb, struct fr_list *list)
+static bool issue_list(struct fr_redis_subscriptions *subs, enum fr_redis_verb verb, struct fr_list *list)
 {
     struct fr_redis_channel *channels[FR_REDIS_BATCH];
     size_t channel_count = 0;
@@ -216,21 +221,21 @@ static bool issue_retry(struct fr_redis_subscriptions *subs, int64_t now_us)
     if (fr_list_is_empty(&subs->refused))
         return false;
     struct fr_redis_channel *channel = FR_CONTAINER(subs->refused.next, struct fr_redis_channel, link);
-    return channel->retry_us <= now_us && issue(subs, SUBSCRIBE, &channel, 1);
+    return channel->retry_us <= now_us && issue(subs, FR_REDIS_SUBSCRIBE, &channel, 1);
 }
 
 void fr_redis_subscriptions_pump(struct fr_redis_subscriptions *subs, int64_t now_us)
 {
     bool asks = now_us >= subs->subscribes_us;
     while (subs->linked && subs->command_count < MAX_UNANSWERED)
-        if (!(asks && issue_list(subs, SUBSCRIBE, &subs->waiting)) &&
-            !issue_list(subs, UNSUBSCRIBE, &subs->leaving) && !(asks && issue_retry(subs, now_us)))
+        if (!(asks && issue_list(subs, FR_REDIS_SUBSCRIBE, &subs->waiting)) &&
+            !issue_list(subs, FR_REDIS_UNSUBSCRIBE, &subs->leaving) && !(asks && issue_retry(subs, now_us)))
             return;
 }
 
 uint64_t fr_redis_subscriptions_ping(struct fr_redis_subscriptions *subs)
 {
-    return issue(subs, PING, NULL, 0) ? subs->last_command : 0;
+    return issue(subs, FR_REDIS_PING, NULL, 0) ? subs->last_command : 0;
 }
 
 static struct command *oldest(const struct fr_redis_subscriptions *subs)
@@ -245,7 +250,8 @@ static void finish(struct fr_redis_subscriptions *subs, struct command *command)
     free(command);
 }
 
-static bool acknowledge(struct fr_redis_subscriptions *subs, enum verb verb, struct freshet_span name)
+static bool acknowledge(struct fr_redis_subscriptions *subs, enum fr_redis_verb verb,
+                        struct freshet_span name)
 {
     struct command *command = oldest(subs);
     if (command == NULL || command->verb != verb ||
@@ -253,7 +259,7 @@ static bool acknowledge(struct fr_redis_subscriptions *subs, enum verb verb, str
         return false;
     struct fr_redis_channel *channel = command->channels[command->answered++];
     channel->references--;
-    if (verb == SUBSCRIBE && channel->state == FR_REDIS_CHANNEL_ASKED &&
+    if (verb == FR_REDIS_SUBSCRIBE && channel->state == FR_REDIS_CHANNEL_ASKED &&
         channel->command == command->number) {
         enter(subs, channel, FR_REDIS_CHANNEL_CONFIRMED);
         subs->owner.subscribed(subs->owner.user, fr_redis_channel_name(channel), channel->subscription);
@@ -277,7 +283,7 @@ static void refuse(struct fr_redis_subscriptions *subs, struct fr_redis_channel 
 static void ask_again(struct fr_redis_subscriptions *subs, struct fr_redis_channel **channels,
                       size_t channel_count)
 {
-    if (issue(subs, SUBSCRIBE, channels, channel_count))
+    if (issue(subs, FR_REDIS_SUBSCRIBE, channels, channel_count))
         return;
     for (size_t i = 0; i < channel_count; i++)
         enter(subs, channels[i], FR_REDIS_CHANNEL_WAITING);
@@ -319,14 +325,14 @@ static void put_off(struct fr_redis_subscriptions *subs, struct fr_redis_channel
     subs->subscribes_us = now_us + PUT_OFF_US;
     for (size_t i = 0; i < channel_count; i++)
         enter(subs, channels[i], FR_REDIS_CHANNEL_WAITING);
-    subs->owner.put_off(subs->owner.user, verbs[SUBSCRIBE], reason);
+    subs->owner.put_off(subs->owner.user, FR_REDIS_SUBSCRIBE, reason);
 }
 
 /* Asking again would be refused again. */
 static void stop_unsubscribing(struct fr_redis_subscriptions *subs, struct freshet_span reason)
 {
     if (!subs->keeps)
-        subs->owner.put_off(subs->owner.user, verbs[UNSUBSCRIBE], reason);
+        subs->owner.put_off(subs->owner.user, FR_REDIS_UNSUBSCRIBE, reason);
     subs->keeps = true;
     while (!fr_list_is_empty(&subs->leaving)) {
         struct fr_redis_channel *channel = FR_CONTAINER(subs->leaving.next, struct fr_redis_channel, link);
@@ -347,11 +353,11 @@ static void take_refusal(struct fr_redis_subscriptions *subs, enum fr_redis_faul
                          struct freshet_span reason, int64_t now_us)
 {
     struct command *command = oldest(subs);
-    enum verb verb = command->verb;
+    enum fr_redis_verb verb = command->verb;
     struct fr_redis_channel *channels[FR_REDIS_BATCH];
     size_t found = gather(subs, command, channels);
     finish(subs, command);
-    if (verb == UNSUBSCRIBE)
+    if (verb == FR_REDIS_UNSUBSCRIBE)
         stop_unsubscribing(subs, reason);
     else if (fault == FR_REDIS_FAULT_FORBIDDEN)
         halve(subs, channels, found, reason, now_us);
@@ -365,9 +371,9 @@ static bool take_error(struct fr_redis_subscriptions *subs, struct freshet_span 
     enum fr_redis_fault fault = fr_redis_fault_of(text);
     /* A server that is busy is so for other connections too: this one has its subscriptions. */
     bool fatal = fr_redis_fault_ends_link(fault) && fault != FR_REDIS_FAULT_BUSY;
-    if (command == NULL || fatal || (command->verb == SUBSCRIBE && fault == FR_REDIS_FAULT_CLUSTER))
+    if (command == NULL || fatal || (command->verb == FR_REDIS_SUBSCRIBE && fault == FR_REDIS_FAULT_CLUSTER))
         return false;
-    if (command->verb == PING)
+    if (command->verb == FR_REDIS_PING)
         finish_ping(subs, command);
     else
         take_refusal(subs, fault, text, now_us);
@@ -380,11 +386,11 @@ bool fr_redis_subscriptions_take(struct fr_redis_subscriptions *subs, const stru
     struct command *command = oldest(subs);
     switch (push->kind) {
     case FR_REDIS_PUSH_SUBSCRIBED:
-        return acknowledge(subs, SUBSCRIBE, push->channel);
+        return acknowledge(subs, FR_REDIS_SUBSCRIBE, push->channel);
     case FR_REDIS_PUSH_UNSUBSCRIBED:
-        return acknowledge(subs, UNSUBSCRIBE, push->channel);
+        return acknowledge(subs, FR_REDIS_UNSUBSCRIBE, push->channel);
     case FR_REDIS_PUSH_PONG:
-        if (command == NULL || command->verb != PING)
+        if (command == NULL || command->verb != FR_REDIS_PING)
             return false;
         finish_ping(subs, command);
         return true;

@@ -14,6 +14,9 @@
 
 #define FR_REDIS_BATCH 100 /* channels of one command */
 
+/* In a cluster SSUBSCRIBE and SUNSUBSCRIBE. */
+enum fr_redis_verb { FR_REDIS_SUBSCRIBE, FR_REDIS_UNSUBSCRIBE, FR_REDIS_PING };
+
 enum fr_redis_channel_state {
     FR_REDIS_CHANNEL_WAITING = 0, /* wanted; a SUBSCRIBE is to be sent */
     FR_REDIS_CHANNEL_ASKED,       /* wanted; it is unanswered */
@@ -39,13 +42,16 @@ struct fr_redis_subscriptions_owner {
     void *user;
     /* Send it now; a PING has no channels. False: not possible; nothing was sent and the link is about to
      * break. */
-    bool (*send)(void *user, const char *verb, const struct freshet_span *channels, size_t count);
+    bool (*send)(void *user, enum fr_redis_verb verb, const struct freshet_span *channels, size_t count);
     void (*subscribed)(void *user, struct freshet_span channel, uint64_t subscription);
+    /* It was in force and is so no more; subscribed() follows if it comes through again. NULL: nobody asks.
+     */
+    void (*lost)(void *user, struct freshet_span channel, uint64_t subscription);
     void (*refused)(void *user, struct freshet_span channel, uint64_t subscription,
                     struct freshet_span reason);
     /* An error that is not about the link: a SUBSCRIBE that is sent again in a second; or UNSUBSCRIBE, whose
      * channels Redis then keeps until the link ends. */
-    void (*put_off)(void *user, const char *verb, struct freshet_span reason);
+    void (*put_off)(void *user, enum fr_redis_verb verb, struct freshet_span reason);
     /* The PING of this number is answered, and what Redis delivered before it has come. */
     void (*pinged)(void *user, uint64_t number);
 };
@@ -78,6 +84,8 @@ struct freshet_span fr_redis_channel_name(const struct fr_redis_channel *channel
 void fr_redis_subscriptions_add(struct fr_redis_subscriptions *subscriptions,
                                 struct fr_redis_channel *channel);
 void fr_redis_subscriptions_remove(struct fr_redis_subscriptions *subscriptions, struct freshet_span name);
+bool fr_redis_subscriptions_is_wanted(const struct fr_redis_subscriptions *subscriptions,
+                                      struct freshet_span name);
 bool fr_redis_subscriptions_is_confirmed(const struct fr_redis_subscriptions *subscriptions,
                                          struct freshet_span name);
 

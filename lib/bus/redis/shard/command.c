@@ -1,7 +1,9 @@
-/* The command link of a shard: publishes, and between them probes and questions. On the bus thread. */
+/* The command link of a shard: publishes of its lanes, and between them probes and questions. On the bus
+ * thread. */
 #include "base/clock.h"
 #include "base/log.h"
 #include "bus/redis/proto/wire.h"
+#include "bus/redis/shard/hearing.h"
 #include "bus/redis/shard/shard.h"
 #include <event2/buffer.h>
 #include <stdio.h>
@@ -10,53 +12,90 @@
 #define MAX_OUTPUT_BYTES (1024 * 1024) /* beyond it publishes wait in the outbox */
 
 /* What follows `from` bytes of it. False: the link is broken. */
-static bool write_publish(struct fr_redis_shard *shard, struct evbuffer *output,
+static bool write_publish(struct fr_redis_shard *shard, struct fr_redis_lane *lane, struct evbuffer *output,
                           const struct fr_redis_publish *publish, size_t from)
 {
     shard->published++;
-    if (evbuffer_add(output, publish->wire + from, publish->wire_len - from) == 0)
+    if (fr_redis_answers_reserve(&shard->command_answers) &&
+        evbuffer_add(output, publish->wire + from, publish->wire_len - from) == 0) {
+        fr_redis_answers_add_one(
+            &shard->command_answers,
+            &(struct fr_redis_awaited){
+                .owner = lane, .epoch = lane->epoch, .count = 1, .kind = FR_REDIS_ASKED_PUBLISH});
         return true;
+    }
     struct fr_redis_reason reason = {.fault = FR_REDIS_FAULT_UNKNOWN, .text = "out of memory"};
     fr_redis_link_break(&shard->commanding, &reason);
     return false;
 }
 
-void fr_redis_shard_add(struct fr_redis_shard *shard, struct fr_redis_publish *publish)
+void fr_redis_shard_send_rest(struct fr_redis_shard *shard, struct fr_redis_lane *lane,
+                              const struct fr_redis_publish *publish)
 {
-    size_t written = publish->written;
-    fr_redis_outbox_add(&shard->outbox, publish, publish->since_us);
-    struct evbuffer *output = written == 0 ? NULL : fr_redis_link_output(&shard->commanding);
+    struct evbuffer *output = fr_redis_link_output(&shard->commanding);
     if (output != NULL)
-        write_publish(shard, output, publish, written);
+        write_publish(shard, lane, output, publish, publish->written);
 }
 
-void fr_redis_shard_send(struct fr_redis_shard *shard)
+/* False: there is no room for more, or no link. */
+static bool send_lane(struct fr_redis_shard *shard, struct fr_redis_lane *lane)
 {
     const struct fr_redis_publish *publish;
-    if (fr_list_is_empty(&shard->outbox.waiting))
-        return;
+    if (fr_list_is_empty(&lane->outbox.waiting))
+        return true;
     struct evbuffer *output = fr_redis_link_output(&shard->commanding);
-    while (output != NULL && evbuffer_get_length(output) < MAX_OUTPUT_BYTES &&
-           (publish = fr_redis_outbox_next(&shard->outbox)) != NULL)
-        if (!write_publish(shard, output, publish, 0))
-            return;
+    while (output != NULL && evbuffer_get_length(output) < MAX_OUTPUT_BYTES) {
+        publish = fr_redis_outbox_next(&lane->outbox);
+        if (publish == NULL)
+            return true;
+        if (!write_publish(shard, lane, output, publish, 0))
+            return false;
+    }
+    return false;
+}
+
+/* Where the room ends, the next lane comes first the next time. */
+void fr_redis_shard_send(struct fr_redis_shard *shard)
+{
+    for (struct fr_list *at = shard->lanes.next; at != &shard->lanes; at = at->next) {
+        if (send_lane(shard, FR_CONTAINER(at, struct fr_redis_lane, link)))
+            continue;
+        fr_list_remove(&shard->lanes);
+        fr_list_append(at->next, &shard->lanes);
+        return;
+    }
+}
+
+static bool is_waiting(const struct fr_redis_shard *shard)
+{
+    for (const struct fr_list *at = shard->lanes.next; at != &shard->lanes; at = at->next)
+        if (!fr_list_is_empty(&FR_CONTAINER(at, struct fr_redis_lane, link)->outbox.waiting))
+            return true;
+    return false;
 }
 
 static void note_idle(struct fr_redis_shard *shard)
 {
-    if (shard->aside_count == 0 && fr_redis_outbox_is_empty(&shard->outbox))
+    if (shard->options.direct && fr_redis_answers_is_empty(&shard->command_answers) && !is_waiting(shard))
         fr_redis_link_idle(&shard->commanding);
 }
 
-bool fr_redis_shard_send_aside(struct fr_redis_shard *shard, enum fr_redis_aside_kind kind, uint64_t probe,
-                               const struct freshet_span *arguments, size_t count)
+static uint32_t epoch_of(const struct fr_redis_lane *lane)
+{
+    return lane == NULL ? 0 : lane->epoch;
+}
+
+bool fr_redis_shard_ask(struct fr_redis_shard *shard, enum fr_redis_asked kind, uint64_t probe,
+                        const struct freshet_span *arguments, size_t count)
 {
     struct evbuffer *output = fr_redis_link_output(&shard->commanding);
-    if (output == NULL || shard->aside_count == FR_REDIS_MAX_ASIDES ||
+    if (output == NULL || !fr_redis_answers_reserve(&shard->command_answers) ||
         !fr_redis_wire_add(output, arguments, count))
         return false;
-    shard->asides[(shard->aside_first + shard->aside_count++) % FR_REDIS_MAX_ASIDES] =
-        (struct fr_redis_aside){.kind = kind, .after = shard->published, .probe = probe};
+    fr_redis_answers_add(
+        &shard->command_answers,
+        &(struct fr_redis_awaited){
+            .owner = shard->seat, .epoch = epoch_of(shard->seat), .count = 1, .kind = kind, .number = probe});
     return true;
 }
 
@@ -79,29 +118,50 @@ static void reject(struct fr_redis_shard *shard, enum fr_redis_fault fault, cons
         fr_redis_link_reject(&shard->commanding, reply);
 }
 
-static void take_publish_answer(struct fr_redis_shard *shard, const redisReply *reply)
+static bool is_elsewhere(const struct fr_redis_shard *shard, struct freshet_span error,
+                         struct fr_redis_redirect *redirect)
 {
-    enum fr_redis_fault fault = FR_REDIS_FAULT_UNKNOWN;
-    if (reply->type == REDIS_REPLY_ERROR)
-        fault = fr_redis_fault_of(freshet_span(reply->str, reply->len));
-    bool accepted = reply->type == REDIS_REPLY_INTEGER;
-    bool refused = reply->type == REDIS_REPLY_ERROR && !fr_redis_fault_ends_link(fault);
-    if ((!accepted && !refused) || shard->answered == shard->published) {
-        reject(shard, fault, reply);
-        return;
-    }
-    if (refused)
-        refuse_publish(shard, reply);
+    return shard->options.is_sharded && fr_redis_is_astray(error, &shard->commanding.where, redirect);
+}
+
+/* Who vouches for it: of a Redis that stands alone the witness, in a cluster the slot map. */
+static void accept_publish(struct fr_redis_shard *shard, struct fr_redis_lane *lane)
+{
+    shard->refusal[0] = '\0';
+    if (lane->options.is_sharded)
+        lane->accepted_us = fr_clock_monotonic_us();
     else
-        shard->refusal[0] = '\0';
-    shard->answered++;
-    if (accepted)
         fr_redis_witness_accepted(&shard->witness, shard->answered);
-    fr_redis_outbox_answer(&shard->outbox, accepted ? FRESHET_OK : FRESHET_REFUSED,
-                           accepted ? reply->integer : -1);
-    note_idle(shard);
-    if (shard->ending)
-        shard->options.ended(shard->options.user);
+}
+
+/* False: this is no answer that the link survives. */
+static bool take_publish_answer(struct fr_redis_shard *shard, struct fr_redis_lane *lane, bool has_left,
+                                const redisReply *reply)
+{
+    struct freshet_span error =
+        reply->type == REDIS_REPLY_ERROR ? freshet_span(reply->str, reply->len) : freshet_span(NULL, 0);
+    enum fr_redis_fault fault = error.data == NULL ? FR_REDIS_FAULT_UNKNOWN : fr_redis_fault_of(error);
+    struct fr_redis_redirect redirect;
+    bool is_accepted = reply->type == REDIS_REPLY_INTEGER;
+    bool is_astray = error.data != NULL && is_elsewhere(shard, error, &redirect);
+    if (!is_accepted && !is_astray && (error.data == NULL || fr_redis_fault_ends_link(fault))) {
+        reject(shard, fault, reply);
+        return false;
+    }
+    shard->answered++;
+    if (has_left)
+        return true;
+    if (is_astray) {
+        shard->options.astray(shard->options.user, lane, &redirect);
+        return true;
+    }
+    if (is_accepted)
+        accept_publish(shard, lane);
+    else
+        refuse_publish(shard, reply);
+    fr_redis_outbox_answer(&lane->outbox, is_accepted ? FRESHET_OK : FRESHET_REFUSED,
+                           is_accepted ? reply->integer : -1);
+    return true;
 }
 
 static void take_role(struct fr_redis_shard *shard, const redisReply *reply)
@@ -121,7 +181,13 @@ static void take_role(struct fr_redis_shard *shard, const redisReply *reply)
 
 static void take_probe_answer(struct fr_redis_shard *shard, uint64_t number, const redisReply *reply)
 {
-    if (reply->type == REDIS_REPLY_ERROR)
+    struct fr_redis_redirect redirect;
+    bool is_error = reply->type == REDIS_REPLY_ERROR;
+    if (is_error && is_elsewhere(shard, freshet_span(reply->str, reply->len), &redirect)) {
+        shard->options.astray(shard->options.user, shard->seat, &redirect);
+        return;
+    }
+    if (is_error)
         refuse_publish(shard, reply);
     fr_redis_shard_take_probe_answer(shard, number, reply->type == REDIS_REPLY_INTEGER);
 }
@@ -134,44 +200,51 @@ void fr_redis_shard_log_in(struct fr_redis_shard *shard)
         !fr_redis_login_ask(&login, &shard->options.config->login))
         return;
     size_t count = fr_redis_login_command(&login, arguments);
-    fr_redis_shard_send_aside(shard, FR_REDIS_ASIDE_LOGIN, 0, arguments, count);
+    fr_redis_shard_ask(shard, FR_REDIS_ASKED_LOGIN, 0, arguments, count);
     fr_redis_login_forget(&login);
 }
 
-static void take_aside_answer(struct fr_redis_shard *shard, const struct fr_redis_aside *aside,
+/* To something that is no publish. */
+static void take_aside_answer(struct fr_redis_shard *shard, const struct fr_redis_awaited *awaited,
                               const redisReply *reply)
 {
     enum fr_redis_fault fault = reply->type == REDIS_REPLY_ERROR
                                     ? fr_redis_fault_of(freshet_span(reply->str, reply->len))
                                     : FR_REDIS_FAULT_UNKNOWN;
-    if (aside->kind == FR_REDIS_ASIDE_LOGIN)
+    if (awaited->kind == FR_REDIS_ASKED_LOGIN)
         fr_redis_link_take_login(&shard->commanding, reply);
     else if (fault == FR_REDIS_FAULT_LOGIN)
         fr_redis_link_reject(&shard->commanding, reply);
-    else if (aside->kind == FR_REDIS_ASIDE_ROLE)
+    else if (awaited->kind == FR_REDIS_ASKED_ROLE)
         take_role(shard, reply);
-    else if (aside->kind == FR_REDIS_ASIDE_PROBE)
-        take_probe_answer(shard, aside->probe, reply);
+    else if (awaited->kind == FR_REDIS_ASKED_PROBE && awaited->owner == shard->seat &&
+             awaited->epoch == epoch_of(shard->seat))
+        take_probe_answer(shard, awaited->number, reply);
 }
 
 static void on_command_reply(void *user, redisReply *reply)
 {
     struct fr_redis_shard *shard = user;
-    struct fr_redis_aside aside = shard->asides[shard->aside_first];
-    if (shard->aside_count == 0 || aside.after != shard->answered) {
-        take_publish_answer(shard, reply);
+    const struct fr_redis_awaited *next = fr_redis_answers_next(&shard->command_answers);
+    if (next == NULL) {
+        fr_redis_link_reject(&shard->commanding, reply);
         return;
     }
-    shard->aside_first = (shard->aside_first + 1) % FR_REDIS_MAX_ASIDES;
-    shard->aside_count--;
-    take_aside_answer(shard, &aside, reply);
+    struct fr_redis_awaited awaited = *next;
+    struct fr_redis_lane *lane = awaited.owner; /* of a publish */
+    fr_redis_answers_take(&shard->command_answers);
+    if (awaited.kind != FR_REDIS_ASKED_PUBLISH)
+        take_aside_answer(shard, &awaited, reply);
+    else if (!take_publish_answer(shard, lane, awaited.epoch != lane->epoch, reply))
+        return;
     note_idle(shard);
+    if (shard->ending && awaited.kind == FR_REDIS_ASKED_PUBLISH)
+        shard->options.ended(shard->options.user);
 }
 
 static void on_command_up(void *user)
 {
     struct fr_redis_shard *shard = user;
-    shard->aside_count = 0;
     shard->published = shard->answered = 0;
     fr_redis_witness_linked(&shard->witness, fr_clock_monotonic_us());
     fr_redis_shard_probe(shard);
@@ -182,8 +255,9 @@ static void on_command_up(void *user)
 static void on_command_down(void *user, const struct fr_redis_reason *reason)
 {
     struct fr_redis_shard *shard = user;
-    shard->aside_count = 0;
-    fr_redis_outbox_lost(&shard->outbox);
+    fr_redis_answers_clear(&shard->command_answers);
+    for (struct fr_list *at = shard->lanes.next; at != &shard->lanes; at = at->next)
+        fr_redis_outbox_lost(&FR_CONTAINER(at, struct fr_redis_lane, link)->outbox);
     fr_redis_shard_witness_dismiss(shard);
     fr_redis_shard_lose_proof(shard);
     fr_redis_shard_update_state(shard, reason->text);
@@ -193,8 +267,8 @@ static void on_command_ping(void *user)
 {
     struct fr_redis_shard *shard = user;
     struct freshet_span ping = freshet_span_text("PING");
-    if (shard->aside_count == 0 && shard->answered == shard->published)
-        fr_redis_shard_send_aside(shard, FR_REDIS_ASIDE_PING, 0, &ping, 1);
+    if (fr_redis_answers_is_empty(&shard->command_answers))
+        fr_redis_shard_ask(shard, FR_REDIS_ASKED_PING, 0, &ping, 1);
 }
 
 static bool on_command_silent(void *user, bool over)

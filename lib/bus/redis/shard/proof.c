@@ -13,6 +13,31 @@ void fr_redis_shard_break_both(struct fr_redis_shard *shard, enum fr_redis_fault
     fr_redis_link_break(&shard->commanding, &reason);
 }
 
+void fr_redis_shard_seat(struct fr_redis_shard *shard)
+{
+    if (shard->seat != NULL || fr_list_is_empty(&shard->lanes))
+        return;
+    struct fr_redis_lane *lane = FR_CONTAINER(shard->lanes.next, struct fr_redis_lane, link);
+    struct fr_redis_channel *channel =
+        fr_redis_channel_new(lane->prefix, freshet_span_text(shard->options.probes), 0);
+    if (channel == NULL)
+        return;
+    snprintf(shard->probe_channel, sizeof(shard->probe_channel), "%s%s", lane->prefix_text,
+             shard->options.probes);
+    shard->seat = lane;
+    fr_redis_lane_want(lane, channel);
+}
+
+void fr_redis_shard_unseat(struct fr_redis_shard *shard, struct fr_redis_lane *lane)
+{
+    if (shard->seat != lane)
+        return;
+    fr_redis_subscriptions_remove(&lane->subscriptions, fr_redis_shard_probe_channel(shard));
+    shard->seat = NULL;
+    fr_redis_shard_lose_proof(shard);
+    fr_redis_shard_seat(shard);
+}
+
 struct freshet_span fr_redis_shard_probe_channel(const struct fr_redis_shard *shard)
 {
     return freshet_span_text(shard->probe_channel);
@@ -21,21 +46,23 @@ struct freshet_span fr_redis_shard_probe_channel(const struct fr_redis_shard *sh
 bool fr_redis_shard_can_probe(const struct fr_redis_shard *shard)
 {
     return shard->options.config->options.probe_interval_ms != FRESHET_NEVER &&
-           fr_redis_link_is_up(&shard->commanding) &&
-           fr_redis_subscriptions_is_confirmed(&shard->subscriptions, fr_redis_shard_probe_channel(shard));
+           fr_redis_link_is_up(&shard->commanding) && shard->seat != NULL &&
+           fr_redis_subscriptions_is_confirmed(&shard->seat->subscriptions,
+                                               fr_redis_shard_probe_channel(shard));
 }
 
 static void send_probe(struct fr_redis_shard *shard)
 {
     struct freshet_span role = freshet_span_text("ROLE");
-    struct freshet_span arguments[] = {freshet_span_text("PUBLISH"), fr_redis_shard_probe_channel(shard),
+    const char *verb = shard->options.is_sharded ? "SPUBLISH" : "PUBLISH";
+    struct freshet_span arguments[] = {freshet_span_text(verb), fr_redis_shard_probe_channel(shard),
                                        fr_redis_probe_next(&shard->probe, fr_clock_monotonic_us())};
-    if (fr_redis_shard_send_aside(shard, FR_REDIS_ASIDE_PROBE, shard->probe.sent, arguments, 3))
+    if (fr_redis_shard_ask(shard, FR_REDIS_ASKED_PROBE, shard->probe.sent, arguments, 3))
         fr_redis_witness_probed(&shard->witness, shard->probe.sent, shard->published);
     else
         fr_redis_probe_forget(&shard->probe);
     if (!fr_redis_link_is_blind(&shard->commanding))
-        fr_redis_shard_send_aside(shard, FR_REDIS_ASIDE_ROLE, 0, &role, 1);
+        fr_redis_shard_ask(shard, FR_REDIS_ASKED_ROLE, 0, &role, 1);
 }
 
 void fr_redis_shard_probe(struct fr_redis_shard *shard)
@@ -51,10 +78,10 @@ void fr_redis_shard_probe(struct fr_redis_shard *shard)
 /* The subscribe link has to say first what was delivered before it was asked. */
 static void question(struct fr_redis_shard *shard)
 {
-    if (shard->question != 0)
+    if (shard->question != 0 || shard->seat == NULL)
         return;
     shard->questioned = shard->probe.accepted;
-    shard->question = fr_redis_subscriptions_ping(&shard->subscriptions);
+    shard->question = fr_redis_subscriptions_ping(&shard->seat->subscriptions);
 }
 
 static void miss_probe(struct fr_redis_shard *shard)

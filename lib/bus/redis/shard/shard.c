@@ -50,7 +50,7 @@ void fr_redis_shard_settle(struct fr_redis_shard *shard)
 
 void fr_redis_shard_keep_house(struct fr_redis_shard *shard)
 {
-    fr_redis_outbox_age(&shard->outbox, fr_clock_monotonic_us());
+    fr_redis_shard_seat(shard);
     fr_redis_shard_witness_settle(shard);
 }
 
@@ -88,8 +88,6 @@ static bool awaits_witness(const struct fr_redis_shard *shard)
 
 bool fr_redis_shard_is_done(struct fr_redis_shard *shard)
 {
-    if (!fr_redis_outbox_is_empty(&shard->outbox))
-        return false;
     if (!awaits_witness(shard))
         return true;
     fr_redis_shard_witness_settle(shard);
@@ -118,49 +116,11 @@ void fr_redis_shard_add_stats(const struct fr_redis_shard *shard, struct freshet
     stats->doubts += read_counter(&shard->doubts);
     stats->elsewhere += read_counter(&shard->elsewhere);
     stats->probe_age_ms = age_ms > stats->probe_age_ms ? age_ms : stats->probe_age_ms;
-    stats->queued += read_counter(&shard->outbox.count);
-    stats->collapsed += read_counter(&shard->outbox.collapsed);
-    stats->resent += read_counter(&shard->outbox.resent);
-    stats->subscriptions += read_counter(&shard->subscriptions.wanted);
-    stats->confirmed += read_counter(&shard->subscriptions.confirmed);
 }
 
-static void on_answer(void *user, void *token, enum freshet_status status, int64_t receivers)
+void fr_redis_shard_count_error(struct fr_redis_shard *shard)
 {
-    struct fr_redis_shard *shard = user;
-    shard->options.sink->published(shard->options.sink->context, token, status, receivers);
-}
-
-static bool want_control(struct fr_redis_shard *shard, const char *name)
-{
-    struct fr_redis_channel *channel = fr_redis_channel_new(shard->prefix, freshet_span_text(name), 0);
-    if (channel != NULL)
-        fr_redis_subscriptions_add(&shard->subscriptions, channel);
-    return channel != NULL;
-}
-
-static bool init_parts(struct fr_redis_shard *shard)
-{
-    const struct freshet_redis_options *options = &shard->options.config->options;
-    struct fr_redis_subscriptions_owner owner = fr_redis_shard_subscriptions_owner(shard);
-    char everything[512];
-    int len = snprintf(everything, sizeof(everything), "%s%s", shard->options.config->prefix,
-                       shard->options.everything);
-    struct fr_redis_outbox_options outbox = {
-        .max_count = options->max_queued_publishes,
-        .max_bytes = options->max_queued_bytes,
-        .max_age_us = options->max_queued_ms == FRESHET_NEVER
-                          ? INT64_MAX
-                          : (int64_t)options->max_queued_ms * FR_US_PER_MS,
-        .everything_channel = freshet_span(everything, (size_t)len),
-        .user = shard,
-        .answer = on_answer,
-    };
-    fr_redis_probe_init(&shard->probe, in_time_us(shard));
-    fr_redis_witness_init(&shard->witness);
-    return fr_redis_subscriptions_init(&shard->subscriptions, &owner) &&
-           fr_redis_outbox_init(&shard->outbox, &outbox) && want_control(shard, shard->options.probes) &&
-           want_control(shard, shard->options.everything);
+    atomic_fetch_add_explicit(&shard->errors, 1, memory_order_relaxed);
 }
 
 static enum freshet_status init_links(struct fr_redis_shard *shard)
@@ -203,13 +163,13 @@ static enum freshet_status init_links(struct fr_redis_shard *shard)
 enum freshet_status fr_redis_shard_init(struct fr_redis_shard *shard,
                                         const struct fr_redis_shard_options *options)
 {
-    *shard =
-        (struct fr_redis_shard){.options = *options, .prefix = freshet_span_text(options->config->prefix)};
-    snprintf(shard->probe_channel, sizeof(shard->probe_channel), "%s%s", options->config->prefix,
-             options->probes);
+    *shard = (struct fr_redis_shard){.options = *options};
+    fr_list_init(&shard->lanes);
+    fr_redis_probe_init(&shard->probe, in_time_us(shard));
+    fr_redis_witness_init(&shard->witness);
     atomic_store(&shard->probe_seen_us, -1);
     shard->probe_timer = evtimer_new(options->loop->base, on_probe_timer, shard);
-    if (shard->probe_timer == NULL || !init_parts(shard))
+    if (shard->probe_timer == NULL)
         return FRESHET_NO_MEMORY;
     return init_links(shard);
 }
@@ -222,6 +182,6 @@ void fr_redis_shard_deinit(struct fr_redis_shard *shard)
     fr_redis_link_deinit(&shard->subscribing);
     fr_redis_link_deinit(&shard->commanding);
     fr_redis_link_deinit(&shard->witnessing);
-    fr_redis_subscriptions_deinit(&shard->subscriptions);
-    fr_redis_outbox_deinit(&shard->outbox);
+    fr_redis_answers_deinit(&shard->subscribe_answers);
+    fr_redis_answers_deinit(&shard->command_answers);
 }

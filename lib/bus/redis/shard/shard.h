@@ -1,38 +1,31 @@
 /* A shard: one Redis server that the bus talks to, with all that is said to it and known of it. It has a link
- * that subscribes, one that publishes, and for moments a third one, the witness; the publishes that it has
- * not answered; and the proof that deliveries work. The bus says which topics are whose.
+ * that subscribes, one that publishes, and for moments a third one, the witness; and the proof that
+ * deliveries work. Topics come and go in lanes, as the bus says. One of them is the seat of the probes: they
+ * take a channel of it.
  *
- * shard.c is its life and its state; command.c and subscribe.c are one link each, witness.c the short-lived
- * third one, proof.c the probes that go over all of them. Everything is the loop's, unless it says otherwise.
- */
+ * shard.c is its life and its state; lane.c what goes over its links; command.c and subscribe.c are one link
+ * each, witness.c the short-lived third one, proof.c the probes that go over all of them. Everything is the
+ * loop's, unless it says otherwise. */
 #ifndef FR_REDIS_SHARD_H
 #define FR_REDIS_SHARD_H
 
-#include "bus/redis/link/config.h"
+#include "bus/redis/cluster/redirect.h"
 #include "bus/redis/link/link.h"
 #include "bus/redis/link/loop.h"
-#include "bus/redis/proto/outbox.h"
+#include "bus/redis/proto/answers.h"
 #include "bus/redis/proto/probe.h"
-#include "bus/redis/proto/subscriptions.h"
 #include "bus/redis/proto/witness.h"
-#include <freshet/bus.h>
+#include "bus/redis/shard/lane.h"
 #include <freshet/redis.h>
 #include <stdatomic.h>
 
-/* Answers on the command link that belong to no publish; more than this are never out. */
-#define FR_REDIS_MAX_ASIDES 64
-
-enum fr_redis_aside_kind {
-    FR_REDIS_ASIDE_PROBE,
-    FR_REDIS_ASIDE_ROLE,
-    FR_REDIS_ASIDE_PING,
-    FR_REDIS_ASIDE_LOGIN
-};
-
-struct fr_redis_aside {
-    enum fr_redis_aside_kind kind;
-    uint64_t after; /* its answer comes when so many publishes of this link are answered */
-    uint64_t probe; /* of a probe: its number */
+/* What is asked on the command link: publishes of lanes, and aside from them ... */
+enum fr_redis_asked {
+    FR_REDIS_ASKED_PUBLISH,
+    FR_REDIS_ASKED_PROBE,
+    FR_REDIS_ASKED_ROLE,
+    FR_REDIS_ASKED_PING,
+    FR_REDIS_ASKED_LOGIN
 };
 
 /* What a shard has from its bus, and what it tells it. All of it outlives the shard. */
@@ -41,11 +34,16 @@ struct fr_redis_shard_options {
     const struct fr_redis_address *address; /* NULL: where the guide says */
     struct fr_redis_guide *guide;           /* NULL: `address` is enough */
     struct fr_redis_loop *loop;
-    const struct freshet_bus_sink *sink; /* hears of topics: the shard tells it itself */
-    const char *everything;              /* names of control channels, behind the prefix */
-    const char *probes;                  /* only this freshet listens to it */
+    const struct freshet_bus_sink *sink; /* hears of messages */
+    const char *everything;              /* names of channels, behind a lane's prefix: of the mark, ... */
+    const char *probes;                  /* ... and of this freshet's probes, to which nobody else listens */
+    bool is_sharded;                     /* its lanes are, too */
     bool direct;                         /* the loop's direct way leads to its command link */
     void *user;
+    /* Whose channel it is; NULL: nobody's. */
+    struct fr_redis_lane *(*lane_of)(void *user, struct freshet_span channel);
+    /* In a cluster: the lane's slot is not this server's, or not any more. May make the lane leave. */
+    void (*astray)(void *user, struct fr_redis_lane *lane, const struct fr_redis_redirect *redirect);
     /* Its state is another one, or may be. */
     void (*state)(void *user, const char *reason);
     /* While it ends: something that it waited for is over. */
@@ -54,19 +52,19 @@ struct fr_redis_shard_options {
 
 struct fr_redis_shard {
     struct fr_redis_shard_options options;
-    struct freshet_span prefix;
-    char probe_channel[512]; /* the name of the probes behind the prefix */
     struct fr_redis_link subscribing, commanding, witnessing;
-    struct fr_redis_subscriptions subscriptions;
-    struct fr_redis_outbox outbox; /* admit and the counters: any thread */
+    struct fr_redis_answers subscribe_answers; /* owners: lanes; kinds: enum fr_redis_verb */
+    struct fr_redis_answers
+        command_answers; /* owners: lanes; kinds: enum fr_redis_asked; number: of a probe */
+    struct fr_list lanes;
+    struct fr_redis_lane *seat; /* of the probes; NULL: there is no lane, or was no memory */
+    char probe_channel[512];    /* the seat's prefix and the name of the probes */
     struct fr_redis_probe probe;
     struct fr_redis_witness witness;
     uint64_t question, questioned; /* a PING of the subscribe link, 0: none; the probe it has to follow */
     int64_t opinion_us;            /* when a second one on the silent command link was asked for */
     int64_t excused_us;            /* when it was logged that the silent command link is kept */
     struct event *probe_timer;
-    struct fr_redis_aside asides[FR_REDIS_MAX_ASIDES]; /* a ring */
-    unsigned aside_first, aside_count;
     uint64_t published, answered; /* on this command link */
     char refusal[200];            /* of a publish, logged last */
     char put_off[200];            /* of the subscribe link, logged last */
@@ -81,7 +79,7 @@ struct fr_redis_shard {
  * case. */
 enum freshet_status fr_redis_shard_init(struct fr_redis_shard *shard,
                                         const struct fr_redis_shard_options *options);
-/* Its outbox must be closed. A zeroed one is fine. */
+/* All lanes must have left. A zeroed one is fine. */
 void fr_redis_shard_deinit(struct fr_redis_shard *shard);
 void fr_redis_shard_begin(struct fr_redis_shard *shard);
 /* Sends what is to be sent. */
@@ -90,12 +88,13 @@ void fr_redis_shard_settle(struct fr_redis_shard *shard);
 void fr_redis_shard_keep_house(struct fr_redis_shard *shard);
 /* From here on it only waits for what it owes. */
 void fr_redis_shard_end(struct fr_redis_shard *shard);
-/* Everything is answered, and vouched for if a witness can be had. While it ends; may make a witness. */
+/* Everything is vouched for, if a witness can be had. While it ends; may make a witness. */
 bool fr_redis_shard_is_done(struct fr_redis_shard *shard);
 enum freshet_bus_state fr_redis_shard_state(const struct fr_redis_shard *shard);
 /* Any thread: adds its counters to the bus's; of the age of a probe, the greatest. */
 void fr_redis_shard_add_stats(const struct fr_redis_shard *shard, struct freshet_bus_stats *stats);
 
+void fr_redis_shard_count_error(struct fr_redis_shard *shard);
 /* Says that its state may be another one. */
 void fr_redis_shard_update_state(struct fr_redis_shard *shard, const char *reason);
 /* A link went: what it had proved counts no more. */
@@ -103,18 +102,23 @@ void fr_redis_shard_lose_proof(struct fr_redis_shard *shard);
 
 /* command.c */
 struct fr_redis_link_owner fr_redis_shard_command_owner(struct fr_redis_shard *shard);
-/* Adds it to the outbox, and sends the rest of one that is partly written. */
-void fr_redis_shard_add(struct fr_redis_shard *shard, struct fr_redis_publish *publish);
-/* Sends what the outbox has, as far as there is room. */
+/* The lane's newest publish is written up to there: sends the rest. */
+void fr_redis_shard_send_rest(struct fr_redis_shard *shard, struct fr_redis_lane *lane,
+                              const struct fr_redis_publish *publish);
+/* Sends what the lanes' outboxes have, as far as there is room. */
 void fr_redis_shard_send(struct fr_redis_shard *shard);
-/* Sends a command that is no publish; `probe` as in the aside. False: nothing was sent. */
-bool fr_redis_shard_send_aside(struct fr_redis_shard *shard, enum fr_redis_aside_kind kind, uint64_t probe,
-                               const struct freshet_span *arguments, size_t count);
+/* Sends a command that is no publish; `probe`: its number. False: nothing was sent. */
+bool fr_redis_shard_ask(struct fr_redis_shard *shard, enum fr_redis_asked kind, uint64_t probe,
+                        const struct freshet_span *arguments, size_t count);
 
 /* Asks for a login, and says it on the command link. */
 void fr_redis_shard_log_in(struct fr_redis_shard *shard);
 
 /* proof.c */
+/* A lane is new here, or there was no memory: the probes take their seat, if they have none. */
+void fr_redis_shard_seat(struct fr_redis_shard *shard);
+/* The lane has left: if it was the seat, another one is. */
+void fr_redis_shard_unseat(struct fr_redis_shard *shard, struct fr_redis_lane *lane);
 /* The channel of this freshet's probes. */
 struct freshet_span fr_redis_shard_probe_channel(const struct fr_redis_shard *shard);
 /* Both links are ready for a probe. */
@@ -144,8 +148,14 @@ void fr_redis_shard_witness_dismiss(struct fr_redis_shard *shard);
 
 /* subscribe.c */
 struct fr_redis_link_owner fr_redis_shard_subscribe_owner(struct fr_redis_shard *shard);
-struct fr_redis_subscriptions_owner fr_redis_shard_subscriptions_owner(struct fr_redis_shard *shard);
-/* Sends what the subscriptions want to send. */
+/* Sends what the lanes' subscriptions want to send. */
 void fr_redis_shard_pump(struct fr_redis_shard *shard);
+/* What a lane's subscriptions send. False: nothing was sent. */
+bool fr_redis_shard_send_subscription(struct fr_redis_shard *shard, struct fr_redis_lane *lane,
+                                      enum fr_redis_verb verb, const struct freshet_span *channels,
+                                      size_t count);
+/* Redis does not do this now, and says why. */
+void fr_redis_shard_note_put_off(struct fr_redis_shard *shard, enum fr_redis_verb verb,
+                                 struct freshet_span reason);
 
 #endif

@@ -44,8 +44,10 @@ static void on_witness_up(void *user)
 {
     struct fr_redis_shard *shard = user;
     struct freshet_span channel = fr_redis_shard_probe_channel(shard);
-    struct freshet_span publish[] = {freshet_span_text("PUBLISH"), channel, freshet_span_text(HELLO)};
-    struct freshet_span subscribe[] = {freshet_span_text("SUBSCRIBE"), channel};
+    bool is_sharded = shard->options.is_sharded;
+    struct freshet_span publish[] = {freshet_span_text(is_sharded ? "SPUBLISH" : "PUBLISH"), channel,
+                                     freshet_span_text(HELLO)};
+    struct freshet_span subscribe[] = {freshet_span_text(is_sharded ? "SSUBSCRIBE" : "SUBSCRIBE"), channel};
     fr_redis_witness_up(&shard->witness);
     if (say(shard, publish, 3))
         say(shard, subscribe, 2);
@@ -201,7 +203,8 @@ void fr_redis_shard_witness_dismiss(struct fr_redis_shard *shard)
 {
     if (fr_redis_witness_is_doubtful(&shard->witness)) {
         count(&shard->doubts);
-        fr_redis_outbox_owe_mark(&shard->outbox);
+        for (struct fr_list *at = shard->lanes.next; at != &shard->lanes; at = at->next)
+            fr_redis_outbox_owe_mark(&FR_CONTAINER(at, struct fr_redis_lane, link)->outbox);
         fr_log(&shard->options.sink->log, FRESHET_LOG_WARN,
                "redis bus: the command link ended before it was seen that what it accepted last reached "
                "everybody: all are told to load again");

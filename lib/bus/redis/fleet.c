@@ -1,0 +1,320 @@
+#include "bus/redis/fleet.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include <stdlib.h>
+#include <string.h>
+
+#define FOLLOWED_US                                                                                          \
+    (100 * (int64_t)FR_US_PER_MS) /* nodes that send us to and fro are not followed any faster */
+#define CANARY 0                  /* this lane is always used: it shows that the cluster works */
+
+static void count(atomic_uint_fast64_t *counter)
+{
+    atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
+}
+
+static struct fr_redis_member *member_of(struct fr_list *link)
+{
+    return FR_CONTAINER(link, struct fr_redis_member, link);
+}
+
+static size_t partition_of(const struct fr_redis_fleet *fleet, const struct fr_redis_lane *lane)
+{
+    return (size_t)(lane - fleet->options.lanes);
+}
+
+/* ---- shards ---- */
+
+static struct fr_redis_lane *lane_of(void *user, struct freshet_span channel)
+{
+    const struct fr_redis_fleet *fleet = user;
+    unsigned partition = fr_redis_slot_of(channel) * FR_REDIS_PARTITIONS / FR_REDIS_SLOTS;
+    struct fr_redis_lane *lane = &fleet->options.lanes[partition];
+    struct freshet_span topic;
+    return fr_redis_lane_topic(lane, channel, &topic) ? lane : NULL;
+}
+
+static void on_state(void *user, const char *reason)
+{
+    struct fr_redis_fleet *fleet = user;
+    if (fr_redis_fleet_is_troubled(fleet))
+        fr_redis_fleet_ask(fleet);
+    fleet->options.state(fleet->options.user, reason);
+}
+
+static void on_ended(void *user)
+{
+    struct fr_redis_fleet *fleet = user;
+    fleet->options.ended(fleet->options.user);
+}
+
+static void leave(struct fr_redis_fleet *fleet, struct fr_redis_lane *lane)
+{
+    if (lane->accepted_us != FR_REDIS_NEVER_ACCEPTED)
+        count(&fleet->doubts);
+    count(&fleet->moves);
+    fr_redis_lane_leave(lane);
+}
+
+static void place(struct fr_redis_fleet *fleet, struct fr_redis_lane *lane);
+
+static void on_astray(void *user, struct fr_redis_lane *lane, const struct fr_redis_redirect *redirect)
+{
+    struct fr_redis_fleet *fleet = user;
+    int64_t now_us = fr_clock_monotonic_us(), *moved_us = &fleet->moved_us[partition_of(fleet, lane)];
+    bool is_followed = redirect->kind == FR_REDIS_REDIRECT_MOVED && redirect->address.port != 0 &&
+                       now_us - *moved_us > FOLLOWED_US;
+    leave(fleet, lane);
+    if (is_followed && fr_redis_map_move(&fleet->map, lane->slot, &redirect->address)) {
+        *moved_us = now_us;
+        place(fleet, lane);
+    }
+    fr_redis_fleet_ask(fleet);
+    fr_redis_loop_wake(fleet->options.loop); /* what it has to say is said there */
+    fleet->options.state(fleet->options.user, "a slot has moved");
+}
+
+static struct fr_redis_member *add_member(struct fr_redis_fleet *fleet,
+                                          const struct fr_redis_address *address)
+{
+    struct fr_redis_member *member = calloc(1, sizeof(*member));
+    if (member == NULL)
+        return NULL;
+    struct fr_redis_shard_options options = {
+        .config = fleet->options.config,
+        .address = &member->address,
+        .loop = fleet->options.loop,
+        .sink = fleet->options.sink,
+        .everything = fleet->options.everything,
+        .probes = fleet->options.probes,
+        .is_sharded = true,
+        .user = fleet,
+        .lane_of = lane_of,
+        .astray = on_astray,
+        .state = on_state,
+        .ended = on_ended,
+    };
+    member->address = *address;
+    if (fr_redis_shard_init(&member->shard, &options) != FRESHET_OK) {
+        fr_redis_shard_deinit(&member->shard);
+        free(member);
+        return NULL;
+    }
+    pthread_mutex_lock(&fleet->lock);
+    fr_list_append(&fleet->members, &member->link);
+    pthread_mutex_unlock(&fleet->lock);
+    fr_redis_shard_begin(&member->shard);
+    return member;
+}
+
+static void end_member(struct fr_redis_fleet *fleet, struct fr_redis_member *member)
+{
+    pthread_mutex_lock(&fleet->lock);
+    fr_list_remove(&member->link);
+    fr_redis_shard_add_stats(&member->shard, &fleet->retired);
+    pthread_mutex_unlock(&fleet->lock);
+    fr_redis_shard_deinit(&member->shard);
+    free(member);
+}
+
+static struct fr_redis_member *find_member(struct fr_redis_fleet *fleet,
+                                           const struct fr_redis_address *address)
+{
+    for (struct fr_list *at = fleet->members.next; at != &fleet->members; at = at->next)
+        if (fr_redis_address_equal(&member_of(at)->address, address))
+            return member_of(at);
+    return add_member(fleet, address);
+}
+
+/* ---- lanes ---- */
+
+/* Where the slot map says. Without a map, or memory, it is nowhere until the next map. */
+static void place(struct fr_redis_fleet *fleet, struct fr_redis_lane *lane)
+{
+    const struct fr_redis_address *owner = fr_redis_map_owner(&fleet->map, lane->slot);
+    struct fr_redis_member *member = owner == NULL ? NULL : find_member(fleet, owner);
+    struct fr_redis_shard *shard = member == NULL ? NULL : &member->shard;
+    if (lane->shard == shard)
+        return;
+    if (lane->shard != NULL)
+        leave(fleet, lane);
+    if (shard != NULL)
+        fr_redis_lane_join(lane, shard);
+}
+
+void fr_redis_fleet_use(struct fr_redis_fleet *fleet, struct fr_redis_lane *lane)
+{
+    bool *used = &fleet->used[partition_of(fleet, lane)];
+    if (*used)
+        return;
+    *used = true;
+    place(fleet, lane);
+}
+
+/* What a node says of itself vouches for nothing: it may have slept while another one took its place. */
+static bool vouches(const struct fr_redis_fleet *fleet, const struct fr_redis_lane *lane)
+{
+    if (lane->shard == NULL || lane->accepted_us == FR_REDIS_NEVER_ACCEPTED)
+        return false;
+    const struct fr_redis_member *member = FR_CONTAINER(lane->shard, struct fr_redis_member, shard);
+    return fleet->map.node_count == 1 || !fr_redis_address_equal(&member->address, &fleet->asked);
+}
+
+void fr_redis_fleet_take_map(struct fr_redis_fleet *fleet, struct fr_redis_map *map)
+{
+    fr_redis_map_deinit(&fleet->map);
+    fleet->map = *map;
+    for (size_t i = 0; i < FR_REDIS_PARTITIONS; i++) {
+        struct fr_redis_lane *lane = &fleet->options.lanes[i];
+        const struct fr_redis_shard *before = lane->shard;
+        if (!fleet->used[i])
+            continue;
+        place(fleet, lane);
+        if (lane->shard == before && vouches(fleet, lane)) {
+            fr_redis_lane_vouch(lane, fleet->asked_us);
+            count(&fleet->vouched);
+        }
+    }
+    fr_redis_loop_wake(fleet->options.loop);
+    fleet->options.state(fleet->options.user, "the slot map has come");
+}
+
+/* ---- life ---- */
+
+void fr_redis_fleet_settle(struct fr_redis_fleet *fleet)
+{
+    for (struct fr_list *at = fleet->members.next; at != &fleet->members; at = at->next)
+        fr_redis_shard_settle(&member_of(at)->shard);
+}
+
+void fr_redis_fleet_log_in(struct fr_redis_fleet *fleet)
+{
+    for (struct fr_list *at = fleet->members.next; at != &fleet->members; at = at->next)
+        fr_redis_shard_log_in(&member_of(at)->shard);
+}
+
+void fr_redis_fleet_keep_house(struct fr_redis_fleet *fleet)
+{
+    for (struct fr_list *at = fleet->members.next, *next; at != &fleet->members; at = next) {
+        next = at->next;
+        fr_redis_shard_keep_house(&member_of(at)->shard);
+        if (!fr_list_is_empty(&member_of(at)->shard.lanes))
+            continue;
+        fr_log(&fleet->options.sink->log, FRESHET_LOG_INFO, "redis cluster: %s has no slots for us any more",
+               fr_redis_address_text(&member_of(at)->address).text);
+        end_member(fleet, member_of(at));
+    }
+}
+
+bool fr_redis_fleet_is_troubled(const struct fr_redis_fleet *fleet)
+{
+    for (size_t i = 0; i < FR_REDIS_PARTITIONS; i++) {
+        const struct fr_redis_shard *shard = fleet->options.lanes[i].shard;
+        if (!fleet->used[i])
+            continue;
+        if (shard == NULL || !fr_redis_link_is_up(&shard->subscribing) ||
+            !fr_redis_link_is_up(&shard->commanding))
+            return true;
+    }
+    return false;
+}
+
+static bool is_placed(const struct fr_redis_fleet *fleet)
+{
+    for (size_t i = 0; i < FR_REDIS_PARTITIONS; i++)
+        if (fleet->used[i] && fleet->options.lanes[i].shard == NULL)
+            return false;
+    return true;
+}
+
+/* A topic whose shard is down is told so by itself: down is only a cluster of which nothing is left. */
+enum freshet_bus_state fr_redis_fleet_state(struct fr_redis_fleet *fleet)
+{
+    bool is_any_up = false, are_all_proved = is_placed(fleet);
+    for (struct fr_list *at = fleet->members.next; at != &fleet->members; at = at->next) {
+        const struct fr_redis_shard *shard = &member_of(at)->shard;
+        if (fr_list_is_empty(&shard->lanes))
+            continue;
+        enum freshet_bus_state state = fr_redis_shard_state(shard);
+        is_any_up = is_any_up || state != FRESHET_BUS_DOWN;
+        are_all_proved = are_all_proved && state == FRESHET_BUS_PROVED;
+    }
+    return !is_any_up ? FRESHET_BUS_DOWN : are_all_proved ? FRESHET_BUS_PROVED : FRESHET_BUS_UP;
+}
+
+bool fr_redis_fleet_is_done(struct fr_redis_fleet *fleet)
+{
+    bool is_doubtful = false;
+    for (size_t i = 0; i < FR_REDIS_PARTITIONS; i++) {
+        if (!fr_redis_outbox_is_empty(&fleet->options.lanes[i].outbox))
+            return false;
+        is_doubtful = is_doubtful || fleet->options.lanes[i].accepted_us != FR_REDIS_NEVER_ACCEPTED;
+    }
+    if (!is_doubtful || fr_redis_fleet_is_troubled(fleet))
+        return true;
+    fr_redis_fleet_ask(fleet);
+    return false;
+}
+
+void fr_redis_fleet_begin(struct fr_redis_fleet *fleet)
+{
+    fr_redis_fleet_use(fleet, &fleet->options.lanes[CANARY]);
+    fr_redis_fleet_ask(fleet);
+}
+
+void fr_redis_fleet_end(struct fr_redis_fleet *fleet)
+{
+    fleet->ending = true;
+    for (struct fr_list *at = fleet->members.next; at != &fleet->members; at = at->next)
+        fr_redis_shard_end(&member_of(at)->shard);
+}
+
+enum freshet_status fr_redis_fleet_init(struct fr_redis_fleet *fleet,
+                                        const struct fr_redis_fleet_options *options)
+{
+    *fleet = (struct fr_redis_fleet){.options = *options};
+    fr_list_init(&fleet->members);
+    fr_redis_map_init(&fleet->map);
+    pthread_mutex_init(&fleet->lock, NULL);
+    for (size_t i = 0; i < FR_REDIS_PARTITIONS; i++)
+        fleet->moved_us[i] = INT64_MIN / 2;
+    return fr_redis_fleet_map_init(fleet);
+}
+
+void fr_redis_fleet_disband(struct fr_redis_fleet *fleet)
+{
+    for (size_t i = 0; i < FR_REDIS_PARTITIONS; i++) {
+        struct fr_redis_lane *lane = &fleet->options.lanes[i];
+        fr_redis_lane_vouch(lane, INT64_MAX);
+        if (lane->shard != NULL)
+            fr_redis_lane_leave(lane);
+    }
+    while (!fr_list_is_empty(&fleet->members))
+        end_member(fleet, member_of(fleet->members.next));
+}
+
+void fr_redis_fleet_deinit(struct fr_redis_fleet *fleet)
+{
+    if (fleet->options.lanes == NULL)
+        return;
+    fr_redis_fleet_disband(fleet);
+    fr_redis_fleet_map_deinit(fleet);
+    fr_redis_map_deinit(&fleet->map);
+    pthread_mutex_destroy(&fleet->lock);
+    fleet->options.lanes = NULL;
+}
+
+void fr_redis_fleet_add_stats(struct fr_redis_fleet *fleet, struct freshet_bus_stats *stats)
+{
+    pthread_mutex_lock(&fleet->lock);
+    stats->reconnects += fleet->retired.reconnects;
+    stats->errors += fleet->retired.errors;
+    stats->probes_lost += fleet->retired.probes_lost;
+    for (struct fr_list *at = fleet->members.next; at != &fleet->members; at = at->next)
+        fr_redis_shard_add_stats(&member_of(at)->shard, stats);
+    pthread_mutex_unlock(&fleet->lock);
+    stats->errors += atomic_load_explicit(&fleet->errors, memory_order_relaxed);
+    stats->witnesses += atomic_load_explicit(&fleet->vouched, memory_order_relaxed);
+    stats->doubts += atomic_load_explicit(&fleet->doubts, memory_order_relaxed);
+}
