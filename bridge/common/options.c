@@ -44,8 +44,9 @@ static bool set_listen(void *user, const char *value)
 /* Only the kind of URL: its parts are checked by the library, which names them without their secrets. */
 static bool is_redis(const char *value)
 {
-    static const char *const schemes[] = {"redis://", "rediss://", "redis+unix://", "redis+sentinel://",
-                                          "rediss+sentinel://"};
+    static const char *const schemes[] = {"redis://",          "rediss://",          "redis+unix://",
+                                          "redis+sentinel://", "rediss+sentinel://", "redis+cluster://",
+                                          "rediss+cluster://"};
     for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
         if (strncmp(value, schemes[i], strlen(schemes[i])) == 0)
             return true;
@@ -277,8 +278,9 @@ static const struct arguments arguments = {
             "  --listen HOST:PORT   where to serve; port 0 picks a free one    [127.0.0.1:8080]\n"
             "                       a socket that systemd hands over (LISTEN_FDS) comes before it\n"
             "  --redis URL          share state and publishes through this Redis:\n"
-            "                       redis://, rediss://, redis+unix:// or\n"
-            "                       redis+sentinel://host1,host2/name       [none: in this process]\n"
+            "                       redis://, rediss://, redis+unix://,\n"
+            "                       redis+sentinel://host1,host2/name or\n"
+            "                       redis+cluster://host1,host2             [none: in this process]\n"
             "  --redis-password-file FILE\n"
             "                       its first line is the password for Redis, read again for each\n"
             "                       connection, in place of the URL's          [none]\n"

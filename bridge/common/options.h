@@ -57,8 +57,8 @@ bool options_set_log_level(void *options, const char *value);
 #define OPTIONS_REDIS                                                                                        \
     {                                                                                                        \
         "redis", "FRESHET_REDIS",                                                                            \
-            "a URL that begins with redis://, rediss://, redis+unix:// or redis+sentinel://, such as "       \
-            "redis://127.0.0.1:6379",                                                                        \
+            "a URL that begins with redis://, rediss://, redis+unix://, redis+sentinel:// or "               \
+            "redis+cluster://, such as redis://127.0.0.1:6379",                                              \
             options_set_redis                                                                                \
     }
 #define OPTIONS_REDIS_PASSWORD_FILE                                                                          \

@@ -18,7 +18,7 @@
  * the word in the log that the URL leads to a node of a cluster, where another form is better.
  *
  * The program's own commands need their own rights, and keys, beside role, ping, client|setname, hello and,
- * for a URL with a database, select.
+ * for a URL with a database, select; in a cluster cluster|info, cluster|slots and asking.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef FRESHET_REDIS_H
@@ -76,8 +76,8 @@ typedef void (*freshet_redis_login_cb)(struct freshet_redis_login *login, void *
  * Topics have other channels than on a server that stands alone: see freshet_redis_cluster_channel(). Each
  * master that has topics of ours has a link that subscribes and one that publishes. Slots that move, masters
  * that are replaced and nodes that come and go are followed; meanwhile the topics concerned are not in force,
- * as after a lost link, and no others. The bus is ready when every such master is proved. Redis 7.0 or
- * Valkey is needed; the data link has no cluster. */
+ * as after a lost link, and no others. The bus is ready when every such master is proved. It takes Redis 7.0
+ * or Valkey. */
 struct freshet_redis_options {
     size_t size;        /* sizeof(struct freshet_redis_options) */
     const char *url;    /* default redis://127.0.0.1:6379 */
@@ -140,6 +140,11 @@ enum freshet_status freshet_redis_bus_login(struct freshet_bus *bus);
  * master. It also connects anew when its freshet's bus has found that its own address leads to another server
  * by now, though the old one goes on calling itself the master. A user whose ACL does not permit ROLE loses
  * this and nothing else; that is logged once.
+ *
+ * In a cluster it has a connection to each master that has been asked for something, and is one link all the
+ * same: each command goes to the node that has its first key, and follows that key (MOVED, ASK). All keys of
+ * a command must be in one slot, as Redis says itself. Commands without a key go to any node. The link is up
+ * when all of these masters are.
  *
  * With a freshet, feeds whose load has failed are run again as soon as the link is back
  * (freshet_loader_retry()); all of them, if it had been on a server that was the master no more. And the link
@@ -218,8 +223,9 @@ typedef void (*freshet_redis_reply_cb)(enum freshet_status status, const struct 
  * what the connection is, which all threads share and which may be another one after a break: SUBSCRIBE and
  * its kin, MONITOR, HELLO, AUTH, SELECT, CLIENT REPLY, RESET, QUIT, SYNC, MULTI and its kin (use EVAL)),
  * FRESHET_NO_MEMORY, FRESHET_CLOSED: nothing follows. Commands wait for a link up to `deadline_ms` (0: 1000);
- * those of one thread run in order. One that blocks (BLPOP, WAIT) holds up all behind it and, past
- * link_timeout_ms, breaks the link: give such their own. */
+ * those of one thread run in order (in a cluster: those of one slot, unless it moves meanwhile). One that
+ * blocks (BLPOP, WAIT) holds up all behind it and, past link_timeout_ms, breaks the link: give such their
+ * own. */
 enum freshet_status freshet_redis_command(struct freshet_redis_data *data,
                                           const struct freshet_span *arguments, size_t argument_count,
                                           uint32_t deadline_ms, freshet_redis_reply_cb reply, void *user);

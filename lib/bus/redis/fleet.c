@@ -7,7 +7,8 @@
 
 #define FOLLOWED_US                                                                                          \
     (100 * (int64_t)FR_US_PER_MS) /* nodes that send us to and fro are not followed any faster */
-#define CANARY 0                  /* this lane is always used: it shows that the cluster works */
+#define DEFAULT_MAP_MS 5000       /* where nothing is proved */
+#define CANARY         0          /* this lane is always used: it shows that the cluster works */
 
 static void count(atomic_uint_fast64_t *counter)
 {
@@ -26,6 +27,21 @@ static size_t partition_of(const struct fr_redis_fleet *fleet, const struct fr_r
 
 /* ---- shards ---- */
 
+/* Something is not where it should be. */
+static bool is_troubled(void *user)
+{
+    const struct fr_redis_fleet *fleet = user;
+    for (size_t i = 0; i < FR_REDIS_PARTITIONS; i++) {
+        const struct fr_redis_shard *shard = fleet->options.lanes[i].shard;
+        if (!fleet->used[i])
+            continue;
+        if (shard == NULL || !fr_redis_link_is_up(&shard->subscribing) ||
+            !fr_redis_link_is_up(&shard->commanding))
+            return true;
+    }
+    return false;
+}
+
 static struct fr_redis_lane *lane_of(void *user, struct freshet_span channel)
 {
     const struct fr_redis_fleet *fleet = user;
@@ -38,8 +54,8 @@ static struct fr_redis_lane *lane_of(void *user, struct freshet_span channel)
 static void on_state(void *user, const char *reason)
 {
     struct fr_redis_fleet *fleet = user;
-    if (fr_redis_fleet_is_troubled(fleet))
-        fr_redis_fleet_ask(fleet);
+    if (is_troubled(fleet))
+        fr_redis_mapper_ask(&fleet->mapper);
     fleet->options.state(fleet->options.user, reason);
 }
 
@@ -53,7 +69,6 @@ static void leave(struct fr_redis_fleet *fleet, struct fr_redis_lane *lane)
 {
     if (lane->accepted_us != FR_REDIS_NEVER_ACCEPTED)
         count(&fleet->doubts);
-    count(&fleet->moves);
     fr_redis_lane_leave(lane);
 }
 
@@ -66,11 +81,11 @@ static void on_astray(void *user, struct fr_redis_lane *lane, const struct fr_re
     bool is_followed = redirect->kind == FR_REDIS_REDIRECT_MOVED && redirect->address.port != 0 &&
                        now_us - *moved_us > FOLLOWED_US;
     leave(fleet, lane);
-    if (is_followed && fr_redis_map_move(&fleet->map, lane->slot, &redirect->address)) {
+    if (is_followed && fr_redis_mapper_move(&fleet->mapper, lane->slot, &redirect->address)) {
         *moved_us = now_us;
         place(fleet, lane);
     }
-    fr_redis_fleet_ask(fleet);
+    fr_redis_mapper_ask(&fleet->mapper);
     fr_redis_loop_wake(fleet->options.loop); /* what it has to say is said there */
     fleet->options.state(fleet->options.user, "a slot has moved");
 }
@@ -132,7 +147,7 @@ static struct fr_redis_member *find_member(struct fr_redis_fleet *fleet,
 /* Where the slot map says. Without a map, or memory, it is nowhere until the next map. */
 static void place(struct fr_redis_fleet *fleet, struct fr_redis_lane *lane)
 {
-    const struct fr_redis_address *owner = fr_redis_map_owner(&fleet->map, lane->slot);
+    const struct fr_redis_address *owner = fr_redis_mapper_owner(&fleet->mapper, lane->slot);
     struct fr_redis_member *member = owner == NULL ? NULL : find_member(fleet, owner);
     struct fr_redis_shard *shard = member == NULL ? NULL : &member->shard;
     if (lane->shard == shard)
@@ -158,13 +173,13 @@ static bool vouches(const struct fr_redis_fleet *fleet, const struct fr_redis_la
     if (lane->shard == NULL || lane->accepted_us == FR_REDIS_NEVER_ACCEPTED)
         return false;
     const struct fr_redis_member *member = FR_CONTAINER(lane->shard, struct fr_redis_member, shard);
-    return fleet->map.node_count == 1 || !fr_redis_address_equal(&member->address, &fleet->asked);
+    return fleet->mapper.map.node_count == 1 ||
+           !fr_redis_address_equal(&member->address, &fleet->mapper.asked);
 }
 
-void fr_redis_fleet_take_map(struct fr_redis_fleet *fleet, struct fr_redis_map *map)
+static void on_mapped(void *user)
 {
-    fr_redis_map_deinit(&fleet->map);
-    fleet->map = *map;
+    struct fr_redis_fleet *fleet = user;
     for (size_t i = 0; i < FR_REDIS_PARTITIONS; i++) {
         struct fr_redis_lane *lane = &fleet->options.lanes[i];
         const struct fr_redis_shard *before = lane->shard;
@@ -172,12 +187,14 @@ void fr_redis_fleet_take_map(struct fr_redis_fleet *fleet, struct fr_redis_map *
             continue;
         place(fleet, lane);
         if (lane->shard == before && vouches(fleet, lane)) {
-            fr_redis_lane_vouch(lane, fleet->asked_us);
+            fr_redis_lane_vouch(lane, fleet->mapper.asked_us);
             count(&fleet->vouched);
         }
     }
     fr_redis_loop_wake(fleet->options.loop);
     fleet->options.state(fleet->options.user, "the slot map has come");
+    if (fleet->ending)
+        fleet->options.ended(fleet->options.user);
 }
 
 /* ---- life ---- */
@@ -205,19 +222,6 @@ void fr_redis_fleet_keep_house(struct fr_redis_fleet *fleet)
                fr_redis_address_text(&member_of(at)->address).text);
         end_member(fleet, member_of(at));
     }
-}
-
-bool fr_redis_fleet_is_troubled(const struct fr_redis_fleet *fleet)
-{
-    for (size_t i = 0; i < FR_REDIS_PARTITIONS; i++) {
-        const struct fr_redis_shard *shard = fleet->options.lanes[i].shard;
-        if (!fleet->used[i])
-            continue;
-        if (shard == NULL || !fr_redis_link_is_up(&shard->subscribing) ||
-            !fr_redis_link_is_up(&shard->commanding))
-            return true;
-    }
-    return false;
 }
 
 static bool is_placed(const struct fr_redis_fleet *fleet)
@@ -251,16 +255,16 @@ bool fr_redis_fleet_is_done(struct fr_redis_fleet *fleet)
             return false;
         is_doubtful = is_doubtful || fleet->options.lanes[i].accepted_us != FR_REDIS_NEVER_ACCEPTED;
     }
-    if (!is_doubtful || fr_redis_fleet_is_troubled(fleet))
+    if (!is_doubtful || is_troubled(fleet))
         return true;
-    fr_redis_fleet_ask(fleet);
+    fr_redis_mapper_ask(&fleet->mapper);
     return false;
 }
 
 void fr_redis_fleet_begin(struct fr_redis_fleet *fleet)
 {
     fr_redis_fleet_use(fleet, &fleet->options.lanes[CANARY]);
-    fr_redis_fleet_ask(fleet);
+    fr_redis_mapper_ask(&fleet->mapper);
 }
 
 void fr_redis_fleet_end(struct fr_redis_fleet *fleet)
@@ -275,11 +279,21 @@ enum freshet_status fr_redis_fleet_init(struct fr_redis_fleet *fleet,
 {
     *fleet = (struct fr_redis_fleet){.options = *options};
     fr_list_init(&fleet->members);
-    fr_redis_map_init(&fleet->map);
     pthread_mutex_init(&fleet->lock, NULL);
     for (size_t i = 0; i < FR_REDIS_PARTITIONS; i++)
         fleet->moved_us[i] = INT64_MIN / 2;
-    return fr_redis_fleet_map_init(fleet);
+    uint32_t interval_ms = options->config->options.probe_interval_ms;
+    struct fr_redis_mapper_options mapper = {
+        .config = options->config,
+        .log = &options->sink->log,
+        .loop = options->loop,
+        .name = "freshet-map",
+        .interval_ms = interval_ms == FRESHET_NEVER ? DEFAULT_MAP_MS : interval_ms,
+        .user = fleet,
+        .mapped = on_mapped,
+        .is_troubled = is_troubled,
+    };
+    return fr_redis_mapper_init(&fleet->mapper, &mapper);
 }
 
 void fr_redis_fleet_disband(struct fr_redis_fleet *fleet)
@@ -299,8 +313,7 @@ void fr_redis_fleet_deinit(struct fr_redis_fleet *fleet)
     if (fleet->options.lanes == NULL)
         return;
     fr_redis_fleet_disband(fleet);
-    fr_redis_fleet_map_deinit(fleet);
-    fr_redis_map_deinit(&fleet->map);
+    fr_redis_mapper_deinit(&fleet->mapper);
     pthread_mutex_destroy(&fleet->lock);
     fleet->options.lanes = NULL;
 }
@@ -314,7 +327,7 @@ void fr_redis_fleet_add_stats(struct fr_redis_fleet *fleet, struct freshet_bus_s
     for (struct fr_list *at = fleet->members.next; at != &fleet->members; at = at->next)
         fr_redis_shard_add_stats(&member_of(at)->shard, stats);
     pthread_mutex_unlock(&fleet->lock);
-    stats->errors += atomic_load_explicit(&fleet->errors, memory_order_relaxed);
+    stats->errors += atomic_load_explicit(&fleet->mapper.errors, memory_order_relaxed);
     stats->witnesses += atomic_load_explicit(&fleet->vouched, memory_order_relaxed);
     stats->doubts += atomic_load_explicit(&fleet->doubts, memory_order_relaxed);
 }

@@ -1,20 +1,14 @@
 /* The shards of a cluster: one for each master that has something for us. The fleet keeps the slot map, makes
  * shards for new masters and ends those of old ones, and moves each lane to the shard that has its slot.
  *
- * fleet.c is the shards and the lanes on them, fleet_map.c the short-lived link that asks for the map. On the
- * loop, unless it says otherwise.
- *
- * The map is asked for once in each probe interval, by a connection to another node each time: whoever is cut
- * off from the cluster and does not know is found out by the others only. It is asked for at once when a node
- * sends us to another one, takes channels from us unasked, or is lost; and several times in a second while a
- * slot is nobody's or a node does not answer. It also vouches for publishes: what a node had accepted before
- * somebody else said that the slot is its own has reached all who listen there. When a slot goes before that
- * was said, the mark "everything" follows it. */
+ * The map is asked for once in each probe interval, and at once when a node sends us to another one, takes
+ * channels from us unasked, or is lost. It also vouches for publishes: what a node had accepted before
+ * another one said that the slot is still its own has reached all who listen there. When a slot goes before
+ * that was said, the mark "everything" follows it. On the loop, unless it says otherwise. */
 #ifndef FR_REDIS_FLEET_H
 #define FR_REDIS_FLEET_H
 
-#include "bus/redis/cluster/map.h"
-#include "bus/redis/cluster/scout.h"
+#include "bus/redis/link/mapper.h"
 #include "bus/redis/shard/shard.h"
 #include <pthread.h>
 
@@ -41,28 +35,15 @@ struct fr_redis_fleet_options {
 
 struct fr_redis_fleet {
     struct fr_redis_fleet_options options;
-    struct fr_redis_map map;
+    struct fr_redis_mapper mapper;
     struct fr_list members;
     bool used[FR_REDIS_PARTITIONS];        /* something was ever subscribed or published there */
     int64_t moved_us[FR_REDIS_PARTITIONS]; /* when a node sent the lane to another one last */
     bool ending;
 
-    /* fleet_map.c */
-    struct fr_redis_scout scout;
-    struct fr_redis_link asking;
-    struct fr_redis_address asked; /* where it leads */
-    struct fr_redis_outlook outlook;
-    unsigned answers; /* that have come */
-    int64_t begun_us; /* the attempt */
-    int64_t asked_us; /* the question */
-    int64_t next_us;  /* the next attempt */
-    size_t failures;  /* in a row */
-    struct event *timer;
-    char told[512];   /* logged last; empty: there is a map */
-
     pthread_mutex_t lock; /* for `members` and `retired`: the loop changes them, any thread reads */
-    struct freshet_bus_stats retired;                    /* counters of shards that have ended */
-    atomic_uint_fast64_t errors, doubts, vouched, moves; /* any thread reads */
+    struct freshet_bus_stats retired;     /* counters of shards that have ended */
+    atomic_uint_fast64_t doubts, vouched; /* any thread reads */
 };
 
 /* Before the thread starts. FRESHET_NO_MEMORY; deinit cleans up in any case. */
@@ -88,16 +69,5 @@ enum freshet_bus_state fr_redis_fleet_state(struct fr_redis_fleet *fleet);
 void fr_redis_fleet_add_stats(struct fr_redis_fleet *fleet, struct freshet_bus_stats *stats);
 /* Something is subscribed or published on this lane. */
 void fr_redis_fleet_use(struct fr_redis_fleet *fleet, struct fr_redis_lane *lane);
-
-/* For fleet_map.c: this map is believed; it is taken over. */
-void fr_redis_fleet_take_map(struct fr_redis_fleet *fleet, struct fr_redis_map *map);
-/* Something is not where it should be. */
-bool fr_redis_fleet_is_troubled(const struct fr_redis_fleet *fleet);
-
-/* fleet_map.c */
-enum freshet_status fr_redis_fleet_map_init(struct fr_redis_fleet *fleet);
-void fr_redis_fleet_map_deinit(struct fr_redis_fleet *fleet);
-/* Asks for the map as soon as may be. */
-void fr_redis_fleet_ask(struct fr_redis_fleet *fleet);
 
 #endif

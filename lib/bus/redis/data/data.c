@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/forks.h"
 #include "base/log.h"
+#include "bus/redis/cluster/key.h"
 #include "bus/redis/proto/wire.h"
 #include <event2/event.h>
 #include <stdlib.h>
@@ -60,10 +61,11 @@ static enum freshet_status read_options(struct freshet_redis_data *data,
     fill(&data->options.max_queued_bytes, DEFAULT_QUEUE_BYTES);
     fill(&data->options.max_reply_bytes, DEFAULT_REPLY_BYTES);
     enum freshet_status status = fr_redis_config_init(&data->config, &data->options.link, error);
-    if (status != FRESHET_OK || data->config.url.kind != FR_REDIS_URL_CLUSTER)
+    if (status != FRESHET_OK || !fr_redis_data_has_cluster(data) || !data->options.replica_too)
         return status;
     fr_redis_config_deinit(&data->config);
-    return fr_fail(error, FRESHET_INVALID, "redis: the data link has no cluster: it needs a URL of one server");
+    return fr_fail(error, FRESHET_INVALID,
+                   "redis: replica_too is set, but in a cluster the masters alone are asked");
 }
 
 /* A link that is not to be asked is good for as long as it is up. */
@@ -79,41 +81,20 @@ static int64_t good_age_ms(const struct freshet_redis_data *data)
 
 static void read_stats(const struct fr_data_link *listed, struct freshet_data_stats *stats)
 {
-    const struct freshet_redis_data *data = FR_CONTAINER(listed, struct freshet_redis_data, listed);
+    struct freshet_redis_data *data = FR_CONTAINER(listed, struct freshet_redis_data, listed);
     *stats = (struct freshet_data_stats){
         .links = 1,
         .links_up = atomic_load(&data->up) ? 1 : 0,
-        .reconnects = atomic_load_explicit(&data->link.reconnects, memory_order_relaxed),
-        .errors = atomic_load_explicit(&data->errors, memory_order_relaxed) +
-                  atomic_load_explicit(&data->link.errors, memory_order_relaxed),
+        .errors = atomic_load_explicit(&data->errors, memory_order_relaxed),
         .unanswered = atomic_load_explicit(&data->unanswered, memory_order_relaxed),
         .queued = fr_redis_results_count(data->results),
         .good_age_ms = good_age_ms(data),
     };
+    fr_redis_data_route_stats(data, stats);
 }
 
-static enum freshet_status init_link(struct freshet_redis_data *data)
+static enum freshet_status init_parts(struct freshet_redis_data *data)
 {
-    const struct fr_redis_url *url = &data->config.url;
-    bool is_guided = url->kind == FR_REDIS_URL_SENTINEL;
-    struct fr_redis_link_options options = {
-        .config = &data->config,
-        .log = &data->options.log,
-        .name = "data link",
-        .greeting = {.name = "freshet-data",
-                     .login = &data->config.login,
-                     .database = url->database,
-                     .needs_master = !data->options.replica_too,
-                     .asks_mode = url->kind == FR_REDIS_URL_SERVER},
-        .address = is_guided ? NULL : &url->addresses[0],
-        .guide = is_guided ? &data->guide : NULL,
-        .limits = {.max_reply = data->options.max_reply_bytes},
-        .direct = true,
-        .owner = fr_redis_data_owner(data),
-    };
-    fr_list_init(&data->waiting);
-    fr_list_init(&data->sent);
-    fr_list_init(&data->doubtful);
     data->listed.read = read_stats;
     atomic_store(&data->good_us, -1);
     data->results = fr_redis_results_new(data->options.freshet, data->options.max_queued_commands,
@@ -127,16 +108,12 @@ static enum freshet_status init_link(struct freshet_redis_data *data)
     data->probe_timer = evtimer_new(data->loop.base, fr_redis_data_on_probe_timer, data);
     if (data->timer == NULL || data->probe_timer == NULL)
         return FRESHET_NO_MEMORY;
-    if (is_guided)
-        status = fr_redis_guide_init(&data->guide, &data->config, &data->options.log, &data->loop,
-                                     data->options.replica_too);
-    return status != FRESHET_OK ? status : fr_redis_link_init(&data->link, &data->loop, &options);
+    return fr_redis_data_route_init(data);
 }
 
 static void discard(struct freshet_redis_data *data)
 {
-    fr_redis_link_deinit(&data->link);
-    fr_redis_guide_deinit(&data->guide);
+    fr_redis_data_route_deinit(data);
     if (data->timer != NULL)
         event_free(data->timer);
     if (data->probe_timer != NULL)
@@ -145,6 +122,7 @@ static void discard(struct freshet_redis_data *data)
     fr_timers_deinit(&data->deadlines);
     fr_redis_config_deinit(&data->config);
     fr_redis_results_close(data->results);
+    pthread_mutex_destroy(&data->lock);
     free(data);
 }
 
@@ -199,12 +177,16 @@ enum freshet_status freshet_redis_data_new(struct freshet_redis_data **out,
         return fr_fail(error, FRESHET_NO_MEMORY, "out of memory");
     }
     data->forks = fr_forks();
+    fr_list_init(&data->servers);
+    fr_list_init(&data->homeless);
+    fr_list_init(&data->doubtful);
+    pthread_mutex_init(&data->lock, NULL);
     enum freshet_status status = read_options(data, options, error);
     if (status != FRESHET_OK) {
         free(data);
         return status;
     }
-    status = init_link(data);
+    status = init_parts(data);
     if (status == FRESHET_OK)
         status = start(data);
     if (status != FRESHET_OK) {
@@ -255,6 +237,9 @@ static struct fr_redis_command *new_command(struct freshet_redis_data *data,
     if (command == NULL)
         return NULL;
     *command = (struct fr_redis_command){.mail.deliver = fr_redis_command_deliver, .data = data};
+    struct freshet_span key;
+    if (fr_redis_data_has_cluster(data) && fr_redis_key_of(arguments, argument_count, &key))
+        command->slot = fr_redis_slot_of(key);
     fr_list_init(&command->link);
     command->wire_len =
         (size_t)(fr_redis_wire_write(command->wire, arguments, argument_count) - command->wire);

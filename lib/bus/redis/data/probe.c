@@ -10,10 +10,19 @@
 
 #define PROBES_UNTIL_DOWN 2
 
+static bool are_all_up(const struct freshet_redis_data *data)
+{
+    for (const struct fr_list *at = data->servers.next; at != &data->servers; at = at->next)
+        if (!FR_CONTAINER(at, struct fr_redis_data_server, listed)->up)
+            return false;
+    return !fr_list_is_empty(&data->servers);
+}
+
 /* Who comes back can be asked again at once: feeds need not wait for the end of their delays. And what they
  * loaded from a server that was not the master any more has to be loaded again, though nobody publishes. */
-static void set_up(struct freshet_redis_data *data, bool up)
+void fr_redis_data_update_up(struct freshet_redis_data *data)
 {
+    bool up = are_all_up(data);
     if (up)
         atomic_store_explicit(&data->good_us, fr_clock_monotonic_us(), memory_order_relaxed);
     if (atomic_exchange(&data->up, up) || !up)
@@ -22,11 +31,17 @@ static void set_up(struct freshet_redis_data *data, bool up)
     data->read_old = false;
 }
 
-static void leave(struct freshet_redis_data *data, const char *why)
+static void set_up(struct fr_redis_data_server *server, bool up)
+{
+    server->up = up;
+    fr_redis_data_update_up(server->data);
+}
+
+static void leave(struct fr_redis_data_server *server, const char *why)
 {
     struct fr_redis_reason reason = {.fault = FR_REDIS_FAULT_ROLE};
     snprintf(reason.text, sizeof(reason.text), "%s", why);
-    fr_redis_link_break(&data->link, &reason);
+    fr_redis_link_break(&server->link, &reason);
 }
 
 static enum fr_redis_fault fault_of(const redisReply *error)
@@ -34,44 +49,44 @@ static enum fr_redis_fault fault_of(const redisReply *error)
     return fr_redis_fault_of(freshet_span(error->str, error->len));
 }
 
-void fr_redis_data_judge(struct freshet_redis_data *data, const redisReply *reply)
+void fr_redis_data_judge(struct fr_redis_data_server *server, const redisReply *reply)
 {
-    if (!data->options.replica_too && reply->type == REDIS_REPLY_ERROR &&
+    if (!server->data->options.replica_too && reply->type == REDIS_REPLY_ERROR &&
         fault_of(reply) == FR_REDIS_FAULT_ROLE)
-        leave(data, fr_redis_fault_text(FR_REDIS_FAULT_ROLE));
+        leave(server, fr_redis_fault_text(FR_REDIS_FAULT_ROLE));
 }
 
-static void take_role(struct freshet_redis_data *data, const redisReply *reply)
+static void take_role(struct fr_redis_data_server *server, const redisReply *reply)
 {
     switch (fr_redis_role_of(reply)) {
     case FR_REDIS_ROLE_MASTER:
     case FR_REDIS_ROLE_LATER:
         break;
     case FR_REDIS_ROLE_OTHER:
-        leave(data, fr_redis_fault_text(FR_REDIS_FAULT_ROLE));
+        leave(server, fr_redis_fault_text(FR_REDIS_FAULT_ROLE));
         break;
     case FR_REDIS_ROLE_UNKNOWN: /* then only READONLY tells */
-        fr_redis_link_blind(&data->link, reply);
+        fr_redis_link_blind(&server->link, reply);
         break;
     }
 }
 
 /* On this connection. Redis keeps a log of what it refuses, so a ROLE that was refused is not asked again. */
-static bool may_ask_role(const struct freshet_redis_data *data)
+static bool may_ask_role(const struct fr_redis_data_server *server)
 {
-    return !data->options.replica_too && !fr_redis_link_is_blind(&data->link);
+    return !server->data->options.replica_too && !fr_redis_link_is_blind(&server->link);
 }
 
-void fr_redis_data_take_probe(struct freshet_redis_data *data, const redisReply *reply)
+void fr_redis_data_take_probe(struct fr_redis_data_server *server, const redisReply *reply)
 {
-    data->probe_out = false;
-    data->probes_missed = 0;
-    if (may_ask_role(data))
-        take_role(data, reply);
+    server->probe_out = false;
+    server->probes_missed = 0;
+    if (may_ask_role(server))
+        take_role(server, reply);
     /* A busy one, with a script that does not end, answers everybody so. */
     bool busy = reply->type == REDIS_REPLY_ERROR && fault_of(reply) == FR_REDIS_FAULT_BUSY;
-    if (fr_redis_link_is_up(&data->link))
-        set_up(data, !busy);
+    if (fr_redis_link_is_up(&server->link))
+        set_up(server, !busy);
 }
 
 /* The links of the freshet's bus were found on another server than their address leads to. So may this one
@@ -89,18 +104,17 @@ static bool has_moved(struct freshet_redis_data *data)
     return moved;
 }
 
-static void probe(struct freshet_redis_data *data)
+static void probe(struct fr_redis_data_server *server, bool moved)
 {
-    bool moved = has_moved(data);
-    if (moved && fr_redis_link_is_up(&data->link))
-        leave(data, "the bus was on another server than its address leads to by now");
-    if (!fr_redis_link_is_up(&data->link))
+    if (moved && fr_redis_link_is_up(&server->link))
+        leave(server, "the bus was on another server than its address leads to by now");
+    if (!fr_redis_link_is_up(&server->link))
         return;
-    struct freshet_span verb = freshet_span_text(may_ask_role(data) ? "ROLE" : "PING");
-    if (!data->probe_out)
-        data->probe_out = fr_redis_data_ask(data, FR_REDIS_COMMAND_PROBE, &verb, 1);
-    else if (++data->probes_missed >= PROBES_UNTIL_DOWN)
-        set_up(data, false);
+    struct freshet_span verb = freshet_span_text(may_ask_role(server) ? "ROLE" : "PING");
+    if (!server->probe_out)
+        server->probe_out = fr_redis_data_ask(server, FR_REDIS_COMMAND_PROBE, &verb, 1);
+    else if (++server->probes_missed >= PROBES_UNTIL_DOWN)
+        set_up(server, false);
 }
 
 static void arm(struct freshet_redis_data *data)
@@ -119,26 +133,28 @@ void fr_redis_data_on_probe_timer(int fd, short what, void *user)
     (void)fd;
     (void)what;
     arm(data);
-    probe(data);
+    bool moved = has_moved(data);
+    for (struct fr_list *at = data->servers.next; at != &data->servers; at = at->next)
+        probe(FR_CONTAINER(at, struct fr_redis_data_server, listed), moved);
 }
 
 void fr_redis_data_begin(struct freshet_redis_data *data)
 {
     arm(data);
-    fr_redis_guide_begin(&data->guide);
-    fr_redis_link_start(&data->link);
+    fr_redis_data_route_begin(data);
 }
 
-void fr_redis_data_note_up(struct freshet_redis_data *data)
+void fr_redis_data_note_up(struct fr_redis_data_server *server)
 {
-    data->probe_out = false;
-    data->probes_missed = 0;
-    set_up(data, true);
+    server->probe_out = false;
+    server->probes_missed = 0;
+    set_up(server, true);
 }
 
-void fr_redis_data_note_down(struct freshet_redis_data *data, const struct fr_redis_reason *reason)
+void fr_redis_data_note_down(struct fr_redis_data_server *server, const struct fr_redis_reason *reason)
 {
-    data->probe_out = false;
+    struct freshet_redis_data *data = server->data;
+    server->probe_out = false;
     data->read_old = data->read_old || reason->fault == FR_REDIS_FAULT_ROLE;
-    set_up(data, false);
+    set_up(server, false);
 }
