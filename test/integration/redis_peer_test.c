@@ -86,7 +86,7 @@ static bool load_for_a_while(void *user, const struct redis_peer_call *call)
     return true;
 }
 
-/* contract 7.6: with the normal backoff, so long before the 5 s of a refused login */
+/* contract 7.6: with the normal backoff, so before the second of a refused login */
 Test(redis_peer, waits_for_a_server_that_loads_its_data, .timeout = 120)
 {
     struct redis_peer peer;

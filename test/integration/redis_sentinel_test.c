@@ -204,6 +204,33 @@ Test(redis_sentinel, logs_in_at_sentinels_and_servers_each_with_its_own_password
     stop_all();
 }
 
+/* contract 7.8: what redis.h says is enough */
+Test(redis_sentinel, user_of_the_sentinels_needs_few_rights, .timeout = 120)
+{
+    char text[64];
+    redis_sentinel_start(&group, NULL);
+    for (int i = 0; i < REDIS_SENTINELS; i++) {
+        cr_assert(redis_server_ask(&group.sentinels[i], text, sizeof(text), "ACL", "SETUSER", "watcher", "on",
+                                   ">word", "resetchannels", "&+switch-master",
+                                   "+sentinel|get-master-addr-by-name", "+subscribe", "+unsubscribe", "+ping",
+                                   "+client|setname", NULL));
+        cr_assert_str_eq(text, "OK");
+    }
+    struct freshet_redis_options options = rig_options(group.url);
+    options.sentinel_user = "watcher";
+    options.sentinel_password = "word";
+    rig_start(&rig, &options);
+    rig_subscribe(&rig, "x", 1);
+    rig_expect_subscribed(&rig, "x", 1);
+    rig_wait_proved(&rig, 1);
+    expect_delivery(redis_sentinel_failover(&group), 1);
+    for (int i = 0; i < REDIS_SENTINELS; i++) {
+        cr_assert(redis_server_ask(&group.sentinels[i], text, sizeof(text), "ACL", "LOG", NULL));
+        cr_assert_str_eq(text, "", "nothing was refused");
+    }
+    stop_all();
+}
+
 /* ---- the data link ---- */
 
 struct data_scene {

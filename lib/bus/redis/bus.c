@@ -1,6 +1,7 @@
 #include "bus/redis/bus.h"
 
 #include "base/clock.h"
+#include "base/forks.h"
 #include "base/log.h"
 #include "base/random.h"
 #include <inttypes.h>
@@ -47,6 +48,7 @@ static enum freshet_status start(struct freshet_bus *bus, const struct freshet_b
 {
     struct fr_redis_bus *redis = redis_of(bus);
     redis->sink = *sink;
+    redis->forks = fr_forks();
     enum freshet_status status = fr_redis_loop_init(&redis->loop, fr_redis_bus_settle, redis);
     if (status == FRESHET_OK)
         status = fr_redis_bus_turns_init(redis);
@@ -275,9 +277,9 @@ enum freshet_status freshet_redis_bus_login(struct freshet_bus *bus)
     if (bus == NULL || bus->ops != &redis_ops || redis_of(bus)->config.login.ask == NULL)
         return FRESHET_INVALID;
     struct fr_redis_bus *redis = redis_of(bus);
-    struct request *request = redis->started ? malloc(sizeof(*request)) : NULL;
-    if (!redis->started)
+    if (!redis->started || redis->forks != fr_forks())
         return FRESHET_CLOSED;
+    struct request *request = malloc(sizeof(*request));
     if (request == NULL)
         return FRESHET_NO_MEMORY;
     *request = (struct request){.mail.deliver = deliver_login, .bus = redis};

@@ -15,6 +15,7 @@ struct fr_redis_bus {
     char everything[sizeof("/everything")];
     char probes[sizeof("/probe/") + 32];
     struct freshet_bus_sink sink; /* from start on */
+    unsigned forks;               /* fr_forks() of the process that started it */
     struct fr_redis_loop loop;
 
     /* Of these, what is any thread's; they stand from before the thread starts until after it has ended. */

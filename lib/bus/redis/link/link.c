@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define LOGIN_RETRY_MS 5000
+#define LOGIN_RETRY_MS 1000  /* somebody has to act, and is not to be waited for long when he has */
 #define FEED_BYTES     16384 /* at once to the reader, which moves what it has not yet read */
 
 static const char *state_texts[] = {"idle",       "waiting",  "locating", "resolving",
@@ -33,11 +33,7 @@ static void arm_look(struct fr_redis_link *link)
 static uint32_t next_delay_ms(struct fr_redis_link *link, enum fr_redis_fault fault)
 {
     const struct freshet_redis_options *options = &link->options.config->options;
-    /* A password that is asked for may have changed in between: one that was refused once is asked for again.
-     */
-    bool asks = link->options.greeting.login->ask != NULL && !link->login_refused;
-    link->login_refused = fault == FR_REDIS_FAULT_LOGIN;
-    if (fault == FR_REDIS_FAULT_LOGIN && !asks)
+    if (fault == FR_REDIS_FAULT_LOGIN)
         return LOGIN_RETRY_MS;
     uint32_t doubled =
         link->backoff_ms > options->backoff_max_ms / 2 ? options->backoff_max_ms : link->backoff_ms * 2;
@@ -224,7 +220,7 @@ static void begin_up(struct fr_redis_link *link)
     link->attempts_lost = 0;
     link->guard.limits = link->options.limits;
     link->told[0] = '\0';
-    link->closed_by_peer = link->login_refused = false;
+    link->closed_by_peer = false;
     if (link->was_up)
         atomic_fetch_add_explicit(&link->reconnects, 1, memory_order_relaxed);
     link->was_up = true;

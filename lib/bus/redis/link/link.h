@@ -83,7 +83,6 @@ struct fr_redis_link {
     bool told_cluster;                       /* it was logged that this is a node of one */
     bool told_blind;                         /* it was logged that ROLE may not be asked */
     atomic_uint_fast64_t errors, reconnects; /* any thread reads */
-    bool login_refused;                      /* by the attempt before */
     bool was_up;                             /* ever */
     bool closed_by_peer;                     /* the connection before: nothing of it is on its way any more */
 };
