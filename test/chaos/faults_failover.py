@@ -3,7 +3,7 @@ import contextlib
 
 from faults import fault
 
-GUARDED = ("sentinel",)  # by others, who make a replica the master
+GUARDED = ("sentinel", "cluster")  # by others, who make a replica the master
 
 
 @fault("demotion", topologies=("one",))
@@ -53,3 +53,10 @@ async def away(scene, server):
         await scene.over()
     finally:
         await scene.aside(end)
+
+
+@fault("migration", topologies=("cluster",))
+async def migration(scene):
+    """Slots move to another master."""
+    await scene.aside(scene.topology.migrate, scene.draw, scene.ends_at)
+    await scene.over()

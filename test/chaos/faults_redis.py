@@ -51,7 +51,8 @@ async def tiny_buffers(scene):
     """Redis closes whoever does not take what is published at once; nobody is told."""
     server = await scene.master()
     await scene.aside(server.command, "CONFIG", "SET", "client-output-buffer-limit", "pubsub 20000 20000 1")
-    await scene.aside(server.command, "PUBLISH", "freshet:counter", b"x" * 60000)
+    for topic in scene.world.topics:
+        await scene.aside(scene.topology.publish_at, server, topic.name, b"x" * 60000)
     await scene.over()
 
 

@@ -11,12 +11,13 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(
 
 import schedule
 from faults import KINDS
+from cluster import Cluster
 from one import One
 from sentinel import Guarded
 from report import Report
 from world import World
 
-TOPOLOGIES = {topology.name: topology for topology in (One, Guarded)}
+TOPOLOGIES = {topology.name: topology for topology in (One, Guarded, Cluster)}
 UNITS = {"": 1, "s": 1, "m": 60, "h": 3600}
 
 

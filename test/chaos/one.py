@@ -36,11 +36,15 @@ class One:
         """Names of what the instances connect to."""
         return ["redis"]
 
-    def publish(self, channel, body):
+    def publish(self, topic, body):
         """As a stranger does, without this library. Returns when it was accepted."""
         with RedisClient(self.port, timeout_s=PUBLISH_S) as client:
             client.command("AUTH", USER, PASSWORD)
-            client.command("PUBLISH", channel, body)
+            client.command("PUBLISH", "freshet:" + topic, body)
+
+    def publish_at(self, server, topic, body):
+        """There, whatever it is."""
+        server.command("PUBLISH", "freshet:" + topic, body)
 
     def move(self):
         """The server that stands by is the master from now on, and the old one its replica. No client is told."""

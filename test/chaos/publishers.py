@@ -91,7 +91,7 @@ class StrangePublisher(Publisher):
 
     async def announce(self):
         try:
-            await self.world.aside(self.world.topology.publish, "freshet:" + self.topic.name, b"")
+            await self.world.aside(self.world.topology.publish, self.topic.name, b"")
             return True
         except (OSError, RedisError):
             return False

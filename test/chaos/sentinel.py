@@ -92,16 +92,20 @@ class Guarded:
     def doors(self):
         return [server.name for server in self.servers + self.sentinels]
 
-    def publish(self, channel, body):
+    def publish(self, topic, body):
         """As a stranger does who knows that masters are replaced: looks again afterwards. Not accepted: OSError."""
         master = self.master()
         with RedisClient(master.door_port, timeout_s=PUBLISH_S) as client:
             client.command("AUTH", USER, PASSWORD)
             if client.command("ROLE")[0] != b"master":
                 raise OSError("the sentinels are wrong")
-            client.command("PUBLISH", channel, body)
+            client.command("PUBLISH", "freshet:" + topic, body)
         if self.master() is not master:
             raise OSError("the master has changed meanwhile")
+
+    def publish_at(self, server, topic, body):
+        """There, whatever it is."""
+        server.command("PUBLISH", "freshet:" + topic, body)
 
     def parted(self, server):
         """What parts it from the other servers and the sentinels, and not from clients."""
