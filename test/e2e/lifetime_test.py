@@ -1,6 +1,7 @@
 """How streams and the process end (contract 6.3, 6.4; issue 2)."""
 import json
 import os
+import re
 import signal
 import socket
 
@@ -81,7 +82,7 @@ def sigusr1_writes_what_it_knows(case):
     crowd = Crowd().open(3, [bridge.port], "/live/counter")
     crowd.until(lambda: crowd.all_show(0))
     bridge.signal(signal.SIGUSR1)
-    until(lambda: bridge.log().count("  stream: idle for ") == 3 and "\nworker 1\n" in bridge.log())
+    until(lambda: len(re.findall("  stream 0x[0-9a-f]+: idle for ", bridge.log())) == 3 and "\nworker 1\n" in bridge.log())
     assert "  topic counter: confirmed, " in bridge.log()
     assert "  feed counter of counter: idle, shared, " in bridge.log()
     assert bridge.log().count("counter of counter, snapshot 1 of 1, error 0 of 0\n") == 3

@@ -27,6 +27,25 @@ struct fr_counters *fr_worker_counters(struct fr_worker *of)
     return &of->counters;
 }
 
+/* What is told to whoever looks for a fault, without the stream's address. */
+static char lines[1024];
+
+static void note(enum freshet_log_level level, const char *text, void *user)
+{
+    (void)user;
+    size_t used = strlen(lines);
+    if (level == FRESHET_LOG_DEBUG)
+        snprintf(lines + used, sizeof(lines) - used, "%s\n", strchr(text, ':') + 2);
+}
+
+static struct freshet_log log_of_worker = {.write = note, .level = FRESHET_LOG_DEBUG};
+
+const struct freshet_log *fr_worker_log(const struct fr_worker *of)
+{
+    (void)of;
+    return &log_of_worker;
+}
+
 void fr_histogram_add(struct fr_histogram *histogram, int64_t us)
 {
     histogram->buckets[0]++;
@@ -251,6 +270,25 @@ Test(stream, sends_news_byte_for_byte_and_counts_them)
     cr_assert_eq(stream->bytes, 2 * strlen(EVENT("a")));
     cr_assert_eq(atomic_load(&worker.counters.bytes_sent), 2 * strlen(EVENT("a")));
     cr_assert_eq(worker.counters.write_time.buckets[0], 0);
+}
+
+/* contract 8.2: a line for each change of state, for whoever looks for a fault */
+Test(stream, tells_each_change_of_state)
+{
+    open_stream(true);
+    show("a\n\n");
+    wire.room = 3;
+    show("b\n\n");
+    make_room(SIZE_MAX);
+    fr_stream_lost(stream, FRESHET_CLOSE_TOPIC);
+    pass(FR_STREAM_LINGER_MS + FR_WHEEL_TICK_MS);
+    expect_closed(FRESHET_CLOSE_TOPIC);
+    cr_assert_str_eq(lines, "opening -> idle\n"
+                            "idle -> writing\n"
+                            "writing -> idle\n"
+                            "idle -> ending\n"
+                            "ending -> lingering\n"
+                            "lingering -> closed\n");
 }
 
 /* contract 5.6 */

@@ -217,3 +217,8 @@ struct fr_counters *fr_worker_counters(struct fr_worker *worker)
 {
     return &worker->counters;
 }
+
+const struct freshet_log *fr_worker_log(const struct fr_worker *worker)
+{
+    return fr_freshet_log(worker->freshet);
+}

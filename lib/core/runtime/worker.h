@@ -45,6 +45,7 @@ void fr_worker_leave(struct fr_worker *worker);
 /* The freshet's clock: microseconds, monotonic. */
 int64_t fr_worker_now_us(const struct fr_worker *worker);
 struct fr_counters *fr_worker_counters(struct fr_worker *worker);
+const struct freshet_log *fr_worker_log(const struct fr_worker *worker);
 
 /* Any thread. */
 const struct freshet_log *fr_freshet_log(const struct freshet *freshet);

@@ -1,6 +1,7 @@
 #include "web/stream/stream.h"
 #include "base/bytes.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/random.h"
 #include "core/guard/admission.h"
 #include "web/stream/views.h"
@@ -129,12 +130,32 @@ static void count_end(struct fr_stream *stream, enum freshet_close_reason reason
     release_frames(stream);
 }
 
+const char *fr_stream_state_text(enum fr_stream_state state)
+{
+    static const char *const texts[] = {
+        [FR_STREAM_OPENING] = "opening", [FR_STREAM_IDLE] = "idle",           [FR_STREAM_WRITING] = "writing",
+        [FR_STREAM_ENDING] = "ending",   [FR_STREAM_LINGERING] = "lingering", [FR_STREAM_CLOSED] = "closed"};
+    return texts[state];
+}
+
+/* The one place that changes the state. */
+static void enter(struct fr_stream *stream, enum fr_stream_state state)
+{
+    if (state == stream->state)
+        return;
+    const struct freshet_log *log = fr_worker_log(group_of(stream)->worker);
+    if (fr_log_takes(log, FRESHET_LOG_DEBUG))
+        fr_log(log, FRESHET_LOG_DEBUG, "stream %p: %s -> %s", (void *)stream,
+               fr_stream_state_text(stream->state), fr_stream_state_text(state));
+    stream->state = (uint8_t)state;
+}
+
 static void enter_closed(struct fr_stream *stream, enum freshet_close_reason reason)
 {
     struct fr_stream_group *group = group_of(stream);
     assert(stream->state != FR_STREAM_CLOSED);
     bool counted = stream->state == FR_STREAM_LINGERING;
-    stream->state = FR_STREAM_CLOSED;
+    enter(stream, FR_STREAM_CLOSED);
     fr_wheel_remove(&group->wheel, &stream->link);
     group->count--;
     if (!counted)
@@ -144,7 +165,7 @@ static void enter_closed(struct fr_stream *stream, enum freshet_close_reason rea
 
 static void enter_lingering(struct fr_stream *stream)
 {
-    stream->state = FR_STREAM_LINGERING;
+    enter(stream, FR_STREAM_LINGERING);
     stream->since_ms = group_of(stream)->now_ms;
     count_end(stream, stream->reason);
     file(stream);
@@ -155,7 +176,7 @@ static void enter_lingering(struct fr_stream *stream)
 static void enter_writing(struct fr_stream *stream)
 {
     if (stream->state == FR_STREAM_IDLE)
-        stream->state = FR_STREAM_WRITING;
+        enter(stream, FR_STREAM_WRITING);
     file(stream);
 }
 
@@ -171,7 +192,7 @@ static bool enter_idle(struct fr_stream *stream)
         return false;
     }
     bool watched = stream->watches;
-    stream->state = FR_STREAM_IDLE;
+    enter(stream, FR_STREAM_IDLE);
     if (!watched)
         watch(stream);
     if (before != FR_STREAM_IDLE || !watched)
@@ -217,7 +238,7 @@ static bool start_end(struct fr_stream *stream)
 {
     struct fr_bytes *end = stream->end;
     stream->end = NULL;
-    stream->state = FR_STREAM_ENDING;
+    enter(stream, FR_STREAM_ENDING);
     return start(stream, end);
 }
 
@@ -341,7 +362,7 @@ void fr_stream_init(struct fr_stream *stream, const struct fr_stream_config *con
 void fr_stream_deinit(struct fr_stream *stream)
 {
     assert(stream->state == FR_STREAM_OPENING);
-    stream->state = FR_STREAM_CLOSED;
+    enter(stream, FR_STREAM_CLOSED);
     fr_wheel_remove(&group_of(stream)->wheel, &stream->link);
     group_of(stream)->count--;
     fr_view_close(&stream->view);

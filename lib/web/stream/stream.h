@@ -92,6 +92,9 @@ struct fr_stream {
     bool watches; /* false: all that the kernel has been given was acknowledged */
 };
 
+/* For people: "idle" and so on. */
+const char *fr_stream_state_text(enum fr_stream_state state);
+
 /* In zeroed memory, as OPENING. */
 void fr_stream_init(struct fr_stream *stream, const struct fr_stream_config *config, bool chunked);
 /* The opposite while nothing has been counted or sent: closes the view, calls none of the ops. */

@@ -4,14 +4,6 @@
 #include "web/stream/views.h"
 #include <inttypes.h>
 
-static const char *state_text(unsigned state)
-{
-    static const char *const texts[] = {
-        [FR_STREAM_OPENING] = "opening", [FR_STREAM_IDLE] = "idle",           [FR_STREAM_WRITING] = "writing",
-        [FR_STREAM_ENDING] = "ending",   [FR_STREAM_LINGERING] = "lingering", [FR_STREAM_CLOSED] = "closed"};
-    return texts[state];
-}
-
 static const char *view_state_text(enum fr_named_view_state state)
 {
     static const char *const texts[] = {[FR_NAMED_VIEW_NEW] = "new",
@@ -33,8 +25,9 @@ static void dump_views(FILE *file, const struct fr_views *views)
 
 static void dump_stream(FILE *file, const struct fr_stream *stream)
 {
-    fprintf(file, "  stream: %s for %u ms, sent %" PRIu64 " bytes, ", state_text(stream->state),
-            stream->config->group->now_ms - stream->since_ms, stream->bytes);
+    fprintf(file, "  stream %p: %s for %u ms, sent %" PRIu64 " bytes, ", (const void *)stream,
+            fr_stream_state_text(stream->state), stream->config->group->now_ms - stream->since_ms,
+            stream->bytes);
     if (stream->frame != NULL)
         fprintf(file, "a frame is out at byte %u, ", stream->offset);
     if (stream->end != NULL)
