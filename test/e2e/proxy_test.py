@@ -1,10 +1,10 @@
 """The front proxies' own configurations, run for real, and the compose file (issue 2; contract 5.1, 5.8, 7.5)."""
+import json
 import os
 import re
 import signal
 import socket
 import subprocess
-import sysconfig
 import threading
 import time
 
@@ -224,29 +224,46 @@ def the_compose_file_has_its_services_and_checks_liveness(_case):
 
 
 @test
-def the_docker_file_is_debian_12(_case):
-    with open(os.path.join(TOP, "bridge", "Dockerfile"), encoding="utf-8") as source:
-        text = source.read()
-    bases = re.findall(r"^FROM\s+(\S+)", text, re.M)
-    assert bases and all(re.match(r"debian:(12|bookworm)", base) or base.isalpha() for base in bases), bases
+def the_compose_file_has_no_older_nginx_than_is_packaged(_case):
+    with open(os.path.join(TOP, "docker-compose.yml"), encoding="utf-8") as source:
+        image = re.search(r"image: nginx:(\d+)\.(\d+)", source.read())
+    said = subprocess.run(["nginx", "-v"], capture_output=True, text=True, check=True).stderr
+    assert numbers(image) >= numbers(re.search(r"nginx/(\d+)\.(\d+)", said)), said
+
+
+def numbers(match):
+    return [int(group) for group in match.groups()]
 
 
 @test
-def the_image_has_the_libraries_that_the_program_needs(_case):
-    with open(os.path.join(BRIDGE_FOLDER, "packages-run"), encoding="utf-8") as source:
-        lines = [line.partition("#")[0] for line in source.read().splitlines()]
-    listed = {name.strip() for line in lines for name in line.split("|")}  # releases have different names
-    needed = re.findall(r"NEEDED +(\S+)", output("objdump", "-p", BRIDGE))
-    if SANITIZE:  # what only such a build needs
-        needed = [name for name in needed if not re.match(r"lib((a|ub|t)san|gcc_s)", name)]
-    # Not those of another architecture, which may be installed beside.
-    folder = "*/%s/" % sysconfig.get_config_var("MULTIARCH")
-    owners = {output("dpkg-query", "-S", folder + name).split(":")[0] for name in needed}
-    assert owners - {"libc6"} <= listed, owners - listed
+def the_docker_file_ends_with_what_the_program_needs_and_no_more(_case):
+    with open(os.path.join(BRIDGE_FOLDER, "Dockerfile"), encoding="utf-8") as source:
+        text = source.read()
+    assert re.findall(r"^FROM\s+(\S+)", text, re.M) == ["debian:bookworm-slim", "scratch"]
+    for path in re.findall(r"^COPY (?!--from)(.+) \S+$", text, re.M):
+        assert all(os.path.exists(os.path.join(TOP, name)) for name in path.split()), path
 
 
-def output(*command):
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+@test
+def the_image_runs_by_itself(case):
+    """Its files are the only ones that the program finds; asked by its own check of health."""
+    if SANITIZE:  # a sanitizer wants /proc, which docker gives and this does not
+        return
+    image = os.path.join(case.folder, "image")
+    inside = ["unshare", "--map-root-user", "--root=" + image]
+    subprocess.run([os.path.join(BRIDGE_FOLDER, "image-tree"), BRIDGE, image], check=True)
+    port = free_port()
+    bridge = case.run([*inside, "/usr/local/bin/freshet-bridge", "--listen", "127.0.0.1:%d" % port])
+    until(lambda: request(port, "GET", "/health/live").status == 200)
+    with open(os.path.join(TOP, "docker-compose.yml"), encoding="utf-8") as source:
+        check = yaml.safe_load(source)["x-bridge"]["healthcheck"]["test"]
+    with open(os.path.join(BRIDGE_FOLDER, "Dockerfile"), encoding="utf-8") as source:
+        assert check == ["CMD", *json.loads(re.search(r"CMD (\[.*\])", source.read()).group(1))]
+    ask = [*inside, *[word.replace("8080", str(port)) for word in check[1:]]]
+    subprocess.run(ask, check=True)
+    bridge.signal(signal.SIGTERM)
+    assert bridge.wait(3) == 0, bridge.log()
+    assert subprocess.run(ask, stderr=subprocess.DEVNULL, check=False).returncode == 1
 
 
 if __name__ == "__main__":

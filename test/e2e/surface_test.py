@@ -6,7 +6,7 @@ import signal
 import socket
 import subprocess
 
-from support import BRIDGE, TOP, Process, counted, deadline, exchange, free_port, main, test, until
+from support import AGENT, BRIDGE, BUILD, TOP, Process, counted, deadline, exchange, free_port, main, test, until
 from streams import Stream
 
 
@@ -310,6 +310,18 @@ def help_and_version_are_answered(case):
         assert option in answer.stdout, option
     answer = command_line("--version")
     assert answer.returncode == 0 and answer.stdout.strip().split()[-1].count(".") == 2, answer
+
+
+@test
+def manual_pages_have_every_option(_case):
+    for program, page in ((BRIDGE, "bridge/man/freshet-bridge.1"), (AGENT, "bridge/man/freshet-agent.1"),
+                          (os.path.join(BUILD, "bench", "freshet-bench"), "bench/man/freshet-bench.1")):
+        told = subprocess.run([program, "--help"], capture_output=True, text=True, check=True).stdout
+        with open(os.path.join(TOP, page), encoding="utf-8") as file:
+            text = re.sub(r'\\f.|"', " ", file.read().replace("\\-", "-"))
+        options = set(re.findall(r"^  (--[a-z-]+)", told, re.M))
+        missing = [name for name in options if not re.search(r"^\.BR? .*%s(?![a-z-])" % name, text, re.M)]
+        assert len(options) > 5 and not missing, (page, missing)
 
 
 @test
