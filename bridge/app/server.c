@@ -68,6 +68,7 @@ static enum freshet_status configure(struct server *server, struct freshet_error
         .headers = &instance,
         .header_count = 1,
         .origins = server->app->options->origins[0] == NULL ? NULL : server->app->options->origins,
+        .gzip = server->app->options->no_gzip ? FRESHET_H2O_GZIP_NEVER : FRESHET_H2O_GZIP_DEFAULT,
         .stream_end = on_stream_end,
         .user = server->app};
     h2o_hostconf_t *host = freshet_h2o_config_init(&server->config);

@@ -119,6 +119,13 @@ SET_LIMIT(max_topics)
 SET_LIMIT(max_new_topics)
 SET_LIMIT(max_new_topics_per_client)
 
+static bool set_gzip(void *user, const char *value)
+{
+    struct options *options = user;
+    options->no_gzip = strcmp(value, "off") == 0;
+    return options->no_gzip || strcmp(value, "on") == 0;
+}
+
 bool options_set_log_level(void *user, const char *value)
 {
     struct options *options = user;
@@ -252,6 +259,7 @@ static const struct setting settings[] = {
     OPTIONS_PREFIX,
     {"threads", "FRESHET_THREADS", "a number from 1 to 256", set_threads},
     OPTIONS_LOG_LEVEL,
+    {"gzip", "FRESHET_GZIP", "on or off", set_gzip},
     {"max-streams", "FRESHET_MAX_STREAMS", LIMIT, set_max_streams},
     {"max-streams-per-client", "FRESHET_MAX_STREAMS_PER_CLIENT", LIMIT, set_max_streams_per_client},
     {"max-topics", "FRESHET_MAX_TOPICS", LIMIT, set_max_topics},
@@ -290,6 +298,7 @@ static const struct arguments arguments = {
             "  --prefix TEXT        begins every channel and key in Redis      [freshet:]\n"
             "  --threads N          threads that serve                         [one for each processor]\n"
             "  --log-level LEVEL    error, warn, info or debug                 [info]\n"
+            "  --gzip on|off        streams are compressed for browsers that take it [on]\n"
             "  --max-streams N      open at once; one of several views counts as many  [100000]\n"
             "  --max-streams-per-client N\n"
             "                       of one address; behind a proxy set 0       [20000]\n"
@@ -311,11 +320,11 @@ static const struct arguments arguments = {
             "\n"
             "Each option can also be given as FRESHET_LISTEN, FRESHET_REDIS,\n"
             "FRESHET_REDIS_PASSWORD_FILE, FRESHET_REDIS_SENTINEL_PASSWORD_FILE,\n"
-            "FRESHET_STORE, FRESHET_PREFIX, FRESHET_THREADS,\n"
-            "FRESHET_LOG_LEVEL, FRESHET_MAX_STREAMS, FRESHET_MAX_STREAMS_PER_CLIENT,\n"
-            "FRESHET_MAX_TOPICS, FRESHET_MAX_NEW_TOPICS, FRESHET_MAX_NEW_TOPICS_PER_CLIENT,\n"
-            "FRESHET_ALLOW_HOST, FRESHET_ALLOW_ORIGIN, FRESHET_PEER or FRESHET_DEMO_CONTROL;\n"
-            "the command line comes first.\n",
+            "FRESHET_STORE, FRESHET_PREFIX, FRESHET_THREADS, FRESHET_LOG_LEVEL, FRESHET_GZIP,\n"
+            "FRESHET_MAX_STREAMS, FRESHET_MAX_STREAMS_PER_CLIENT, FRESHET_MAX_TOPICS,\n"
+            "FRESHET_MAX_NEW_TOPICS, FRESHET_MAX_NEW_TOPICS_PER_CLIENT, FRESHET_ALLOW_HOST,\n"
+            "FRESHET_ALLOW_ORIGIN, FRESHET_PEER or FRESHET_DEMO_CONTROL; the command line\n"
+            "comes first.\n",
     .settings = settings,
     .count = SETTINGS,
     .set_defaults = options_set_defaults,

@@ -29,6 +29,7 @@ struct options {
     unsigned max_streams, max_streams_per_client;
     unsigned max_topics, max_new_topics, max_new_topics_per_client;
     enum freshet_log_level log_level;
+    bool no_gzip;
     /* As browsers write them; the last NULL; point into `origin_text`. Empty: pages of this host only. */
     const char *origins[OPTIONS_MAX_ORIGINS + 1];
     char origin_text[OPTIONS_ORIGIN_BYTES];

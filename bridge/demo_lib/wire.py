@@ -6,6 +6,7 @@ import http.client
 import json
 import random
 import socket
+import zlib
 
 Event = collections.namedtuple("Event", "name data id")
 Response = collections.namedtuple("Response", "status headers body")
@@ -74,14 +75,16 @@ class Chunks:
 
 
 class Parser:
-    """A response that is an event stream; keeps what was said last, and all events if asked to. Those who want to know
-    when something came extend take_comment() and take_event()."""
+    """A response that is an event stream, in gzip or not; keeps what was said last, and all events if asked to. Those who
+    want to know when something came extend take_comment() and take_event()."""
 
     def __init__(self, keep=False):
         self.head = b""
         self.status = None
         self.headers = {}
         self.chunks = None
+        self.gzip = None     # takes the body apart
+        self.body = b"" if keep else None  # as it was sent, without chunks
         self.line = b""
         self.name, self.data, self.id = "", [], None
         self.retry_ms = None
@@ -102,6 +105,10 @@ class Parser:
             self.read_head(self.head[:end].decode("latin-1"))
         if self.chunks:
             data = self.chunks.feed(data)
+        if self.body is not None:
+            self.body += data
+        if self.gzip:
+            data = self.gzip.decompress(data)
         lines = (self.line + data).split(b"\n")
         self.line = lines.pop()
         for line in lines:
@@ -115,6 +122,8 @@ class Parser:
             self.headers[name.lower()] = value.strip()
         if "chunked" in self.headers.get("transfer-encoding", ""):
             self.chunks = Chunks()
+        if self.headers.get("content-encoding") == "gzip":
+            self.gzip = zlib.decompressobj(16 + zlib.MAX_WBITS)
 
     def read_line(self, line):
         if not line:

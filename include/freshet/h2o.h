@@ -63,6 +63,21 @@ struct freshet_h2o_header {
     const char *value; /* without line ends */
 };
 
+/* Which streams are sent in gzip, to clients whose Accept-Encoding has it at least as gladly as none.
+ *
+ * It costs no compressor for each stream: what is sent is deflated once for all streams that have the same
+ * before them, against what they have, so that a state of 8 KB of which one place has changed takes about 150
+ * bytes. What doesn't pay is not deflated, but sent as it is in the gzip stream: less than 4,096 bytes,
+ * counted over all streams that are sent the same at the time. What is over 64 KiB is deflated by the pool,
+ * not by the loop. */
+enum freshet_h2o_gzip {
+    /* All but agents known not to show events in gzip when they come: WebKitGTK, that is `AppleWebKit` with
+     * `Linux` or `X11` and without `Chrome` or `Chromium` in User-Agent. */
+    FRESHET_H2O_GZIP_DEFAULT = 0,
+    FRESHET_H2O_GZIP_ALWAYS, /* whatever the agent */
+    FRESHET_H2O_GZIP_NEVER   /* none */
+};
+
 /* A zeroed struct with `size` set means all defaults. Read during the mount; texts are copied. */
 struct freshet_h2o_mount_options {
     size_t size;                              /* sizeof(struct freshet_h2o_mount_options) */
@@ -84,6 +99,7 @@ struct freshet_h2o_mount_options {
      * browsers send it, in lower case, without path or default port; the last NULL; copied. Every answer then
      * says `vary: Origin`, and OPTIONS for a route gets a 204. Default: no headers about origins at all. */
     const char *const *origins;
+    enum freshet_h2o_gzip gzip; /* see there; a loader may say no for its own streams (loader.h) */
     bool refuse_with_503; /* temporary refusals: 503 with Retry-After instead of a 200 stream that ends */
     freshet_stream_end_cb stream_end; /* the end of each stream; NULL: not told */
     void *user;                       /* for stream_end */

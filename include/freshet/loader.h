@@ -131,9 +131,12 @@ struct freshet_loader_options {
      * by the loader: loaders that share a cache have to answer the same for the same of these. Default none.
      */
     struct freshet_cache *cache;
-    bool on_loop;             /* run load on the loop instead of the pool */
-    bool skip_unchanged;      /* do not push a result equal to the one before */
-    uint32_t timeout_ms;      /* for each run; default none */
+    bool on_loop;        /* run load on the loop instead of the pool */
+    bool skip_unchanged; /* do not push a result equal to the one before */
+    bool no_gzip;        /* its streams are never compressed, nor are streams of several views with one of
+                            it: for results that hold a secret next to text that somebody else can choose, whose
+                            length would tell about the secret (BREACH) */
+    uint32_t timeout_ms; /* for each run; default none */
     uint32_t min_interval_ms; /* at most one run of a feed in this time; default none */
     uint32_t settle_ms;       /* one more load this long after the last one for a publish, pushed only if it
                                  differs: for state behind lagging replicas; default none */

@@ -65,9 +65,9 @@ class Crowd:
         self.lost = 0        # closed by the other side
         self.waiting = collections.deque()
 
-    def open(self, count, ports, path):
+    def open(self, count, ports, path, headers=None):
         for number in range(count):
-            self.waiting.append((ports[number % len(ports)], path))
+            self.waiting.append((ports[number % len(ports)], path, headers))
         self.until(lambda: not self.waiting and not self.connecting and
                    all(p.status for p in self.parsers()), 10, "%d streams are open" % count)
         bad = [p.status for p in self.parsers() if p.status != 200]
@@ -102,13 +102,13 @@ class Crowd:
 
     def connect_more(self):
         while self.waiting and len(self.connecting) < self.CONNECTING:
-            port, path = self.waiting.popleft()
+            port, path, headers = self.waiting.popleft()
             sock = socket.socket()
             sock.setblocking(False)
             result = sock.connect_ex(("127.0.0.1", port))
             assert result in (0, errno.EINPROGRESS), "connect: " + errno.errorcode[result]
             parser = Parser()
-            parser.port, parser.path = port, path
+            parser.port, parser.path, parser.asked = port, path, headers
             self.streams[sock.fileno()] = (sock, parser)
             self.connecting.add(sock.fileno())
             self.poll.register(sock.fileno(), select.EPOLLOUT)
@@ -127,7 +127,7 @@ class Crowd:
     def connected(self, number, sock, parser):
         problem = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         assert problem == 0, "connect: " + errno.errorcode[problem]
-        sock.send(head_of(parser.path))
+        sock.send(head_of(parser.path, parser.asked))
         self.connecting.discard(number)
         self.poll.modify(number, select.EPOLLIN)
 

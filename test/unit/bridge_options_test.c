@@ -95,6 +95,19 @@ Test(bridge_options, takes_every_option_from_the_command_line)
     cr_assert_str_eq(options.prefix, "shop:");
     cr_assert_eq(options.threads, 3);
     cr_assert_eq(options.log_level, FRESHET_LOG_DEBUG);
+    cr_assert_not(options.no_gzip);
+}
+
+Test(bridge_options, leaves_streams_uncompressed_if_told_so)
+{
+    cr_assert_eq(READ("--gzip=off"), OPTIONS_RUN);
+    cr_assert(options.no_gzip);
+    free_texts();
+    cr_assert_eq(READ("--gzip=on"), OPTIONS_RUN);
+    cr_assert_not(options.no_gzip);
+    free_texts();
+    cr_assert_eq(READ("--gzip=9"), OPTIONS_WRONG);
+    cr_assert_not_null(strstr(complained, "--gzip has a wrong value; right is on or off"));
 }
 
 Test(bridge_options, takes_origins_parted_by_commas_and_the_demo_s_addresses)

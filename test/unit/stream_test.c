@@ -116,6 +116,60 @@ struct freshet_span fr_frame_body(struct freshet_span frame)
     return freshet_span(body, frame.len - (size_t)(body - frame.data) - 2);
 }
 
+/* The encoder: says around a frame that it was there. */
+
+struct fr_encoder {
+    struct fr_list waiting;
+    bool defers, fails;
+    unsigned forgotten;
+    enum fr_view_news news; /* it was told of last */
+};
+static struct fr_encoder encoder;
+
+bool fr_encoder_defer(struct fr_stream *of, enum fr_view_news news, struct fr_bytes *frame)
+{
+    (void)news;
+    (void)frame;
+    if (encoder.defers) {
+        fr_wheel_remove(&of->config->group->wheel, &of->link);
+        fr_list_append(&encoder.waiting, &of->link);
+    }
+    return encoder.defers;
+}
+
+static struct fr_bytes *encode(struct fr_bytes *frame, const char *name)
+{
+    char text[128];
+    struct freshet_span body = fr_frame_body(frame->span);
+    snprintf(text, sizeof(text), "%s(%.*s)", name, (int)body.len, body.data);
+    fr_bytes_release(frame);
+    return encoder.fails ? NULL : chunk(text);
+}
+
+struct fr_bytes *fr_encoder_encode(struct fr_stream *of, enum fr_view_news news, struct fr_bytes *frame)
+{
+    (void)of;
+    encoder.news = news;
+    return encode(frame, "gz");
+}
+
+struct fr_bytes *fr_encoder_finish(struct fr_stream *of, struct fr_bytes *frame)
+{
+    (void)of;
+    return encode(frame, "last");
+}
+
+void fr_encoder_forget(struct fr_stream *of)
+{
+    (void)of;
+    encoder.forgotten++;
+}
+
+struct fr_stream *fr_encoder_any(const struct fr_encoder *of)
+{
+    return fr_list_is_empty(&of->waiting) ? NULL : FR_CONTAINER(of->waiting.next, struct fr_stream, link);
+}
+
 /* The transport: takes `room` bytes, then is full. */
 
 static struct {
@@ -298,6 +352,116 @@ Test(stream, sends_http_1_0_the_event_without_its_chunk)
     show("a\n\n");
     fr_stream_lost(stream, FRESHET_CLOSE_TOPIC);
     expect_out("a\n\nend topic-moved 1\n\n");
+}
+
+static void open_gzip_stream(bool chunked)
+{
+    open_stream(chunked);
+    fr_list_init(&encoder.waiting);
+    group.encoder = &encoder;
+    config.gzip_at = 1; /* only the encoder looks there */
+}
+
+/* As the encoder does. */
+static void end_deferral(void)
+{
+    encoder.defers = false;
+    cr_assert_not_null(fr_list_shift(&encoder.waiting));
+    fr_stream_encoded(stream);
+}
+
+/* contract 5.10 */
+Test(stream, in_gzip_each_frame_is_what_the_encoder_says)
+{
+    open_gzip_stream(true);
+    show("a\n\n");
+    expect_out("7\r\ngz(a\n\n)\r\n");
+    cr_assert_eq(encoder.news, FR_NEWS_SNAPSHOT);
+    pass(1001);
+    expect_out("7\r\ngz(:\n\n)\r\n");
+    cr_assert_eq(encoder.news, FR_NEWS_NONE);
+    fr_stream_lost(stream, FRESHET_CLOSE_TOPIC);
+    expect_out("19\r\nlast(end topic-moved 1\n\n)\r\n0\r\n\r\n");
+    expect_over(FRESHET_CLOSE_TOPIC);
+    cr_assert_eq(encoder.forgotten, 1);
+}
+
+/* contract 5.10, 5.6 */
+Test(stream, in_gzip_http_1_0_has_no_chunks_either)
+{
+    open_gzip_stream(false);
+    show("a\n\n");
+    fr_stream_lost(stream, FRESHET_CLOSE_TOPIC);
+    expect_out("gz(a\n\n)last(end topic-moved 1\n\n)");
+}
+
+/* contract 5.10: nothing overtakes the frame, and no deadline runs while it is encoded */
+Test(stream, waits_for_a_frame_that_is_encoded_off_the_loop)
+{
+    open_gzip_stream(true);
+    encoder.defers = true;
+    show("a\n\n");
+    show("b\n\n");
+    pass(2000);
+    expect_out("");
+    cr_assert_eq(group.wheel.count, 0);
+    fr_stream_lost(stream, FRESHET_CLOSE_TOPIC);
+    expect_out("");
+    end_deferral();
+    expect_out("7\r\ngz(a\n\n)\r\n"
+               "19\r\nlast(end topic-moved 1\n\n)\r\n0\r\n\r\n");
+    expect_over(FRESHET_CLOSE_TOPIC);
+    pass(501);
+    expect_closed(FRESHET_CLOSE_TOPIC);
+}
+
+Test(stream, goes_on_as_usual_behind_a_frame_that_was_encoded_off_the_loop)
+{
+    open_gzip_stream(true);
+    encoder.defers = true;
+    show("a\n\n");
+    show("b\n\n");
+    end_deferral();
+    expect_out("7\r\ngz(a\n\n)\r\n"
+               "7\r\ngz(b\n\n)\r\n");
+    pass(1001);
+    expect_out("7\r\ngz(:\n\n)\r\n");
+    fr_stream_group_drain(&group, 0);
+    pass(10);
+    expect_over(FRESHET_CLOSE_DRAIN);
+}
+
+Test(stream, can_be_closed_while_its_frame_is_encoded)
+{
+    open_gzip_stream(true);
+    encoder.defers = true;
+    show("a\n\n");
+    fr_stream_client_gone(stream);
+    expect_closed(FRESHET_CLOSE_CLIENT);
+    cr_assert(fr_list_is_empty(&encoder.waiting));
+}
+
+/* contract 5.10, 6.4 */
+Test(stream, is_cut_while_its_frame_is_encoded)
+{
+    open_gzip_stream(true);
+    encoder.defers = true;
+    show("a\n\n");
+    fr_stream_group_drain(&group, 0);
+    pass(10);
+    expect_out("");
+    cr_assert_not(fr_stream_group_cut(&group, 10));
+    expect_closed(FRESHET_CLOSE_DRAIN_CUT);
+    cr_assert(fr_list_is_empty(&encoder.waiting));
+}
+
+Test(stream, without_memory_for_an_encoding_it_ends)
+{
+    open_gzip_stream(true);
+    encoder.fails = true;
+    show("a\n\n");
+    expect_out("");
+    expect_closed(FRESHET_CLOSE_NO_MEMORY);
 }
 
 Test(stream, sends_nothing_before_the_head_has_left)

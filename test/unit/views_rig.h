@@ -171,7 +171,7 @@ static inline void page_add(struct page *page, const char *name, const struct fr
 /* The head has left. */
 static inline void page_go(struct page *page)
 {
-    fr_stream_count_open(rig.workers[0]);
+    fr_stream_count_open(rig.workers[0], false);
     fr_stream_opened(&page->line->stream, 0);
     rig_run();
 }

@@ -475,7 +475,7 @@ Test(views, the_connection_breaks_while_views_are_told_of_their_end)
         struct fr_request_view request_view = {.path = freshet_span_text("/board/a")};
         page_ask(page.line->stream.views, freshet_span_text(names[i]), NULL, &request_view);
     }
-    fr_stream_count_open(rig.workers[0]);
+    fr_stream_count_open(rig.workers[0], false);
     fr_stream_opened(&page.line->stream, 0);
     page.broken = true;
     rig_run();

@@ -175,6 +175,7 @@ void fr_fanout_join(struct fr_fanout *fanout, struct fr_view *view)
 {
     view->fanout = fanout;
     fanout->views++;
+    fanout->gzip_views += view->in_gzip;
     fanout->worker->views++;
     atomic_fetch_add_explicit(&fanout->topic->streams, 1, memory_order_relaxed);
     if (fanout->messages != NULL) {
@@ -211,6 +212,7 @@ void fr_fanout_part(struct fr_fanout *fanout, struct fr_view *view)
         fr_message_feed_part(fanout->messages, view);
     view->fanout = NULL;
     fanout->worker->views--;
+    fanout->gzip_views -= view->in_gzip;
     atomic_fetch_sub_explicit(&fanout->topic->streams, 1, memory_order_relaxed);
     if (--fanout->views == 0)
         close_fanout(fanout);

@@ -44,12 +44,12 @@ struct fr_fanout {
     struct fr_topic *topic;
 
     /* The streams' side. */
-    struct fr_map_node node; /* shared: in worker->fanouts */
-    struct fr_list joining;  /* views that wait for the feed's answer */
-    struct fr_list behind;   /* have not been told of the newest */
-    struct fr_list told;     /* have */
-    struct fr_task sweep;    /* tells those behind */
-    size_t views;
+    struct fr_map_node node;  /* shared: in worker->fanouts */
+    struct fr_list joining;   /* views that wait for the feed's answer */
+    struct fr_list behind;    /* have not been told of the newest */
+    struct fr_list told;      /* have */
+    struct fr_task sweep;     /* tells those behind */
+    size_t views, gzip_views; /* of all; of these, in gzip */
     struct fr_update update;
     struct fr_message_feed *messages; /* of a message loader: lives here instead of with a home */
     struct fr_bytes *plain, *named;   /* what fr_fanout_name() made last, and of what; NULL: nothing */

@@ -191,6 +191,11 @@ enum fr_view_news fr_view_take(struct fr_view *view, struct fr_bytes **frame)
     return named == NULL ? FR_NEWS_NO_MEMORY : news;
 }
 
+size_t fr_view_gzip_readers(const struct fr_view *view)
+{
+    return view->fanout == NULL || view->fanout->gzip_views == 0 ? 1 : view->fanout->gzip_views;
+}
+
 struct freshet_span fr_view_topic(const struct fr_view *view)
 {
     return fr_topic_name(view->fanout->topic);
@@ -233,8 +238,10 @@ void fr_stream_cancel(struct fr_worker *worker, struct fr_quota *quota)
     give_back(worker, quota);
 }
 
-void fr_stream_count_open(struct fr_worker *worker)
+void fr_stream_count_open(struct fr_worker *worker, bool in_gzip)
 {
+    if (in_gzip)
+        fr_count(&worker->counters.streams_gzip, 1);
     fr_count(&worker->counters.streams_opened, 1);
 }
 

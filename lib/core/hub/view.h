@@ -28,6 +28,7 @@ struct fr_view {
     struct fr_admission *admission; /* NULL: no guards */
     uint32_t message_seen;          /* the same of a message loader's messages, the low bits */
     bool message_gap; /* some of these stayed in a feed before this one, and it has not been told so */
+    bool in_gzip;     /* what is sent of it is; set before it is opened */
     bool joining;     /* waits for the feed's word on what is current */
 };
 
@@ -54,6 +55,9 @@ enum fr_view_news {
  */
 enum fr_view_news fr_view_take(struct fr_view *view, struct fr_bytes **frame);
 
+/* How many views in gzip are told the same as this one, on its worker; 1 at least. */
+size_t fr_view_gzip_readers(const struct fr_view *view);
+
 /* The topic of an open view. */
 struct freshet_span fr_view_topic(const struct fr_view *view);
 
@@ -71,7 +75,7 @@ enum freshet_status fr_stream_begin(struct fr_worker *worker, struct freshet_spa
 /* Takes that back: the stream was refused after all, and was never open. */
 void fr_stream_cancel(struct fr_worker *worker, struct fr_quota *quota);
 /* Counts it as opened. */
-void fr_stream_count_open(struct fr_worker *worker);
+void fr_stream_count_open(struct fr_worker *worker, bool in_gzip);
 /* Counts it as closed. */
 void fr_stream_end(struct fr_worker *worker, struct fr_quota *quota, enum freshet_close_reason reason);
 

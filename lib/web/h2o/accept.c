@@ -1,4 +1,4 @@
-/* The Accept header: RFC 9110, 12.5.1. */
+/* What a client takes: RFC 9110, 12.4.2, 12.5.1 and 12.5.3. */
 #include "base/text.h"
 #include "web/h2o/web.h"
 #include <string.h>
@@ -25,43 +25,124 @@ static int closeness(struct freshet_span range)
     return is_text(range, "*/*") ? 1 : 0;
 }
 
-/* `q=0`, `q=0.000` */
-static bool is_zero_weight(struct freshet_span parameter)
+/* In thousandths; what is no weight counts as none, which is 1. */
+#define WHOLE 1000
+
+/* `q=0.25` */
+static void read_weight(struct freshet_span parameter, int *weight)
 {
     struct freshet_span name = cut(&parameter, '=');
     struct freshet_span value = fr_text_trim(parameter);
-    if (!is_text(name, "q") || value.len == 0)
-        return false;
-    for (size_t i = 0; i < value.len; i++)
-        if (value.data[i] != '0' && value.data[i] != '.')
-            return false;
-    return true;
+    if (!is_text(name, "q") || value.len == 0 || value.len > strlen("0.000"))
+        return;
+    int sum = 0, unit = WHOLE;
+    for (size_t i = 0; i < value.len; i++) {
+        char c = value.data[i];
+        if (i == 1 ? c != '.' : c < '0' || c > '9')
+            return;
+        if (i == 1)
+            continue;
+        sum += (c - '0') * unit;
+        unit /= 10;
+    }
+    *weight = sum < WHOLE ? sum : WHOLE;
 }
 
-/* The closest range decides. */
-static void weigh(struct freshet_span element, int *closest, bool *accepted)
+/* Of the parameters behind a name. */
+static int weigh(struct freshet_span parameters)
 {
-    int close = closeness(cut(&element, ';'));
-    if (close == 0 || close < *closest)
+    int weight = WHOLE;
+    while (parameters.len > 0)
+        read_weight(cut(&parameters, ';'), &weight);
+    return weight;
+}
+
+/* Calls `visit` for each element of all headers of that name. False: there is none. */
+static bool walk(const h2o_req_t *req, const h2o_token_t *token,
+                 void (*visit)(void *context, struct freshet_span name, int weight), void *context)
+{
+    bool present = false;
+    ssize_t at = -1;
+    while ((at = h2o_find_header(&req->headers, token, at)) != -1) {
+        const h2o_iovec_t *value = &req->headers.entries[at].value;
+        struct freshet_span rest = fr_text_trim(freshet_span(value->base, value->len));
+        present |= rest.len > 0;
+        while (rest.len > 0) {
+            struct freshet_span element = cut(&rest, ',');
+            struct freshet_span name = cut(&element, ';');
+            visit(context, name, weigh(element));
+        }
+    }
+    return present;
+}
+
+struct events {
+    int closest;
+    bool accepted;
+};
+
+/* The closest range decides. */
+static void look_for_events(void *context, struct freshet_span range, int weight)
+{
+    struct events *events = context;
+    int close = closeness(range);
+    if (close == 0 || close < events->closest)
         return;
-    bool zero = false;
-    while (element.len > 0)
-        zero |= is_zero_weight(cut(&element, ';'));
-    *accepted = !zero || (close == *closest && *accepted);
-    *closest = close;
+    events->accepted = weight > 0 || (close == events->closest && events->accepted);
+    events->closest = close;
 }
 
 bool fr_h2o_accepts_events(const h2o_req_t *req)
 {
-    int closest = 0;
-    bool accepted = false, present = false;
-    ssize_t at = -1;
-    while ((at = h2o_find_header(&req->headers, H2O_TOKEN_ACCEPT, at)) != -1) {
-        const h2o_iovec_t *value = &req->headers.entries[at].value;
-        struct freshet_span rest = fr_text_trim(freshet_span(value->base, value->len));
-        present |= rest.len > 0;
-        while (rest.len > 0)
-            weigh(cut(&rest, ','), &closest, &accepted);
-    }
-    return accepted || !present;
+    struct events events = {0};
+    bool present = walk(req, H2O_TOKEN_ACCEPT, look_for_events, &events);
+    return events.accepted || !present;
+}
+
+/* Weights; below zero: not named. */
+struct codings {
+    int gzip, identity, any;
+};
+
+static void look_for_gzip(void *context, struct freshet_span name, int weight)
+{
+    struct codings *codings = context;
+    if (is_text(name, "gzip") || is_text(name, "x-gzip"))
+        codings->gzip = weight;
+    else if (is_text(name, "identity"))
+        codings->identity = weight;
+    else if (is_text(name, "*"))
+        codings->any = weight;
+}
+
+static bool accepts_gzip(const h2o_req_t *req)
+{
+    struct codings codings = {-1, -1, -1};
+    walk(req, H2O_TOKEN_ACCEPT_ENCODING, look_for_gzip, &codings);
+    int gzip = codings.gzip >= 0 ? codings.gzip : codings.any;
+    return gzip > 0 && gzip >= codings.identity;
+}
+
+static bool has(h2o_iovec_t text, const char *word)
+{
+    return memmem(text.base, text.len, word, strlen(word)) != NULL;
+}
+
+/* WebKitGTK keeps what comes in gzip until something else happens on its loop. Safari is not on these
+ * systems, and everything that is made of Chromium says so. */
+static bool is_webkit_gtk(const h2o_req_t *req)
+{
+    ssize_t at = h2o_find_header(&req->headers, H2O_TOKEN_USER_AGENT, -1);
+    if (at == -1)
+        return false;
+    h2o_iovec_t agent = req->headers.entries[at].value;
+    return has(agent, "AppleWebKit") && (has(agent, "Linux") || has(agent, "X11")) && !has(agent, "Chrome") &&
+           !has(agent, "Chromium");
+}
+
+bool fr_h2o_wants_gzip(const struct fr_h2o_mount *mount, const h2o_req_t *req)
+{
+    enum freshet_h2o_gzip gzip = mount->options.gzip;
+    return gzip != FRESHET_H2O_GZIP_NEVER && accepts_gzip(req) &&
+           (gzip == FRESHET_H2O_GZIP_ALWAYS || !is_webkit_gtk(req));
 }

@@ -1,6 +1,6 @@
 /* A loop becomes a worker of a freshet and stops being one. */
 #include "base/log.h"
-#include "web/h2o/web.h"
+#include "web/h2o/socket.h"
 #include <assert.h>
 #include <errno.h>
 #include <signal.h>
@@ -22,14 +22,17 @@ static bool add_mount_worker(struct freshet_h2o_worker *worker, struct fr_h2o_mo
     const struct freshet_h2o_mount_options *options = &mount->options;
     mount_worker->worker = worker;
     mount_worker->mount = mount;
-    mount_worker->stream_config = (struct fr_stream_config){.group = &worker->group,
-                                                            .ops = &fr_h2o_stream_ops,
-                                                            .heartbeat = mount->heartbeat,
-                                                            .heartbeat_ms = options->heartbeat_ms,
-                                                            .max_age_ms = options->max_age_ms,
-                                                            .write_timeout_ms = options->write_timeout_ms,
-                                                            .retry_min_ms = options->retry_min_ms,
-                                                            .retry_max_ms = options->retry_max_ms};
+    mount_worker->plain = (struct fr_stream_config){.group = &worker->group,
+                                                    .ops = &fr_h2o_stream_ops,
+                                                    .heartbeat = mount->heartbeat,
+                                                    .heartbeat_ms = options->heartbeat_ms,
+                                                    .max_age_ms = options->max_age_ms,
+                                                    .write_timeout_ms = options->write_timeout_ms,
+                                                    .retry_min_ms = options->retry_min_ms,
+                                                    .retry_max_ms = options->retry_max_ms,
+                                                    .user = mount_worker};
+    mount_worker->gzip = mount_worker->plain;
+    mount_worker->gzip.gzip_at = FR_H2O_GZIP_AT;
     mount_worker->next = worker->mount_workers;
     worker->mount_workers = mount_worker;
     return true;
@@ -89,6 +92,7 @@ static void destroy(struct freshet_h2o_worker *worker)
         free(mount_worker);
         mount_worker = next;
     }
+    fr_encoder_destroy(worker->group.encoder);
     h2o_timeout_unlink(&worker->soon);
     if (worker->timer != NULL)
         h2o_socket_close(worker->timer);
@@ -135,6 +139,11 @@ static enum freshet_status start(struct freshet_h2o_worker *worker, struct fresh
     if (status != FRESHET_OK)
         return status;
     worker->group.worker = worker->core;
+    worker->group.encoder = fr_encoder_new(worker->core);
+    if (worker->group.encoder == NULL) {
+        fr_worker_leave(worker->core);
+        return FRESHET_NO_MEMORY;
+    }
     fr_h2o_worker_tick(worker);
     fr_wheel_init(&worker->group.wheel, worker->group.now_ms);
     fr_list_init(&worker->visits);

@@ -204,6 +204,8 @@ static enum freshet_status fill_options(struct freshet_h2o_mount_options *into,
     fr_option_default(&into->write_timeout_ms, DEFAULT_WRITE_TIMEOUT_MS);
     fr_option_default(&into->max_unsent_bytes, DEFAULT_MAX_UNSENT_BYTES);
     fr_option_default(&into->max_age_ms, FRESHET_NEVER);
+    if ((unsigned)into->gzip > FRESHET_H2O_GZIP_NEVER)
+        return fr_fail(error, FRESHET_INVALID, "gzip: is none of enum freshet_h2o_gzip");
     if (into->retry_max_ms < into->retry_min_ms)
         return fr_fail(error, FRESHET_INVALID, "retry_max_ms: must not be below retry_min_ms");
     if (into->header_count > 0 && into->headers == NULL)

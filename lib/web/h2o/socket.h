@@ -17,9 +17,17 @@ struct fr_h2o_stream {
     bool finished;      /* nothing more to send: close without haste */
 };
 
+/* One in gzip. */
+struct fr_h2o_gzip_stream {
+    struct fr_h2o_stream super;
+    struct fr_gzip_stream gzip;
+};
+#define FR_H2O_GZIP_AT                                                                                       \
+    (offsetof(struct fr_h2o_gzip_stream, gzip) - offsetof(struct fr_h2o_gzip_stream, super.stream))
+
 static inline const struct fr_h2o_mount_worker *fr_h2o_stream_mount_worker(const struct fr_stream *stream)
 {
-    return FR_CONTAINER(stream->config, struct fr_h2o_mount_worker, stream_config);
+    return stream->config->user;
 }
 
 static inline struct freshet_h2o_worker *fr_h2o_stream_worker(const struct fr_h2o_stream *self)

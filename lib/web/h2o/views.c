@@ -113,6 +113,14 @@ static void visit_named(const struct fr_h2o_visit *visit, struct fr_named_view *
     fr_named_view_visit(named, loader, params, &request_view, &guards);
 }
 
+static enum freshet_status find_route(const struct fr_h2o_mount *mount, struct freshet_span name,
+                                      struct fr_target *target, struct freshet_loader **loader,
+                                      struct fr_params **params)
+{
+    enum freshet_status status = fr_target_cut(name, freshet_span_text(""), target);
+    return status == FRESHET_OK ? fr_route_find(mount->freshet, target->path, loader, params) : status;
+}
+
 static void add_view(const struct fr_h2o_visit *visit, struct fr_views *views, struct freshet_span name,
                      struct freshet_span version_text)
 {
@@ -124,9 +132,7 @@ static void add_view(const struct fr_h2o_visit *visit, struct fr_views *views, s
     struct fr_target target;
     if (named == NULL)
         return;
-    enum freshet_status status = fr_target_cut(name, freshet_span_text(""), &target);
-    if (status == FRESHET_OK)
-        status = fr_route_find(visit->mount_worker->mount->freshet, target.path, &loader, &params);
+    enum freshet_status status = find_route(visit->mount_worker->mount, name, &target, &loader, &params);
     if (status == FRESHET_OK)
         visit_named(visit, named, loader, params, &target);
     else if (status == FRESHET_INVALID)
@@ -147,6 +153,28 @@ static void add_views(const struct fr_h2o_visit *visit, struct fr_views *views,
             add_view(visit, views, name, version);
 }
 
+static bool view_allows_gzip(const struct fr_h2o_mount *mount, struct freshet_span name)
+{
+    struct freshet_loader *loader;
+    struct fr_params *params;
+    struct fr_target target;
+    if (find_route(mount, name, &target, &loader, &params) != FRESHET_OK)
+        return true;
+    fr_params_release(params);
+    return !loader->options.no_gzip;
+}
+
+/* One view that must not be compressed keeps the others from it: they would be deflated side by side. */
+static bool allow_gzip(const struct fr_h2o_mount *mount, h2o_req_t *req, const struct fr_target *target)
+{
+    struct wishes wishes = begin_wishes(target, req);
+    struct freshet_span value, name, version;
+    bool allowed = true;
+    while (allowed && next_wish(&wishes, &value) == FRESHET_OK)
+        allowed = !cut_wish(value, &name, &version) || view_allows_gzip(mount, name);
+    return allowed;
+}
+
 static void open_stream(struct fr_h2o_visit *visit, const struct fr_target *target, size_t count)
 {
     struct fr_h2o_stream *self = fr_h2o_stream_new(visit);
@@ -165,16 +193,18 @@ void fr_h2o_views_begin(struct fr_h2o_mount_worker *mount_worker, h2o_req_t *req
                         const struct fr_target *target)
 {
     struct fr_h2o_visit visit = {.mount_worker = mount_worker, .req = req};
+    const struct fr_h2o_mount *mount = mount_worker->mount;
     const char *code;
-    size_t count = check_wishes(mount_worker->mount, req, target);
+    size_t count = check_wishes(mount, req, target);
     if (count == 0)
         return;
+    visit.in_gzip = fr_h2o_wants_gzip(mount, req) && allow_gzip(mount, req, target);
     fr_h2o_worker_tick(mount_worker->worker);
     fr_h2o_peer_read(&visit.peer, h2o_socket_get_fd(req->conn->callbacks->get_socket(req->conn)));
     if (fr_stream_begin(mount_worker->worker->core, fr_h2o_peer_key(&visit.peer), (uint32_t)count,
                         &visit.quota, &code) == FRESHET_OK)
         open_stream(&visit, target, count);
     else
-        fr_h2o_refuse_for_now(mount_worker->mount, req, code);
+        fr_h2o_refuse_for_now(mount, req, code);
     fr_h2o_worker_rearm(mount_worker->worker);
 }

@@ -174,7 +174,10 @@ void fr_h2o_visit_begin(struct fr_h2o_mount_worker *mount_worker, h2o_req_t *req
                         struct freshet_loader *loader, struct fr_params *params,
                         const struct fr_target *target)
 {
-    struct fr_h2o_visit visit = {.mount_worker = mount_worker, .req = req};
+    struct fr_h2o_visit visit = {.mount_worker = mount_worker,
+                                 .req = req,
+                                 .in_gzip =
+                                     !loader->options.no_gzip && fr_h2o_wants_gzip(mount_worker->mount, req)};
     const char *code;
     fr_h2o_worker_tick(mount_worker->worker);
     fr_h2o_peer_read(&visit.peer, h2o_socket_get_fd(req->conn->callbacks->get_socket(req->conn)));

@@ -33,7 +33,7 @@ struct fr_h2o_mount_worker {
     struct fr_h2o_mount_worker *next; /* of the worker */
     struct freshet_h2o_worker *worker;
     struct fr_h2o_mount *mount;
-    struct fr_stream_config stream_config;
+    struct fr_stream_config plain, gzip;
 };
 
 enum fr_h2o_worker_state { FR_H2O_SERVING, FR_H2O_DRAINING, FR_H2O_DRAINED };
@@ -88,6 +88,8 @@ void fr_h2o_cors_answer(const struct fr_h2o_mount *mount, h2o_req_t *req);
 
 /* Whether the request's Accept headers leave room for an event stream. */
 bool fr_h2o_accepts_events(const h2o_req_t *req);
+/* Whether its client is to have it in gzip, as far as the mount is asked. */
+bool fr_h2o_wants_gzip(const struct fr_h2o_mount *mount, const h2o_req_t *req);
 
 /* Has requests that two readers may end in different places refused before any handler of the path sees them;
  * once is enough. Before h2o_context_init(). */
@@ -118,6 +120,7 @@ struct fr_h2o_visit {
     struct fr_visit core;
     struct fr_quota quota;
     struct fr_h2o_peer peer;
+    bool in_gzip;
 };
 
 /* Answers with a stream or a refusal, at once or when its guards have decided. Takes `params` over. */

@@ -12,7 +12,6 @@
 #define WRITE_TIMEOUT_STEP_BYTES 65536
 
 static void pump(struct fr_stream *stream);
-static struct fr_bytes *make_end(const struct fr_stream *stream, const struct fr_end *end);
 
 static struct fr_stream_group *group_of(const struct fr_stream *stream)
 {
@@ -106,14 +105,27 @@ static uint32_t due(const struct fr_stream *stream)
     return at_ms;
 }
 
+/* One that is the encoder's is filed when it comes back. */
 static void file(struct fr_stream *stream)
 {
     struct fr_stream_group *group = group_of(stream);
+    if (stream->state == FR_STREAM_ENCODING)
+        return;
     fr_wheel_put(&group->wheel, &stream->link, due(stream), group->now_ms);
+}
+
+static void unfile(struct fr_stream *stream)
+{
+    if (stream->state == FR_STREAM_ENCODING)
+        fr_list_remove(&stream->link);
+    else
+        fr_wheel_remove(&group_of(stream)->wheel, &stream->link);
 }
 
 static void release_frames(struct fr_stream *stream)
 {
+    if (fr_stream_gzip(stream) != NULL)
+        fr_encoder_forget(stream);
     fr_bytes_release(stream->frame);
     fr_bytes_release(stream->end);
     stream->frame = stream->end = NULL;
@@ -133,8 +145,9 @@ static void count_end(struct fr_stream *stream, enum freshet_close_reason reason
 const char *fr_stream_state_text(enum fr_stream_state state)
 {
     static const char *const texts[] = {
-        [FR_STREAM_OPENING] = "opening", [FR_STREAM_IDLE] = "idle",           [FR_STREAM_WRITING] = "writing",
-        [FR_STREAM_ENDING] = "ending",   [FR_STREAM_LINGERING] = "lingering", [FR_STREAM_CLOSED] = "closed"};
+        [FR_STREAM_OPENING] = "opening",   [FR_STREAM_IDLE] = "idle",     [FR_STREAM_WRITING] = "writing",
+        [FR_STREAM_ENCODING] = "encoding", [FR_STREAM_ENDING] = "ending", [FR_STREAM_LINGERING] = "lingering",
+        [FR_STREAM_CLOSED] = "closed"};
     return texts[state];
 }
 
@@ -155,8 +168,8 @@ static void enter_closed(struct fr_stream *stream, enum freshet_close_reason rea
     struct fr_stream_group *group = group_of(stream);
     assert(stream->state != FR_STREAM_CLOSED);
     bool counted = stream->state == FR_STREAM_LINGERING;
+    unfile(stream);
     enter(stream, FR_STREAM_CLOSED);
-    fr_wheel_remove(&group->wheel, &stream->link);
     group->count--;
     if (!counted)
         count_end(stream, reason);
@@ -234,19 +247,41 @@ static bool start(struct fr_stream *stream, struct fr_bytes *frame)
     return push(stream);
 }
 
+/* The last event, which is given up, with what ends gzip and a chunked body, so that all leave in one write.
+ * NULL: no memory. */
+static struct fr_bytes *make_last(struct fr_stream *stream, struct fr_bytes *event)
+{
+    if (fr_stream_gzip(stream) != NULL)
+        event = fr_encoder_finish(stream, event);
+    if (event == NULL || !stream->chunked)
+        return event;
+    size_t last_len = strlen(FR_LAST_CHUNK);
+    struct fr_bytes *both = fr_bytes_new(event->span.len + last_len);
+    if (both != NULL) {
+        memcpy(fr_bytes_room(both), event->span.data, event->span.len);
+        memcpy(fr_bytes_room(both) + event->span.len, FR_LAST_CHUNK, last_len);
+    }
+    fr_bytes_release(event);
+    return both;
+}
+
 static bool start_end(struct fr_stream *stream)
 {
-    struct fr_bytes *end = stream->end;
+    struct fr_bytes *last = make_last(stream, stream->end);
     stream->end = NULL;
+    if (last == NULL) {
+        enter_closed(stream, FRESHET_CLOSE_NO_MEMORY);
+        return false;
+    }
     enter(stream, FR_STREAM_ENDING);
-    return start(stream, end);
+    return start(stream, last);
 }
 
 /* False: no memory, the stream is closed. */
 static bool set_end_saying(struct fr_stream *stream, enum freshet_close_reason reason,
                            const struct fr_end *end)
 {
-    stream->end = make_end(stream, end);
+    stream->end = fr_frame_end(end);
     if (stream->end == NULL) {
         enter_closed(stream, FRESHET_CLOSE_NO_MEMORY);
         return false;
@@ -269,6 +304,34 @@ static bool set_end_without_views(struct fr_stream *stream)
     return set_end_saying(stream, FRESHET_CLOSE_DENIED, &end);
 }
 
+/* The stream leaves the wheel. Takes the reference. */
+static bool enter_encoding(struct fr_stream *stream, struct fr_bytes *frame)
+{
+    enter(stream, FR_STREAM_ENCODING);
+    stream->frame = frame;
+    return false;
+}
+
+/* Takes the reference. */
+static bool start_encoded(struct fr_stream *stream, struct fr_bytes *frame, enum fr_view_news news)
+{
+    frame = fr_encoder_encode(stream, news, frame);
+    if (frame != NULL)
+        return start(stream, frame);
+    /* It may have been lost while the frame was encoded. */
+    return stream->end != NULL || set_end(stream, FRESHET_CLOSE_NO_MEMORY);
+}
+
+/* As this stream is told it. Takes the reference. */
+static bool start_news(struct fr_stream *stream, struct fr_bytes *frame, enum fr_view_news news)
+{
+    if (fr_stream_gzip(stream) == NULL)
+        return start(stream, frame);
+    if (fr_encoder_defer(stream, news, frame))
+        return enter_encoding(stream, frame);
+    return start_encoded(stream, frame, news);
+}
+
 static bool start_next(struct fr_stream *stream)
 {
     struct fr_bytes *frame;
@@ -282,7 +345,7 @@ static bool start_next(struct fr_stream *stream)
     case FR_NEWS_OVER:
         return set_end_without_views(stream);
     default:
-        return start(stream, frame);
+        return start_news(stream, frame, news);
     }
 }
 
@@ -323,22 +386,6 @@ struct fr_end fr_stream_describe_end(const struct fr_stream *stream, const struc
     return (struct fr_end){.code = freshet_span_text(end_code(reason)), .retry_ms = (int64_t)retry_ms};
 }
 
-/* `end` and, with chunks, what ends the body, so that both leave in one write. NULL: no memory. */
-static struct fr_bytes *make_end(const struct fr_stream *stream, const struct fr_end *end)
-{
-    struct fr_bytes *event = fr_frame_end(end);
-    if (event == NULL || !stream->chunked)
-        return event;
-    size_t last_len = strlen(FR_LAST_CHUNK);
-    struct fr_bytes *both = fr_bytes_new(event->span.len + last_len);
-    if (both != NULL) {
-        memcpy(fr_bytes_room(both), event->span.data, event->span.len);
-        memcpy(fr_bytes_room(both) + event->span.len, FR_LAST_CHUNK, last_len);
-    }
-    fr_bytes_release(event);
-    return both;
-}
-
 static void begin_end(struct fr_stream *stream, enum freshet_close_reason reason)
 {
     if (set_end(stream, reason))
@@ -351,6 +398,7 @@ void fr_stream_init(struct fr_stream *stream, const struct fr_stream_config *con
     stream->chunked = chunked;
     stream->state = FR_STREAM_OPENING;
     stream->since_ms = config->group->now_ms;
+    stream->view.in_gzip = config->gzip_at != 0;
     allow(stream);
     fr_list_init(&stream->link);
     if (config->max_age_ms != FRESHET_NEVER)
@@ -362,8 +410,8 @@ void fr_stream_init(struct fr_stream *stream, const struct fr_stream_config *con
 void fr_stream_deinit(struct fr_stream *stream)
 {
     assert(stream->state == FR_STREAM_OPENING);
+    unfile(stream);
     enter(stream, FR_STREAM_CLOSED);
-    fr_wheel_remove(&group_of(stream)->wheel, &stream->link);
     group_of(stream)->count--;
     fr_view_close(&stream->view);
     fr_views_destroy(stream->views);
@@ -433,6 +481,17 @@ void fr_stream_unanswered(struct fr_stream *stream)
     enter_closed(stream, FRESHET_CLOSE_WRITE_TIMEOUT);
 }
 
+/* Encoding a large frame again would give the same: what the frame is does not matter. */
+void fr_stream_encoded(struct fr_stream *stream)
+{
+    struct fr_bytes *frame = stream->frame;
+    stream->frame = NULL;
+    enter(stream, FR_STREAM_IDLE);
+    file(stream);
+    if (start_encoded(stream, frame, FR_NEWS_SNAPSHOT))
+        pump(stream);
+}
+
 static bool is_past(const struct fr_stream *stream, uint32_t at_ms)
 {
     return !is_before(group_of(stream)->now_ms, at_ms);
@@ -443,7 +502,7 @@ static void send_heartbeat(struct fr_stream *stream)
 {
     stream->since_ms = group_of(stream)->now_ms;
     file(stream);
-    if (start(stream, fr_bytes_acquire(stream->config->heartbeat)))
+    if (start_news(stream, fr_bytes_acquire(stream->config->heartbeat), FR_NEWS_NONE))
         pump(stream);
 }
 
@@ -483,13 +542,22 @@ void fr_stream_group_drain(struct fr_stream_group *group, uint32_t spread_ms)
     fr_wheel_hurry(&group->wheel, group->now_ms);
 }
 
+/* Any stream of the group, or NULL. */
+static struct fr_stream *any_of(struct fr_stream_group *group)
+{
+    struct fr_list *link = fr_wheel_any(&group->wheel);
+    if (link != NULL)
+        return FR_CONTAINER(link, struct fr_stream, link);
+    return group->encoder == NULL ? NULL : fr_encoder_any(group->encoder);
+}
+
 bool fr_stream_group_cut(struct fr_stream_group *group, size_t limit)
 {
     for (size_t i = 0; i < limit; i++) {
-        struct fr_list *link = fr_wheel_any(&group->wheel);
-        if (link == NULL)
+        struct fr_stream *stream = any_of(group);
+        if (stream == NULL)
             return false;
-        enter_closed(FR_CONTAINER(link, struct fr_stream, link), FRESHET_CLOSE_DRAIN_CUT);
+        enter_closed(stream, FRESHET_CLOSE_DRAIN_CUT);
     }
     return true;
 }

@@ -5,11 +5,14 @@
  * for a client that reads slowly or not at all. Nobody tells when that happens, so one point in the bytes is
  * watched at a time, and looked at when its time is over.
  *
- * Order: the running frame is completed, then a pending `end`, then what the view has. */
+ * Order: the running frame is completed, then a pending `end`, then what the view has. In gzip all is the
+ * same, but for each frame the encoder says what is sent. */
 #ifndef FR_STREAM_H
 #define FR_STREAM_H
 
+#include "core/codec/gzip_coder.h"
 #include "core/hub/view.h"
+#include "web/stream/encoder.h"
 #include "web/stream/stream_wheel.h"
 #include <freshet/span.h>
 #include <freshet/stats.h>
@@ -45,9 +48,10 @@ struct fr_stream_ops {
 struct fr_stream_group {
     struct fr_worker *worker;
     struct fr_wheel wheel;
-    uint32_t now_ms; /* set whenever the loop comes by */
-    size_t count;    /* streams not closed, also those that linger */
-    bool draining;   /* each gets its `end` the next time it is looked at */
+    struct fr_encoder *encoder; /* of streams in gzip */
+    uint32_t now_ms;            /* set whenever the loop comes by */
+    size_t count;               /* streams not closed, also those that linger */
+    bool draining;              /* each gets its `end` the next time it is looked at */
     uint32_t spread_ms;
 };
 
@@ -59,12 +63,16 @@ struct fr_stream_config {
     uint32_t heartbeat_ms, write_timeout_ms; /* FRESHET_NEVER: not */
     uint32_t retry_min_ms, retry_max_ms;
     uint32_t max_age_ms; /* FRESHET_NEVER: not */
-    void *user;
+    uint16_t gzip_at; /* of streams in gzip: how far behind its beginning each has room for its state, so that
+                         others have no room for it; 0: plain */
+    void *user;       /* the transport's */
 };
 
 enum fr_stream_state {
     FR_STREAM_OPENING,   /* the response head is on its way; nothing can be sent */
     FR_STREAM_IDLE,      /* all that there is has been sent */
+    FR_STREAM_ENCODING,  /* the frame is being encoded off the loop; the stream is the encoder's, not the
+                            wheel's */
     FR_STREAM_WRITING,   /* a frame is on its way and the connection is full */
     FR_STREAM_ENDING,    /* the same, and it is the `end` */
     FR_STREAM_LINGERING, /* ended and counted, the client has not closed yet */
@@ -74,7 +82,7 @@ enum fr_stream_state {
 struct fr_stream {
     struct fr_view view;    /* opened by the transport after fr_stream_init() ... */
     struct fr_views *views; /* ... or several, which it has given over */
-    struct fr_list link;    /* in the wheel */
+    struct fr_list link;    /* in the wheel, or in a list of the encoder */
     const struct fr_stream_config *config;
     struct fr_bytes *frame; /* on its way */
     struct fr_bytes *end;   /* to be sent next; then the stream is over for `reason` */
@@ -94,6 +102,13 @@ struct fr_stream {
 
 /* For people: "idle" and so on. */
 const char *fr_stream_state_text(enum fr_stream_state state);
+
+/* NULL: it is plain. */
+static inline struct fr_gzip_stream *fr_stream_gzip(struct fr_stream *stream)
+{
+    size_t at = stream->config->gzip_at;
+    return at == 0 ? NULL : (struct fr_gzip_stream *)(void *)((char *)stream + at);
+}
 
 /* In zeroed memory, as OPENING. */
 void fr_stream_init(struct fr_stream *stream, const struct fr_stream_config *config, bool chunked);
@@ -120,6 +135,8 @@ void fr_stream_client_gone(struct fr_stream *stream);
 void fr_stream_broken(struct fr_stream *stream);
 /* The kernel has given the client up, which acknowledges nothing any more. */
 void fr_stream_unanswered(struct fr_stream *stream);
+/* The encoder has what it waited for. */
+void fr_stream_encoded(struct fr_stream *stream);
 /* The wheel gave it out. */
 void fr_stream_check(struct fr_stream *stream);
 

@@ -123,6 +123,7 @@ struct fr_named_view *fr_views_add(struct fr_views *views, struct freshet_span n
     views->count++;
     named->views = views;
     named->view.name = named->name;
+    named->view.in_gzip = fr_stream_gzip(views->stream) != NULL;
     named->visit = (struct fr_visit){.has_held = held != NULL};
     if (held != NULL)
         named->visit.held = *held;
@@ -177,7 +178,9 @@ static bool is_over(const struct fr_views *views)
 
 static enum fr_view_news take_of(struct fr_named_view *named, struct fr_bytes **frame)
 {
-    if (named->state == FR_NAMED_VIEW_OPEN)
+    bool open = named->state == FR_NAMED_VIEW_OPEN;
+    named->views->taken = open ? &named->view : NULL;
+    if (open)
         return fr_view_take(&named->view, frame);
     *frame = named->end;
     named->end = NULL;

@@ -36,6 +36,7 @@ struct fr_views {
     struct fr_list ready;
     struct fr_request_copy
         *request_copy; /* the most that was kept of the request: views share its headers; NULL: nothing */
+    const struct fr_view *taken; /* whose news fr_views_take() gave out last; NULL: an `end` */
     size_t count;
     bool failed; /* the stream cannot go on: no memory to tell a client of something */
     struct fr_named_view all[];
