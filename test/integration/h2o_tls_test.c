@@ -1,4 +1,5 @@
 /* Streams over the application's own TLS context. */
+#include "gunzip.h"
 #include "h2o_rig.h"
 #include "tls_context.h"
 #include <openssl/err.h>
@@ -106,6 +107,33 @@ Test(h2o_tls, stream_delivers_and_ends_cleanly)
     tls_hang_up(client);
     RIG_WAIT(atomic_load(&rig.workers[0].drained));
     cr_assert_eq(rig.reason, FRESHET_CLOSE_DRAIN);
+    tls_down();
+}
+
+/* contract 5.10, 5.6 */
+Test(h2o_tls, gzip_goes_over_tls_as_anything_else)
+{
+    static struct gunzip unzipped;
+    static const char request[] = "GET /live/counter HTTP/1.1\r\nHost: x\r\nAccept-Encoding: gzip\r\n\r\n";
+    rig.padding = 100000;
+    tls_up(NULL, true);
+    struct tls_client *client = tls_connect("http/1.1", 0);
+    tls_send(client, request, strlen(request));
+    for (int i = 0; i <= 10; i++) {
+        char expected[32];
+        snprintf(expected, sizeof(expected), "data: %d.", i);
+        while (strstr(unzipped.text, expected) == NULL) {
+            cr_assert(tls_read(client));
+            gunzip(&unzipped, client->in, client->len);
+        }
+        rig_publish(i + 1);
+    }
+    rig_drain(RIG_DEADLINE_MS, 0);
+    while (tls_read(client))
+        ;
+    gunzip(&unzipped, client->in, client->len);
+    cr_assert(unzipped.whole && strstr(unzipped.text, "going-away") != NULL);
+    tls_hang_up(client);
     tls_down();
 }
 
