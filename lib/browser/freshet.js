@@ -20,6 +20,7 @@ const maxRetryAfterMs = 600000;
 const defaultHeartbeatMs = 15000;
 // How long a tab that leads may be silent before it is asked whether it is still there.
 const maxPatienceMs = 2500;
+const maxKeptMs = 5000;
 // How often a page takes the lead from others. Tabs that do not understand each other, of a site before and after a
 // deploy, would do so for ever.
 const maxSteals = 3;
@@ -109,6 +110,7 @@ async function readRefusal(response) {
 
 class Stream {
   isAsking = true;
+  hasHeard = false;
   hasEnded = false;
   heardAt = Date.now();
   abort = new AbortController();
@@ -144,7 +146,7 @@ class Stream {
     const query = () => [...this.asked].map(([{ path }, version]) => queryOf(path, version)).join('&');
     const held = this.asked.get(this.single);
     return ask(this.single ? root + this.single.path : `${root}?${query()}`, {
-      headers: held ? { 'last-event-id': held } : {},
+      headers: { accept: `text/event-stream${this.connection.accept}`, ...(held && { 'last-event-id': held }) },
       cache: 'no-store',
       credentials,
       signal: this.abort.signal,
@@ -157,16 +159,24 @@ class Stream {
       this.touch();
       const { done, value } = await reader.read();
       if (done) return;
+      this.hasHeard = true;
       feed(value);
     }
   }
 
-  // A sign of life: the next one comes within a heartbeat. The answer has to come even where there are none.
+  // A sign of life: the next one comes within a heartbeat. The answer has to come even where there are none, and its
+  // first bytes come with it; else something on the way keeps back what is in gzip.
   touch() {
-    const beatMs = this.connection.heartbeatMs || (this.isAsking && defaultHeartbeatMs);
+    const { connection, isAsking, hasHeard } = this;
+    const beatMs = connection.heartbeatMs || (isAsking && defaultHeartbeatMs);
+    const isKept = !isAsking && !hasHeard;
     this.heardAt = Date.now();
     clearTimeout(this.watchdog);
-    if (beatMs && !this.hasEnded) this.watchdog = later(() => this.stop(), 2.5 * beatMs);
+    if (!beatMs || this.hasEnded) return;
+    this.watchdog = later(() => {
+      if (isKept) connection.accept = ';gzip=0';
+      this.stop();
+    }, isKept ? Math.min(2.5 * beatMs, maxKeptMs) : 2.5 * beatMs);
   }
 
   // `outcome`: error, waitMs if a time was told, isFinal, isTooLong. Only the first call counts.
@@ -352,6 +362,7 @@ class Connection {
   subscriptions = new Map();
   links = new Set();
   heartbeatMs = defaultHeartbeatMs;
+  accept = '';
   retryMs = 1000;
   steals = 0;
 

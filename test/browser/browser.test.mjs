@@ -239,6 +239,38 @@ test('instance and Redis killed and started with the page open; two tabs on two 
   }
 });
 
+// contract 5.11
+test('EventSource and freshet.js show each state of a board that goes out in gzip', async () => {
+  const bridge = await Bridge.start();
+  const add = async (title) => {
+    const headers = { 'content-type': 'application/json' };
+    const { status } = await fetch(`${bridge.origin}/board/b1/tasks`, { method: 'POST', headers, body: JSON.stringify({ title }) });
+    assert.equal(status, 201);
+  };
+  try {
+    const titles = Array.from({ length: 60 }, (_, nth) => `Look at number ${nth * 7919} again, with care`);
+    for (const title of titles) await add(title);
+    const page = await open(bridge.origin, '/health/live');
+    await show(page, ['/board/b1', '/counter']);
+    await page.evaluate(() => {
+      new EventSource('/live/board/b1').onmessage = ({ data }) => { window.plain = data; };
+    });
+    const shown = () => page.evaluate(() => [window.shown['/board/b1'].data, JSON.parse(window.plain ?? 'null')]
+      .map((board) => board?.tasks.map(({ title }) => title)));
+    for (const title of ['one more', 'and another 日本', 'the last']) {
+      await add(title);
+      titles.push(title);
+      await until('both show it', async () => (await shown()).every((all) => all?.length === titles.length));
+      assert.deepEqual(await shown(), [titles, titles]);
+    }
+    const metrics = await (await fetch(`${bridge.origin}/metrics`)).text();
+    assert.match(metrics, /^freshet_streams_gzip_total 2$/m);
+    assert.match(metrics, /^freshet_gzip_continued_total [3-9]$/m);
+  } finally {
+    await bridge.stop();
+  }
+});
+
 // ---- what comes ----
 
 const hostile = `</script><img src=x onerror="window.hit=1"><!--\u2028\u2029\0\u0085${'"\\</x>'.repeat(10)}`;

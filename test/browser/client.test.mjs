@@ -342,6 +342,20 @@ test('a silent stream is given up after 2.5 heartbeats; heartbeats keep it', asy
   assert.equal((await script.exchange()).held, v1);
 });
 
+// contract 5.11
+test('where nothing comes behind a head, streams are asked for without gzip from then on', async () => {
+  live('/counter');
+  (await script.exchange()).open({ heartbeat: 200 }).end();
+  const kept = await script.exchange();
+  assert.doesNotMatch(kept.request.headers.accept, /gzip/);
+  kept.response.writeHead(200, { 'content-type': 'text/event-stream' }).flushHeaders();
+  const plain = await script.exchange();
+  assert.equal(kept.closed, true);
+  assert.match(plain.request.headers.accept, /^text\/event-stream;.*gzip=0$/);
+  plain.open({ heartbeat: 200 }).end();
+  assert.match((await script.exchange()).request.headers.accept, /;gzip=0$/);
+});
+
 test('without heartbeats nothing is given up', async () => {
   const seen = record(live('/counter'));
   const stream = (await script.exchange()).open({ heartbeat: 100 });

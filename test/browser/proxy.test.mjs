@@ -66,7 +66,8 @@ before(async () => {
     answers.push([]);
     page.on('response', (response) => {
       const { pathname } = new URL(response.url());
-      if (pathname.startsWith('/live')) answers[nth].push(`${response.status()} ${pathname}`);
+      const encoding = response.headers()['content-encoding'];
+      if (pathname.startsWith('/live')) answers[nth].push(`${response.status()} ${pathname} ${encoding}`);
     });
     page.on('pageerror', (error) => problems.push(String(error)));
     page.on('requestfailed', (request) => problems.push(`${request.url()}: ${request.failure().errorText}`));
@@ -97,6 +98,8 @@ test('pages are live, and what is done on one shows on the other', async () => {
   }
 });
 
-test('each has asked once, for both of its views', () => assert.deepEqual(answers, [['200 /live'], ['200 /live']]));
+// contract 5.8, 5.11
+test('each has asked once, for both of its views, and has them in gzip', () =>
+  assert.deepEqual(answers, [['200 /live gzip'], ['200 /live gzip']]));
 
 test('nothing failed', () => assert.deepEqual(problems, []));

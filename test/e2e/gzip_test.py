@@ -1,4 +1,4 @@
-"""Event streams in gzip, taken apart by Python's zlib and by gzip, and compared with plain ones (contract 5.10)."""
+"""Event streams in gzip, taken apart by Python's zlib and by gzip, and compared with plain ones (contract 5.11)."""
 import gzip
 import json
 import os
@@ -85,6 +85,17 @@ def accept_encoding_decides(case):
         assert (stream.shows(0).headers.get("content-encoding") == "gzip") == packed, asked
         assert stream.headers["vary"] == "Accept-Encoding", asked
         stream.close()
+
+
+@test
+def a_page_can_ask_for_none(case):
+    bridge = case.bridge("--threads", "1")
+    for accept, packed in (("text/event-stream;gzip=0", False), ("text/event-stream; gzip=1", True),
+                           ("text/event-stream;differences=1; GZIP = 0 ;q=1", False), ("text/html;gzip=0", True)):
+        for path in "/live/counter", views_path(("/counter", "")):
+            stream = Stream(bridge.port, path, {**GZIP, "Accept": accept}).opened()
+            assert (stream.headers.get("content-encoding") == "gzip") == packed, accept
+            stream.close()
 
 
 @test

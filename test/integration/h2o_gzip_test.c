@@ -53,7 +53,7 @@ static uint64_t deflated(void)
     return stats.gzip_deflated + stats.gzip_continued;
 }
 
-/* contract 5.10, 5.4 */
+/* contract 5.11, 5.4 */
 Test(h2o_gzip, a_sign_of_life_is_a_comment_and_the_next_event_comes_behind_it)
 {
     rig_up(&(struct freshet_h2o_mount_options){.heartbeat_ms = 20}, NULL);
@@ -65,7 +65,7 @@ Test(h2o_gzip, a_sign_of_life_is_a_comment_and_the_next_event_comes_behind_it)
     rig_down();
 }
 
-/* contract 5.10, 6.4 */
+/* contract 5.11, 6.4 */
 Test(h2o_gzip, a_drained_stream_is_a_whole_file)
 {
     rig_up(NULL, NULL);
@@ -82,7 +82,7 @@ Test(h2o_gzip, a_drained_stream_is_a_whole_file)
     rig_down();
 }
 
-/* contract 5.10: once for all workers, and not by their loops */
+/* contract 5.11: once for all workers, and not by their loops */
 Test(h2o_gzip, large_frames_are_deflated_once_by_the_pool)
 {
     rig.worker_count = 2;
@@ -113,7 +113,7 @@ Test(h2o_gzip, large_frames_are_deflated_once_by_the_pool)
     rig_down();
 }
 
-/* contract 5.10, 6.3, 6.4: under a sanitizer nothing is touched that is gone */
+/* contract 5.11, 6.3, 6.4: under a sanitizer nothing is touched that is gone */
 Test(h2o_gzip, streams_may_go_while_their_frame_is_deflated)
 {
     rig.worker_count = 2;
@@ -158,7 +158,7 @@ static void add_more_loaders(void)
     cr_assert_eq(freshet_loader_new(rig.freshet, &messages, NULL, &error), FRESHET_OK, "%s", error.text);
 }
 
-/* contract 5.10 */
+/* contract 5.11 */
 Test(h2o_gzip, a_loader_can_say_no_for_every_stream_it_is_on)
 {
     rig.add_loaders = add_more_loaders;
@@ -172,7 +172,7 @@ Test(h2o_gzip, a_loader_can_say_no_for_every_stream_it_is_on)
     rig_down();
 }
 
-/* contract 5.10 */
+/* contract 5.11 */
 Test(h2o_gzip, a_mount_can_say_never_or_always)
 {
     static const char webkit[] = "Accept-Encoding: gzip\r\nUser-Agent: Mozilla/5.0 (X11; Linux x86_64) "
@@ -195,7 +195,7 @@ Test(h2o_gzip, a_mount_can_say_never_or_always)
     rig_down();
 }
 
-/* contract 5.10, 5.5 */
+/* contract 5.11, 5.5 */
 Test(h2o_gzip, errors_and_messages_stand_between_and_all_come_as_they_were_said)
 {
     rig.add_loaders = add_more_loaders;
@@ -222,7 +222,7 @@ Test(h2o_gzip, errors_and_messages_stand_between_and_all_come_as_they_were_said)
     rig_down();
 }
 
-/* contract 5.10 */
+/* contract 5.11 */
 Test(h2o_gzip, a_stream_in_gzip_has_little_that_a_plain_one_has_not)
 {
     cr_assert_leq(sizeof(struct fr_h2o_gzip_stream) - sizeof(struct fr_h2o_stream), 32);

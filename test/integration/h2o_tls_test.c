@@ -110,7 +110,7 @@ Test(h2o_tls, stream_delivers_and_ends_cleanly)
     tls_down();
 }
 
-/* contract 5.10, 5.6 */
+/* contract 5.11, 5.6 */
 Test(h2o_tls, gzip_goes_over_tls_as_anything_else)
 {
     static struct gunzip unzipped;

@@ -370,7 +370,7 @@ static void end_deferral(void)
     fr_stream_encoded(stream);
 }
 
-/* contract 5.10 */
+/* contract 5.11 */
 Test(stream, in_gzip_each_frame_is_what_the_encoder_says)
 {
     open_gzip_stream(true);
@@ -386,7 +386,7 @@ Test(stream, in_gzip_each_frame_is_what_the_encoder_says)
     cr_assert_eq(encoder.forgotten, 1);
 }
 
-/* contract 5.10, 5.6 */
+/* contract 5.11, 5.6 */
 Test(stream, in_gzip_http_1_0_has_no_chunks_either)
 {
     open_gzip_stream(false);
@@ -395,7 +395,7 @@ Test(stream, in_gzip_http_1_0_has_no_chunks_either)
     expect_out("gz(a\n\n)last(end topic-moved 1\n\n)");
 }
 
-/* contract 5.10: nothing overtakes the frame, and no deadline runs while it is encoded */
+/* contract 5.11: nothing overtakes the frame, and no deadline runs while it is encoded */
 Test(stream, waits_for_a_frame_that_is_encoded_off_the_loop)
 {
     open_gzip_stream(true);
@@ -441,7 +441,7 @@ Test(stream, can_be_closed_while_its_frame_is_encoded)
     cr_assert(fr_list_is_empty(&encoder.waiting));
 }
 
-/* contract 5.10, 6.4 */
+/* contract 5.11, 6.4 */
 Test(stream, is_cut_while_its_frame_is_encoded)
 {
     open_gzip_stream(true);

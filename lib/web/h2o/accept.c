@@ -59,7 +59,8 @@ static int weigh(struct freshet_span parameters)
 
 /* Calls `visit` for each element of all headers of that name. False: there is none. */
 static bool walk(const h2o_req_t *req, const h2o_token_t *token,
-                 void (*visit)(void *context, struct freshet_span name, int weight), void *context)
+                 void (*visit)(void *context, struct freshet_span name, struct freshet_span parameters),
+                 void *context)
 {
     bool present = false;
     ssize_t at = -1;
@@ -70,7 +71,7 @@ static bool walk(const h2o_req_t *req, const h2o_token_t *token,
         while (rest.len > 0) {
             struct freshet_span element = cut(&rest, ',');
             struct freshet_span name = cut(&element, ';');
-            visit(context, name, weigh(element));
+            visit(context, name, element);
         }
     }
     return present;
@@ -82,13 +83,13 @@ struct events {
 };
 
 /* The closest range decides. */
-static void look_for_events(void *context, struct freshet_span range, int weight)
+static void look_for_events(void *context, struct freshet_span range, struct freshet_span parameters)
 {
     struct events *events = context;
     int close = closeness(range);
     if (close == 0 || close < events->closest)
         return;
-    events->accepted = weight > 0 || (close == events->closest && events->accepted);
+    events->accepted = weigh(parameters) > 0 || (close == events->closest && events->accepted);
     events->closest = close;
 }
 
@@ -104,9 +105,10 @@ struct codings {
     int gzip, identity, any;
 };
 
-static void look_for_gzip(void *context, struct freshet_span name, int weight)
+static void look_for_gzip(void *context, struct freshet_span name, struct freshet_span parameters)
 {
     struct codings *codings = context;
+    int weight = weigh(parameters);
     if (is_text(name, "gzip") || is_text(name, "x-gzip"))
         codings->gzip = weight;
     else if (is_text(name, "identity"))
@@ -140,9 +142,26 @@ static bool is_webkit_gtk(const h2o_req_t *req)
            !has(agent, "Chromium");
 }
 
+/* `text/event-stream;gzip=0`: pages can't set Accept-Encoding. */
+static void look_for_no_gzip(void *context, struct freshet_span range, struct freshet_span parameters)
+{
+    bool *refused = context;
+    while (is_text(range, "text/event-stream") && parameters.len > 0) {
+        struct freshet_span value = cut(&parameters, ';'), name = cut(&value, '=');
+        *refused |= is_text(name, "gzip") && is_text(fr_text_trim(value), "0");
+    }
+}
+
+static bool refuses_gzip(const h2o_req_t *req)
+{
+    bool refused = false;
+    walk(req, H2O_TOKEN_ACCEPT, look_for_no_gzip, &refused);
+    return refused;
+}
+
 bool fr_h2o_wants_gzip(const struct fr_h2o_mount *mount, const h2o_req_t *req)
 {
     enum freshet_h2o_gzip gzip = mount->options.gzip;
-    return gzip != FRESHET_H2O_GZIP_NEVER && accepts_gzip(req) &&
+    return gzip != FRESHET_H2O_GZIP_NEVER && accepts_gzip(req) && !refuses_gzip(req) &&
            (gzip == FRESHET_H2O_GZIP_ALWAYS || !is_webkit_gtk(req));
 }
