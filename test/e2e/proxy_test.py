@@ -50,7 +50,8 @@ def stop(process):
     process.wait(2)
 
 
-def nginx(case, instances):
+def nginx(case, instances, more=""):
+    """`more` is for the location of the streams."""
     folder, port = case.folder, free_port()
     temporary = "".join("%s_temp_path %s/%s;\n" % (name, folder, name)
                         for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
@@ -59,6 +60,7 @@ def nginx(case, instances):
         text = replace(text, r"listen\s+[^;]+;", "listen 127.0.0.1:%d;" % port, 1)
         text = replace(text, r"^(pid|error_log)\s[^;]*;", "", 2)
         text = replace(text, r"^http \{", "http {\n" + temporary, 1)
+        text = replace(text, r"location /live \{", "location /live {\n" + more, 1)
         return "pid %s/pid;\nerror_log %s/error.log;\ndaemon off;\n" % (folder, folder) + text
 
     return start(case, "nginx.conf", own, port, instances,
@@ -127,6 +129,35 @@ def streams_through_the_proxy_are_not_buffered(case):
             times.append(time.monotonic() - began)
         # haproxy without its option holds each of them for 200 ms.
         assert min(times) < 0.1, times
+
+
+# What stands in a location replaces all that stands outside.
+GUNZIP = """gunzip on;
+            proxy_set_header Accept-Encoding gzip;
+            proxy_set_header Connection "";
+            proxy_set_header Host $http_host;
+"""
+
+
+# contract 5.11
+@test
+def streams_in_gzip_are_passed_on_or_unpacked(case):
+    redis = case.redis()
+    instances = [case.bridge("--threads", "1", redis=redis) for _ in range(2)]
+    for number in range(60):
+        instances[0].add_task("b1", "Look at number %d again" % (number * 7919))
+    asked = {"Accept-Encoding": "gzip"}
+    streams = [Stream(nginx(case, instances), "/live/board/b1", asked),
+               Stream(haproxy(case, instances), "/live/board/b1", asked),
+               Stream(nginx(case, instances, GUNZIP), "/live/board/b1")]
+    for number in range(61, 66):
+        title = instances[0].add_task("b1", "One more")["title"]
+        for stream in streams:
+            stream.until(lambda s: s.newest and s.newest.count(title) == number - 60, what="%d tasks" % number)
+    encodings = [stream.headers.get("content-encoding") for stream in streams]
+    assert encodings == ["gzip", "gzip", None], encodings
+    assert sum(instance.metric("freshet_streams_gzip_total") for instance in instances) == 3
+    assert sum(instance.metric("freshet_gzip_continued_total") for instance in instances) >= 5
 
 
 @test
