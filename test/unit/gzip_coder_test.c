@@ -2,6 +2,7 @@
 
 #include "core/codec/frame.h"
 #include "core/codec/gzip_coder.h"
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -287,6 +288,38 @@ Test(gzip_coder, large_frames_are_deflated_only_when_prepared)
     expect_same(&clients[1]);
     fr_bytes_release(one);
     fr_bytes_release(two);
+}
+
+#define THREADS 8
+#define ROUNDS  100
+
+static struct fr_bytes *rounds[ROUNDS];
+
+static void *follow(void *user)
+{
+    struct client *client = user;
+    struct fr_gzip_memo memo = {NULL};
+    for (size_t i = 0; i < ROUNDS; i++)
+        push(client, &memo, rounds[i], FR_GZIP_STATE, THREADS);
+    fr_gzip_coder_forget_memo(coder, &memo);
+    return NULL;
+}
+
+/* Who asks for what another thread has begun waits for it. */
+Test(gzip_coder, threads_share_each_encoding)
+{
+    pthread_t threads[THREADS];
+    for (unsigned i = 0; i < ROUNDS; i++)
+        rounds[i] = board("b", 200, i);
+    for (size_t i = 0; i < THREADS; i++)
+        cr_assert_eq(pthread_create(&threads[i], NULL, follow, &clients[i]), 0);
+    for (size_t i = 0; i < THREADS; i++)
+        pthread_join(threads[i], NULL);
+    cr_assert_eq(deflates(), ROUNDS);
+    for (size_t i = 0; i < THREADS; i++)
+        expect_same(&clients[i]);
+    for (unsigned i = 0; i < ROUNDS; i++)
+        fr_bytes_release(rounds[i]);
 }
 
 /* Any order of states, names, messages, comments and skips, against zlib's inflate; the trail, too. */

@@ -1,9 +1,8 @@
 #include "core/codec/gzip_coder.h"
 
-#include "base/list.h"
-#include "base/map.h"
 #include "base/refcount.h"
 #include "core/codec/frame.h"
+#include "core/codec/gzip_codes.h"
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -11,117 +10,22 @@
 
 /* Below this, frame and readers together, deflating costs more than it saves. */
 #define WORTH_BYTES 4096
-/* What is kept, frames and what was made of them. */
-#define MOST_CODES      1024
-#define MOST_CODE_BYTES (8 * 1024 * 1024)
-
-/* What a code is found by; compared as bytes. */
-struct code_key {
-    const struct fr_gzip_history *from;
-    const struct fr_bytes *frame;
-    uint32_t kind, deflated;
-};
-
-/* What a stream with the history `from` is sent for a frame, and what its history is then. */
-struct fr_gzip_code {
-    struct fr_refcount references;
-    struct fr_map_node node; /* in the coder, while it is kept */
-    struct fr_list used;     /* the same, in the order of use */
-    struct code_key key;
-    struct fr_gzip_history *from, *next; /* references; NULL: nothing */
-    struct fr_bytes *frame, *coded;
-    struct fr_gzip_part_sum sum;
-};
+/* Deflaters that are kept, of 256 KiB each: threads that deflate at a time have each one. */
+#define MOST_IDLE 4
 
 struct fr_gzip_coder {
     struct fr_refcount references;
-    pthread_mutex_t lock; /* guards all up to `deflater` */
-    struct fr_gzip_histories histories;
-    struct fr_map codes;
-    struct fr_list used; /* codes, the one that was not used for longest first */
-    size_t kept_bytes;
-    struct fr_deflater *deflater; /* NULL: not needed yet */
+    pthread_mutex_t lock; /* guards all up to `idle` */
+    pthread_cond_t made;  /* some code that was being made is, or failed */
+    struct fr_gzip_codes codes;
+    struct fr_deflater *idle[MOST_IDLE]; /* NULL: none */
 
-    pthread_mutex_t preparing; /* one large frame at a time; taken before `lock` */
     atomic_uint_fast64_t stored, deflated, continued;
 };
 
 static void count(atomic_uint_fast64_t *counter)
 {
     atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
-}
-
-static struct fr_gzip_code *get_code(struct fr_gzip_coder *coder, const struct code_key *key,
-                                     struct fr_gzip_history *from, const struct fr_gzip_ask *ask);
-
-/* ---- codes: all under the lock ---- */
-
-static size_t cost_of(const struct fr_gzip_code *code)
-{
-    return sizeof(*code) + code->frame->span.len + code->coded->span.len;
-}
-
-static void release_code(struct fr_gzip_coder *coder, struct fr_gzip_code *code)
-{
-    if (!fr_refcount_release(&code->references))
-        return;
-    fr_gzip_history_release(&coder->histories, code->from);
-    fr_gzip_history_release(&coder->histories, code->next);
-    fr_bytes_release(code->frame);
-    fr_bytes_release(code->coded);
-    free(code);
-}
-
-static void drop(struct fr_gzip_coder *coder, struct fr_gzip_code *code)
-{
-    fr_map_remove(&coder->codes, &code->node);
-    fr_list_remove(&code->used);
-    coder->kept_bytes -= cost_of(code);
-    release_code(coder, code);
-}
-
-/* For others who ask the same. The newest one stays, however large it is. */
-static void keep(struct fr_gzip_coder *coder, struct fr_gzip_code *code)
-{
-    fr_refcount_acquire(&code->references);
-    fr_map_put(&coder->codes, freshet_span((const char *)&code->key, sizeof(code->key)), &code->node);
-    fr_list_append(&coder->used, &code->used);
-    coder->kept_bytes += cost_of(code);
-    while ((coder->codes.count > MOST_CODES || coder->kept_bytes > MOST_CODE_BYTES) &&
-           coder->used.next != &code->used)
-        drop(coder, FR_CONTAINER(coder->used.next, struct fr_gzip_code, used));
-}
-
-static struct fr_gzip_code *find_code(struct fr_gzip_coder *coder, const struct code_key *key)
-{
-    struct fr_map_node *node = fr_map_get(&coder->codes, freshet_span((const char *)key, sizeof(*key)));
-    if (node == NULL)
-        return NULL;
-    struct fr_gzip_code *code = FR_CONTAINER(node, struct fr_gzip_code, node);
-    fr_list_remove(&code->used);
-    fr_list_append(&coder->used, &code->used);
-    return code;
-}
-
-/* One reference. Takes `coded` over, which may be NULL. NULL: no memory. */
-static struct fr_gzip_code *new_code(struct fr_gzip_coder *coder, const struct code_key *key,
-                                     struct fr_gzip_history *from, struct fr_bytes *frame,
-                                     struct fr_bytes *coded, const struct fr_gzip_part_sum *sum)
-{
-    struct fr_gzip_code *code = coded == NULL ? NULL : calloc(1, sizeof(*code));
-    if (code == NULL) {
-        fr_bytes_release(coded);
-        return NULL;
-    }
-    fr_refcount_init(&code->references);
-    code->key = *key;
-    code->from = fr_gzip_history_acquire(from);
-    code->next =
-        fr_gzip_history_after(&coder->histories, from, frame, (enum fr_gzip_kind)key->kind, key->deflated);
-    code->frame = fr_bytes_acquire(frame);
-    code->coded = coded;
-    code->sum = *sum;
-    return code;
 }
 
 /* ---- encodings ---- */
@@ -137,8 +41,7 @@ static struct fr_bytes *store(struct fr_gzip_coder *coder, struct freshet_span b
     return chunk;
 }
 
-/* `deflater` is made when it is NULL. */
-static struct fr_bytes *deflate_after(struct fr_gzip_coder *coder, struct fr_deflater **deflater,
+static struct fr_bytes *deflate_after(struct fr_gzip_coder *coder, struct fr_deflater *deflater,
                                       const struct fr_gzip_history *from, struct freshet_span body)
 {
     struct freshet_span before[FR_GZIP_MOST_SENT] = {{NULL, 0}};
@@ -146,11 +49,9 @@ static struct fr_bytes *deflate_after(struct fr_gzip_coder *coder, struct fr_def
     struct fr_bytes *chunk = NULL;
     char *to;
     size_t before_count = from == NULL ? 0 : from->count;
-    if (*deflater == NULL && (*deflater = fr_deflater_new()) == NULL)
-        return NULL;
     for (size_t i = 0; i < before_count; i++)
         before[i] = fr_frame_body(from->sent[i].frame->span);
-    fr_gzip_deflate(*deflater, &part, before, before_count, body);
+    fr_gzip_deflate(deflater, &part, before, before_count, body);
     if (!part.failed && (chunk = fr_frame_new(part.len, &to)) != NULL)
         memcpy(to, part.data, part.len);
     fr_buffer_deinit(&part);
@@ -158,53 +59,94 @@ static struct fr_bytes *deflate_after(struct fr_gzip_coder *coder, struct fr_def
     return chunk;
 }
 
-/* Under the lock, as the next three. One reference; NULL: no memory. `from` is all that the frame refers to.
- */
-static struct fr_gzip_code *make_code(struct fr_gzip_coder *coder, const struct code_key *key,
-                                      struct fr_gzip_history *from, struct fr_bytes *frame)
+/* Under the lock, as the next one. NULL: no memory. */
+static struct fr_deflater *take_deflater(struct fr_gzip_coder *coder)
 {
-    struct freshet_span body = fr_frame_body(frame->span);
-    struct fr_gzip_part_sum sum = fr_gzip_sum_of(body);
-    struct fr_bytes *coded =
-        key->deflated ? deflate_after(coder, &coder->deflater, from, body) : store(coder, body);
-    return new_code(coder, key, from, frame, coded, &sum);
+    for (size_t i = 0; i < MOST_IDLE; i++) {
+        struct fr_deflater *deflater = coder->idle[i];
+        coder->idle[i] = NULL;
+        if (deflater != NULL)
+            return deflater;
+    }
+    return fr_deflater_new();
 }
 
-/* The encoding is that of streams which have the useful part of the history and nothing before it. */
-static struct fr_gzip_code *share_code(struct fr_gzip_coder *coder, const struct code_key *key,
+static void give_deflater(struct fr_gzip_coder *coder, struct fr_deflater *deflater)
+{
+    size_t i = 0;
+    while (i < MOST_IDLE && coder->idle[i] != NULL)
+        i++;
+    if (i < MOST_IDLE)
+        coder->idle[i] = deflater;
+    else
+        fr_deflater_destroy(deflater);
+}
+
+/* Under the lock, but not while it works: others go on, and who asks the same waits for it. `from` is all
+ * that the frame refers to. */
+static struct fr_gzip_code *make_code(struct fr_gzip_coder *coder, const struct fr_gzip_code_key *key,
+                                      struct fr_gzip_history *from, const struct fr_gzip_ask *ask)
+{
+    struct fr_gzip_code *code = fr_gzip_code_new(&coder->codes, key, from, ask->frame, ask->readers > 1);
+    if (code == NULL)
+        return NULL;
+    struct fr_deflater *deflater = key->deflated ? take_deflater(coder) : NULL;
+    struct freshet_span body = fr_frame_body(ask->frame->span);
+    struct fr_bytes *coded = NULL;
+    pthread_mutex_unlock(&coder->lock);
+    struct fr_gzip_part_sum sum = fr_gzip_sum_of(body);
+    if (deflater != NULL)
+        coded = deflate_after(coder, deflater, from, body);
+    else if (!key->deflated)
+        coded = store(coder, body);
+    pthread_mutex_lock(&coder->lock);
+    give_deflater(coder, deflater);
+    fr_gzip_code_finish(&coder->codes, code, coded, &sum);
+    pthread_cond_broadcast(&coder->made);
+    return code;
+}
+
+static struct fr_gzip_code *get_code(struct fr_gzip_coder *coder, const struct fr_gzip_code_key *key,
+                                     struct fr_gzip_history *from, const struct fr_gzip_ask *ask);
+
+/* Under the lock, as the next one, which may let go of it. One reference; NULL: no memory. The encoding is
+ * that of streams which have the useful part of the history and nothing before it. */
+static struct fr_gzip_code *share_code(struct fr_gzip_coder *coder, const struct fr_gzip_code_key *key,
                                        struct fr_gzip_history *from, struct fr_gzip_history *useful,
                                        const struct fr_gzip_ask *ask)
 {
-    struct code_key useful_key = *key;
+    struct fr_gzip_code_key useful_key = *key;
     useful_key.from = useful;
     struct fr_gzip_code *shared = get_code(coder, &useful_key, useful, ask);
     if (shared == NULL)
         return NULL;
-    struct fr_gzip_code *code =
-        new_code(coder, key, from, ask->frame, fr_bytes_acquire(shared->coded), &shared->sum);
-    release_code(coder, shared);
+    struct fr_gzip_code *code = fr_gzip_code_find(&coder->codes, key); /* by another thread meanwhile */
+    if (code == NULL &&
+        (code = fr_gzip_code_new(&coder->codes, key, from, ask->frame, ask->readers > 1)) != NULL)
+        fr_gzip_code_finish(&coder->codes, code, fr_bytes_acquire(shared->coded), &shared->sum);
+    fr_gzip_code_release(&coder->codes, shared);
     return code;
 }
 
-static struct fr_gzip_code *get_code(struct fr_gzip_coder *coder, const struct code_key *key,
+static struct fr_gzip_code *get_code(struct fr_gzip_coder *coder, const struct fr_gzip_code_key *key,
                                      struct fr_gzip_history *from, const struct fr_gzip_ask *ask)
 {
-    struct fr_gzip_code *code = find_code(coder, key);
-    if (code != NULL) {
-        fr_refcount_acquire(&code->references);
-        return code;
-    }
-    bool alone = ask->readers <= 1;
+    struct fr_gzip_code *code = fr_gzip_code_find(&coder->codes, key);
     struct fr_gzip_history *useful = NULL;
-    if (key->deflated)
-        useful =
-            fr_gzip_history_useful(&coder->histories, from, ask->frame, (enum fr_gzip_kind)key->kind, alone);
-    code =
-        useful == from ? make_code(coder, key, from, ask->frame) : share_code(coder, key, from, useful, ask);
-    fr_gzip_history_release(&coder->histories, useful);
-    if (code != NULL && !alone)
-        keep(coder, code);
-    return code;
+    if (code == NULL && key->deflated)
+        useful = fr_gzip_history_useful(&coder->codes.histories, from, ask->frame,
+                                        (enum fr_gzip_kind)key->kind, ask->readers <= 1);
+    if (code == NULL && useful == from)
+        code = make_code(coder, key, from, ask);
+    else if (code == NULL)
+        code = share_code(coder, key, from, useful, ask);
+    fr_gzip_history_release(&coder->codes.histories, useful);
+    while (code != NULL && code->coded == NULL && !code->failed)
+        pthread_cond_wait(&coder->made, &coder->lock);
+    if (code == NULL || !code->failed)
+        return code;
+    fr_gzip_code_release(&coder->codes, code);
+    return NULL;
 }
 
 /* ---- life ---- */
@@ -216,9 +158,8 @@ struct fr_gzip_coder *fr_gzip_coder_new(void)
         return NULL;
     fr_refcount_init(&coder->references);
     pthread_mutex_init(&coder->lock, NULL);
-    pthread_mutex_init(&coder->preparing, NULL);
-    fr_list_init(&coder->used);
-    if (fr_map_init(&coder->histories.by_sent) && fr_map_init(&coder->codes))
+    pthread_cond_init(&coder->made, NULL);
+    if (fr_gzip_codes_init(&coder->codes))
         return coder;
     fr_gzip_coder_release(coder);
     return NULL;
@@ -234,12 +175,10 @@ void fr_gzip_coder_release(struct fr_gzip_coder *coder)
 {
     if (coder == NULL || !fr_refcount_release(&coder->references))
         return;
-    while (!fr_list_is_empty(&coder->used))
-        drop(coder, FR_CONTAINER(coder->used.next, struct fr_gzip_code, used));
-    fr_deflater_destroy(coder->deflater);
-    fr_map_deinit(&coder->histories.by_sent);
-    fr_map_deinit(&coder->codes);
-    pthread_mutex_destroy(&coder->preparing);
+    fr_gzip_codes_deinit(&coder->codes);
+    for (size_t i = 0; i < MOST_IDLE; i++)
+        fr_deflater_destroy(coder->idle[i]);
+    pthread_cond_destroy(&coder->made);
     pthread_mutex_destroy(&coder->lock);
     free(coder);
 }
@@ -259,16 +198,16 @@ static bool is_large(const struct fr_bytes *frame)
 }
 
 /* One that fills the window by itself refers to nothing, and nothing before it will be referred to. */
-static struct code_key key_of(const struct fr_gzip_history *history, const struct fr_gzip_ask *ask)
+static struct fr_gzip_code_key key_of(const struct fr_gzip_history *history, const struct fr_gzip_ask *ask)
 {
     bool deflated = is_worth_it(ask), fills = ask->frame->span.len > FR_GZIP_WINDOW_BYTES;
-    return (struct code_key){.from = fills ? NULL : history,
-                             .frame = ask->frame,
-                             .kind = fills && deflated ? FR_GZIP_STATE : ask->kind,
-                             .deflated = deflated};
+    return (struct fr_gzip_code_key){.from = fills ? NULL : history,
+                                     .frame = ask->frame,
+                                     .kind = fills && deflated ? FR_GZIP_STATE : ask->kind,
+                                     .deflated = deflated};
 }
 
-static bool is_same(const struct code_key *a, const struct code_key *b)
+static bool is_same(const struct fr_gzip_code_key *a, const struct fr_gzip_code_key *b)
 {
     return a->from == b->from && a->frame == b->frame && a->kind == b->kind && a->deflated == b->deflated;
 }
@@ -277,38 +216,25 @@ bool fr_gzip_coder_wants_prepared(struct fr_gzip_coder *coder, const struct fr_g
 {
     if (!is_large(ask->frame) || !is_worth_it(ask))
         return false;
-    struct code_key key = key_of(NULL, ask);
+    struct fr_gzip_code_key key = key_of(NULL, ask);
     pthread_mutex_lock(&coder->lock);
-    bool made = find_code(coder, &key) != NULL;
+    struct fr_gzip_code *code = fr_gzip_code_find(&coder->codes, &key);
+    bool made = code != NULL && code->coded != NULL;
+    if (code != NULL)
+        fr_gzip_code_release(&coder->codes, code);
     pthread_mutex_unlock(&coder->lock);
     return !made;
 }
 
-/* Without `lock` while it is deflated: the loops go on. */
-static void prepare(struct fr_gzip_coder *coder, const struct fr_gzip_ask *ask)
-{
-    struct code_key key = key_of(NULL, ask);
-    struct freshet_span body = fr_frame_body(ask->frame->span);
-    struct fr_deflater *deflater = NULL;
-    struct fr_gzip_part_sum sum = fr_gzip_sum_of(body);
-    struct fr_bytes *coded = deflate_after(coder, &deflater, NULL, body);
-    fr_deflater_destroy(deflater);
-    pthread_mutex_lock(&coder->lock);
-    struct fr_gzip_code *code = new_code(coder, &key, NULL, ask->frame, coded, &sum);
-    if (code != NULL) {
-        keep(coder, code);
-        release_code(coder, code);
-    }
-    pthread_mutex_unlock(&coder->lock);
-}
-
 void fr_gzip_coder_prepare(struct fr_gzip_coder *coder, struct fr_bytes *frame)
 {
-    struct fr_gzip_ask ask = {.frame = frame, .kind = FR_GZIP_STATE, .readers = 1};
-    pthread_mutex_lock(&coder->preparing);
-    if (fr_gzip_coder_wants_prepared(coder, &ask))
-        prepare(coder, &ask);
-    pthread_mutex_unlock(&coder->preparing);
+    struct fr_gzip_ask ask = {.frame = frame, .kind = FR_GZIP_STATE, .readers = SIZE_MAX};
+    struct fr_gzip_code_key key = key_of(NULL, &ask);
+    pthread_mutex_lock(&coder->lock);
+    struct fr_gzip_code *code = get_code(coder, &key, NULL, &ask);
+    if (code != NULL)
+        fr_gzip_code_release(&coder->codes, code);
+    pthread_mutex_unlock(&coder->lock);
 }
 
 /* Nobody else is sent it, and nothing will refer to it: it need not be kept. */
@@ -324,15 +250,16 @@ static struct fr_bytes *store_alone(struct fr_gzip_coder *coder, struct fr_gzip_
 }
 
 /* The memo's code is the one for the stream from here on. False: no memory. */
-static bool look_up(struct fr_gzip_coder *coder, struct fr_gzip_memo *memo, const struct code_key *key,
-                    struct fr_gzip_history *from, const struct fr_gzip_ask *ask)
+static bool look_up(struct fr_gzip_coder *coder, struct fr_gzip_memo *memo,
+                    const struct fr_gzip_code_key *key, struct fr_gzip_history *from,
+                    const struct fr_gzip_ask *ask)
 {
     if (memo->code != NULL && is_same(&memo->code->key, key))
         return true;
     pthread_mutex_lock(&coder->lock);
     struct fr_gzip_code *code = get_code(coder, key, from, ask);
     if (code != NULL && memo->code != NULL)
-        release_code(coder, memo->code);
+        fr_gzip_code_release(&coder->codes, memo->code);
     pthread_mutex_unlock(&coder->lock);
     if (code != NULL)
         memo->code = code;
@@ -352,11 +279,11 @@ static struct fr_bytes *go_on(struct fr_gzip_coder *coder, struct fr_gzip_stream
 struct fr_bytes *fr_gzip_coder_encode(struct fr_gzip_coder *coder, struct fr_gzip_stream *stream,
                                       struct fr_gzip_memo *memo, const struct fr_gzip_ask *ask)
 {
-    struct code_key key = key_of(stream->history, ask);
+    struct fr_gzip_code_key key = key_of(stream->history, ask);
     if (!key.deflated && stream->history == NULL && ask->readers <= 1)
         return store_alone(coder, stream, ask);
     if (fr_gzip_coder_wants_prepared(coder, ask))
-        key = (struct code_key){.frame = ask->frame, .kind = FR_GZIP_OTHER};
+        key = (struct fr_gzip_code_key){.frame = ask->frame, .kind = FR_GZIP_OTHER};
     struct fr_gzip_memo once = {NULL};
     struct fr_bytes *coded = NULL;
     memo = memo == NULL ? &once : memo;
@@ -373,7 +300,7 @@ void fr_gzip_coder_forget(struct fr_gzip_coder *coder, struct fr_gzip_stream *st
     if (fr_gzip_history_release_early(history))
         return;
     pthread_mutex_lock(&coder->lock);
-    fr_gzip_history_release(&coder->histories, history);
+    fr_gzip_history_release(&coder->codes.histories, history);
     pthread_mutex_unlock(&coder->lock);
 }
 
@@ -382,7 +309,7 @@ void fr_gzip_coder_forget_memo(struct fr_gzip_coder *coder, struct fr_gzip_memo 
     if (memo->code == NULL)
         return;
     pthread_mutex_lock(&coder->lock);
-    release_code(coder, memo->code);
+    fr_gzip_code_release(&coder->codes, memo->code);
     pthread_mutex_unlock(&coder->lock);
     memo->code = NULL;
 }
