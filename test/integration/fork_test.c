@@ -122,6 +122,7 @@ static int use_the_parents(void)
     EXPECT(ping(&status) == FRESHET_CLOSED);
     EXPECT(!freshet_ready(freshet));
     EXPECT(freshet_topic_streams(freshet, &topic) == 0);
+    EXPECT(freshet_dump(freshet, stdout, 0) == FRESHET_CLOSED);
     EXPECT(freshet_cache_new(&another, freshet, NULL, &error) == FRESHET_CLOSED);
     EXPECT(error.text[0] != '\0');
     EXPECT(freshet_cache_look_up(cache, freshet_span_text("counter"), freshet_span(NULL, 0), &cached,
