@@ -37,8 +37,8 @@ struct freshet_bus_sink {
      * Once for each subscribe(), and once more after each loss of the link. */
     void (*subscribed)(void *context, struct freshet_span topic, uint64_t subscription);
 
-    /* The subscription with this number is not in force any more, though the bus is not down: what is published
-     * now may not be delivered. subscribed() follows when it is again. */
+    /* The subscription with this number is not in force any more, though the bus is not down: what is
+     * published now may not be delivered. subscribed() follows when it is again. */
     void (*lost)(void *context, struct freshet_span topic, uint64_t subscription);
 
     /* The subscription is refused for now, for example by an ACL. The bus goes on trying; subscribed()
