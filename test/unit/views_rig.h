@@ -2,11 +2,14 @@
 #ifndef VIEWS_RIG_H
 #define VIEWS_RIG_H
 
+#include "core/codec/gzip_coder.h"
 #include "core/load/loader.h"
 #include "guard_rig.h"
+#include "web/stream/encoder.h"
 #include "web/stream/stream.h"
 #include "web/stream/views.h"
 #include <string.h>
+#include <zlib.h>
 
 /* What a client of one stream sees; outlives the stream. */
 struct page {
@@ -14,7 +17,12 @@ struct page {
     struct {
         char data[1 << 16];
         size_t len;
-    } out;       /* what has come */
+    } out; /* what has come */
+    struct {
+        char data[1 << 16];
+        size_t len;
+    } packed; /* of a page in gzip: no whole chunk yet */
+    z_stream zlib;
     size_t room; /* taken by the connection until it is full */
     bool waits, broken, finished;
     unsigned ended;
@@ -24,6 +32,7 @@ struct page {
 /* Freed when it is closed, so that the address sanitizer sees who still looks at it. */
 struct line {
     struct fr_stream stream;
+    struct fr_gzip_stream gzip;
     struct page *page;
 };
 
@@ -36,6 +45,37 @@ static struct page *page_of(struct fr_stream *stream)
     return FR_CONTAINER(stream, struct line, stream)->page;
 }
 
+static void page_inflate(struct page *page, const char *bytes, size_t len)
+{
+    z_stream *zlib = &page->zlib;
+    zlib->next_in = (Bytef *)bytes;
+    zlib->avail_in = (uInt)len;
+    zlib->next_out = (Bytef *)page->out.data + page->out.len;
+    zlib->avail_out = (uInt)(sizeof(page->out.data) - page->out.len);
+    int status = inflate(zlib, Z_SYNC_FLUSH);
+    cr_assert(status == Z_OK || status == Z_STREAM_END, "%d %s", status, zlib->msg);
+    cr_assert_eq(zlib->avail_in, 0);
+    page->out.len = sizeof(page->out.data) - zlib->avail_out;
+}
+
+/* Whole chunks, as a client would. */
+static void page_unpack(struct page *page, const char *bytes, size_t len)
+{
+    char *at = page->packed.data;
+    cr_assert_leq(len, sizeof(page->packed.data) - page->packed.len);
+    memcpy(at + page->packed.len, bytes, len);
+    page->packed.len += len;
+    for (char *body; (body = memmem(at, page->packed.len, "\r\n", 2)) != NULL;) {
+        size_t size = strtoul(at, NULL, 16), whole = (size_t)(body - at) + 2 + size + 2;
+        if (whole > page->packed.len)
+            return;
+        if (size > 0)
+            page_inflate(page, body + 2, size);
+        page->packed.len -= whole;
+        memmove(at, at + whole, page->packed.len);
+    }
+}
+
 static ssize_t page_send(struct fr_stream *stream, struct freshet_span bytes)
 {
     struct page *page = page_of(stream);
@@ -45,6 +85,10 @@ static ssize_t page_send(struct fr_stream *stream, struct freshet_span bytes)
     size_t taken = bytes.len < page->room ? bytes.len : page->room;
     page->room -= taken;
     page->waits = taken < bytes.len;
+    if (config.gzip_at != 0) {
+        page_unpack(page, bytes.data, taken);
+        return (ssize_t)taken;
+    }
     cr_assert_leq(taken, sizeof(page->out.data) - page->out.len);
     memcpy(page->out.data + page->out.len, bytes.data, taken);
     page->out.len += taken;
@@ -102,10 +146,22 @@ static inline void add_page_worker(void)
                                        .retry_max_ms = 19};
 }
 
+/* Before the first page. */
+static inline void put_pages_in_gzip(void)
+{
+    config.gzip_at = offsetof(struct line, gzip);
+    group.encoder = fr_encoder_new(rig.workers[0]);
+    cr_assert_not_null(group.encoder);
+}
+
 /* False: no memory. */
 static inline bool page_begin(struct page *page, bool chunked)
 {
+    inflateEnd(&page->zlib);
     *page = (struct page){.room = SIZE_MAX};
+    cr_assert_eq(inflateInit2(&page->zlib, 16 + MAX_WBITS), Z_OK);
+    if (config.gzip_at != 0)
+        page_inflate(page, FR_GZIP_HEAD, FR_GZIP_HEAD_BYTES);
     struct line *line = calloc(1, sizeof(*line));
     if (line == NULL)
         return false;
