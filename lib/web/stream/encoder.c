@@ -89,6 +89,7 @@ static bool begin_encoding(struct fr_encoder *encoder, struct fr_bytes *frame)
     if (encoding == NULL)
         return false;
     encoding->job.run = run;
+    encoding->job.urgent = true; /* streams wait, and it is over in milliseconds */
     encoding->done.deliver = on_done;
     encoding->encoder = encoder;
     encoding->worker = fr_worker_acquire(encoder->worker);
