@@ -100,3 +100,15 @@ Test(redis_login_source, callback_may_have_none)
     cr_assert_not(fr_redis_login_ask(&login, &source), "and the old one is not tried");
     cr_assert_null(login.password);
 }
+
+Test(redis_login_source, what_is_no_text_is_no_login)
+{
+    struct freshet_span none = freshet_span(NULL, 0), bad = freshet_span(NULL, 1);
+    freshet_redis_login_set(NULL, none, none);
+    freshet_redis_login_set(&login, none, freshet_span_text("word"));
+    cr_assert(login.is_set);
+    freshet_redis_login_set(&login, none, bad);
+    cr_assert_not(login.is_set);
+    freshet_redis_login_set(&login, bad, none);
+    cr_assert_not(login.is_set);
+}

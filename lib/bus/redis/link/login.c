@@ -11,10 +11,10 @@ static void forget(char **text, size_t len)
     *text = NULL;
 }
 
-/* False: no memory. */
+/* False: no memory, or no text. */
 static bool copy(char **to, size_t *len, struct freshet_span text)
 {
-    *to = malloc(text.len + 1);
+    *to = text.data == NULL && text.len > 0 ? NULL : malloc(text.len + 1);
     *len = *to == NULL ? 0 : text.len;
     if (*to == NULL)
         return false;
@@ -50,6 +50,8 @@ bool fr_redis_login_source_is_used(const struct fr_redis_login_source *source)
 void freshet_redis_login_set(struct freshet_redis_login *login, struct freshet_span user,
                              struct freshet_span password)
 {
+    if (login == NULL)
+        return;
     fr_redis_login_forget(login);
     login->is_set =
         copy(&login->user, &login->user_len, user) && copy(&login->password, &login->password_len, password);
