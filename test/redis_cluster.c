@@ -21,14 +21,15 @@ static void give_up(const char *what, const char *answer)
     } while (0)
 
 /* No replica is moved to a master that has none: a test knows which one follows which. */
-static void run(struct redis_cluster *cluster, int node)
+static bool try_run(struct redis_cluster *cluster, int node)
 {
     char bus_port[16];
     snprintf(bus_port, sizeof(bus_port), "%d", cluster->bus_ports[node]);
-    redis_server_run(&cluster->nodes[node],
-                     (const char *[]){"--cluster-enabled", "yes", "--cluster-port", bus_port,
-                                      "--cluster-node-timeout", "500", "--cluster-replica-validity-factor",
-                                      "0", "--repl-diskless-sync-delay", "0", NULL});
+    return redis_server_try_run(&cluster->nodes[node],
+                                (const char *[]){"--cluster-enabled", "yes", "--cluster-port", bus_port,
+                                                 "--cluster-node-timeout", "500",
+                                                 "--cluster-replica-validity-factor", "0",
+                                                 "--repl-diskless-sync-delay", "0", NULL});
 }
 
 static int add_process(struct redis_cluster *cluster)
@@ -36,9 +37,16 @@ static int add_process(struct redis_cluster *cluster)
     int node = cluster->count++;
     if (cluster->count > REDIS_CLUSTER_MAX_NODES)
         give_up("too many nodes", "");
-    redis_server_prepare(&cluster->nodes[node]);
-    cluster->bus_ports[node] = redis_server_free_port();
-    run(cluster, node);
+    for (int i = 0;; i++) {
+        redis_server_prepare(&cluster->nodes[node]);
+        cluster->bus_ports[node] = redis_server_free_port();
+        if (try_run(cluster, node))
+            break;
+        /* Many ports are taken by now, and others look for some, too. */
+        redis_server_stop(&cluster->nodes[node]);
+        if (i == 10)
+            give_up("a node does not run", cluster->nodes[node].url);
+    }
     if (!redis_server_ask(&cluster->nodes[node], cluster->ids[node], sizeof(cluster->ids[node]), "CLUSTER",
                           "MYID", NULL))
         give_up("CLUSTER MYID", "no answer");
@@ -340,9 +348,11 @@ void redis_cluster_migrate(const struct redis_cluster *cluster, int first, int l
 
 void redis_cluster_failover(const struct redis_cluster *cluster, int replica)
 {
-    TELL(&cluster->nodes[replica], "CLUSTER", "FAILOVER");
     char text[256];
     for (int i = 0; i < PATIENCE; i++) {
+        /* Redis gives it up after 5 s, if the other masters have not voted for it in time. */
+        if (i % 600 == 0)
+            TELL(&cluster->nodes[replica], "CLUSTER", "FAILOVER");
         if (redis_server_ask(&cluster->nodes[replica], text, sizeof(text), "ROLE", NULL) &&
             strncmp(text, "master", 6) == 0)
             return;
@@ -358,7 +368,8 @@ void redis_cluster_kill(struct redis_cluster *cluster, int node)
 
 void redis_cluster_restart(struct redis_cluster *cluster, int node)
 {
-    run(cluster, node);
+    if (!try_run(cluster, node))
+        give_up("a node does not run again", cluster->ids[node]);
 }
 
 int redis_cluster_add(struct redis_cluster *cluster, int master)

@@ -103,7 +103,7 @@ static bool answers(const struct redis_server *server)
     return redis_server_ask(server, answer, sizeof(answer), "PING", NULL);
 }
 
-void redis_server_run(struct redis_server *server, const char *const *arguments)
+bool redis_server_try_run(struct redis_server *server, const char *const *arguments)
 {
     pid_t parent = getpid();
     server->pid = fork();
@@ -112,13 +112,22 @@ void redis_server_run(struct redis_server *server, const char *const *arguments)
     if (server->pid < 0)
         give_up("cannot fork");
     for (int i = 0; i < READY_S * 100; i++) {
+        if (waitpid(server->pid, NULL, WNOHANG) != 0) {
+            server->pid = 0;
+            return false;
+        }
         if (answers(server))
-            return;
-        if (waitpid(server->pid, NULL, WNOHANG) != 0)
-            give_up("redis-server ended at once");
+            return true;
         redis_server_nap();
     }
     give_up("redis-server does not answer");
+    return false;
+}
+
+void redis_server_run(struct redis_server *server, const char *const *arguments)
+{
+    if (!redis_server_try_run(server, arguments))
+        give_up("redis-server ended at once");
 }
 
 void redis_server_start(struct redis_server *server, const char *const *arguments)

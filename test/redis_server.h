@@ -30,6 +30,8 @@ int redis_server_free_port(void);
 void redis_server_prepare(struct redis_server *server);
 /* Runs it (again) on its port. */
 void redis_server_run(struct redis_server *server, const char *const *arguments);
+/* The same; false: it ended at once, as it does when somebody has taken the port meanwhile. */
+bool redis_server_try_run(struct redis_server *server, const char *const *arguments);
 /* SIGKILL, and waits for its end. */
 void redis_server_kill(struct redis_server *server);
 void redis_server_signal(const struct redis_server *server, int signal);

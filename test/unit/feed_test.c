@@ -113,6 +113,31 @@ Test(feed, polls_while_the_bus_is_down_and_stops_when_it_is_back)
     end_with_client();
 }
 
+/* contract 7.9: a topic that is lost alone, while the bus stands, is treated as all are when it does not. */
+Test(feed, polls_while_its_topic_is_lost_and_loads_when_it_is_acknowledged)
+{
+    begin_with_snapshot((struct freshet_options){.poll_while_down_ms = 1000}, &shared);
+    struct freshet_bus_sink *sink = &rig.bus->sink;
+    sink->lost(sink->context, freshet_span_text(rig.bus->topic), rig.bus->subscription + 1);
+    sink->lost(sink->context, freshet_span_text("board/other"), rig.bus->subscription);
+    rig_run();
+    rig_pass_ms(5000);
+    cr_assert_eq(rig.load_count, 1, "it is another one that was lost");
+    sink->lost(sink->context, freshet_span_text(rig.bus->topic), rig.bus->subscription);
+    rig_run();
+    rig_pass_ms(250);
+    cr_assert_eq(rig.load_count, 2);
+    rig_answer("one");
+    rig_acknowledge();
+    rig_run();
+    cr_assert_eq(rig.load_count, 3);
+    cr_assert_eq(rig_last_load()->cause, FRESHET_CAUSE_GAP);
+    rig_answer("two");
+    rig_pass_ms(20000);
+    cr_assert_eq(rig.load_count, 3);
+    end_with_client();
+}
+
 /* contract 7.4: a blip shorter than the grace costs one load and no word */
 Test(feed, reloads_after_a_gap_and_pushes_only_what_differs)
 {

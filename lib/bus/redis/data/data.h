@@ -22,6 +22,7 @@ struct fr_redis_data_server {
     struct freshet_redis_data *data;
     struct fr_list listed; /* in its list */
     struct fr_redis_address address;
+    char name[320]; /* for logs; with the address, where there are several */
     struct fr_redis_link link;
     struct fr_list waiting, sent; /* commands, oldest first */
     bool probe_out;               /* sent and not answered */

@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "bus/redis/cluster/redirect.h"
 #include "bus/redis/data/data.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,7 +32,7 @@ static enum freshet_status init_server(struct fr_redis_data_server *server, stru
     struct fr_redis_link_options options = {
         .config = &data->config,
         .log = &data->options.log,
-        .name = "data link",
+        .name = server->name,
         .greeting = {.name = "freshet-data",
                      .login = &data->config.login,
                      .database = url->database,
@@ -43,6 +44,9 @@ static enum freshet_status init_server(struct fr_redis_data_server *server, stru
         .direct = !fr_redis_data_has_cluster(data),
         .owner = fr_redis_data_owner(server),
     };
+    bool is_one_of_many = fr_redis_data_has_cluster(data);
+    snprintf(server->name, sizeof(server->name), "data link%s%s", is_one_of_many ? " to " : "",
+             is_one_of_many ? fr_redis_address_text(address).text : "");
     fr_list_init(&server->listed);
     fr_list_init(&server->waiting);
     fr_list_init(&server->sent);

@@ -123,12 +123,23 @@ void fr_redis_shard_count_error(struct fr_redis_shard *shard)
     atomic_fetch_add_explicit(&shard->errors, 1, memory_order_relaxed);
 }
 
+static void name_links(struct fr_redis_shard *shard)
+{
+    struct fr_redis_address_text where = {""};
+    if (shard->options.is_sharded)
+        where = fr_redis_address_text(shard->options.address);
+    const char *to = shard->options.is_sharded ? " to " : "";
+    snprintf(shard->subscribing_name, sizeof(shard->subscribing_name), "subscribe link%s%s", to, where.text);
+    snprintf(shard->commanding_name, sizeof(shard->commanding_name), "command link%s%s", to, where.text);
+}
+
 static enum freshet_status init_links(struct fr_redis_shard *shard)
 {
+    name_links(shard);
     struct fr_redis_link_options options = {
         .config = shard->options.config,
         .log = &shard->options.sink->log,
-        .name = "subscribe link",
+        .name = shard->subscribing_name,
         .greeting = {.name = "freshet-subscribe",
                      .login = &shard->options.config->login,
                      .needs_master = true,
@@ -149,7 +160,7 @@ static enum freshet_status init_links(struct fr_redis_shard *shard)
     options.owner = fr_redis_shard_witness_owner(shard);
     options.brief = true;
     status = fr_redis_link_init(&shard->witnessing, shard->options.loop, &options);
-    options.name = "command link";
+    options.name = shard->commanding_name;
     options.greeting.name = "freshet-command";
     options.brief = false;
     options.limits.max_elements = FR_REDIS_ROLE_ELEMENTS;

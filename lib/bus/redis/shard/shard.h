@@ -53,6 +53,8 @@ struct fr_redis_shard_options {
 struct fr_redis_shard {
     struct fr_redis_shard_options options;
     struct fr_redis_link subscribing, commanding, witnessing;
+    char subscribing_name[320],
+        commanding_name[320];                  /* for logs; with the address, where there are several */
     struct fr_redis_answers subscribe_answers; /* owners: lanes; kinds: enum fr_redis_verb */
     struct fr_redis_answers
         command_answers; /* owners: lanes; kinds: enum fr_redis_asked; number: of a probe */
