@@ -302,6 +302,47 @@ Test(redis_cluster, a_publish_is_the_work_of_one_master)
     }
 }
 
+static long long count_subscribe_calls(void)
+{
+    long long calls = 0;
+    for (int node = 0; node < cluster.count; node++)
+        if (cluster.nodes[node].pid != 0)
+            calls += read_info(node, "commandstats", "cmdstat_ssubscribe:calls=");
+    return calls;
+}
+
+static void wait_until_confirmed(size_t count)
+{
+    int64_t end_ms = rig_now_ms() + FRESH_MS;
+    while (rig_stats(&here).confirmed < count)
+        rig_nap(end_ms, here.heard.log);
+}
+
+/* contract 7.9: a command takes many topics, all of one partition; the same after a master was replaced. */
+Test(redis_cluster, fifty_thousand_topics_are_a_few_hundred_commands)
+{
+    enum { MANY = 50000 };
+    long long before = count_subscribe_calls();
+    char name[32];
+    for (int i = 0; i < MANY; i++) {
+        snprintf(name, sizeof(name), "many/%d", i);
+        rig_subscribe(&here, name, (uint64_t)i + 1);
+    }
+    wait_until_confirmed(MANY);
+    long long calls = count_subscribe_calls() - before;
+    cr_assert_lt(calls, 2000, "%lld", calls);
+    before = count_subscribe_calls();
+    int replica = redis_cluster_replica(&cluster, 0);
+    redis_cluster_failover(&cluster, replica);
+    redis_cluster_await_owner(&cluster, 0, replica);
+    wait_until_confirmed(MANY);
+    calls = count_subscribe_calls() - before;
+    cr_assert_lt(calls, 600, "%lld", calls);
+    snprintf(name, sizeof(name), "many/%d", MANY - 1);
+    cr_assert_eq(rig_publish(&there, name, "x", false, NULL), FRESHET_OK);
+    cr_assert(recorder_wait(&here.heard, RECORD_MESSAGE, name, 1, WAIT_MS));
+}
+
 /* contract 7.9: a server that is no cluster is told apart, with the URL that it wants. */
 Test(redis_cluster_alone, says_that_a_server_is_no_cluster, .timeout = 60)
 {

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_UNANSWERED 64 /* commands; halving a refused one may exceed it */
+#define MAX_UNANSWERED 64 /* unless it is set; halving a refused one may exceed it */
 #define RETRY_US       (30 * (int64_t)FR_US_PER_S)
 #define PUT_OFF_US     ((int64_t)FR_US_PER_S)
 
@@ -60,6 +60,8 @@ bool fr_redis_subscriptions_init(struct fr_redis_subscriptions *subs,
                                  const struct fr_redis_subscriptions_owner *owner)
 {
     *subs = (struct fr_redis_subscriptions){.owner = *owner, .subscribes_us = INT64_MIN};
+    if (subs->owner.max_unanswered == 0)
+        subs->owner.max_unanswered = MAX_UNANSWERED;
     fr_list_init(&subs->waiting);
     fr_list_init(&subs->refused);
     fr_list_init(&subs->leaving);
@@ -227,7 +229,7 @@ static bool issue_retry(struct fr_redis_subscriptions *subs, int64_t now_us)
 void fr_redis_subscriptions_pump(struct fr_redis_subscriptions *subs, int64_t now_us)
 {
     bool asks = now_us >= subs->subscribes_us;
-    while (subs->linked && subs->command_count < MAX_UNANSWERED)
+    while (subs->linked && subs->command_count < subs->owner.max_unanswered)
         if (!(asks && issue_list(subs, FR_REDIS_SUBSCRIBE, &subs->waiting)) &&
             !issue_list(subs, FR_REDIS_UNSUBSCRIBE, &subs->leaving) && !(asks && issue_retry(subs, now_us)))
             return;

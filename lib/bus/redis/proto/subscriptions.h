@@ -40,6 +40,8 @@ struct fr_redis_channel {
 
 struct fr_redis_subscriptions_owner {
     void *user;
+    /* Commands; 0: a default. While so many are unanswered, channels gather for the next one. */
+    unsigned max_unanswered;
     /* Send it now; a PING has no channels. False: not possible; nothing was sent and the link is about to
      * break. */
     bool (*send)(void *user, enum fr_redis_verb verb, const struct freshet_span *channels, size_t count);

@@ -116,7 +116,9 @@ bool fr_redis_lane_init(struct fr_redis_lane *lane, const struct fr_redis_lane_o
     *lane = (struct fr_redis_lane){.options = *options, .accepted_us = FR_REDIS_NEVER_ACCEPTED};
     fr_list_init(&lane->link);
     name_channels(lane);
+    /* Of many lanes, each has few channels at a time: one command out lets them gather. */
     struct fr_redis_subscriptions_owner owner = {.user = lane,
+                                                 .max_unanswered = options->is_sharded ? 1 : 0,
                                                  .send = send_subscription,
                                                  .subscribed = on_subscribed,
                                                  .lost = options->is_sharded ? on_lost : NULL,
