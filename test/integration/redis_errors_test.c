@@ -221,8 +221,11 @@ Test(redis_errors, node_of_a_cluster_is_told_of_once_with_the_right_form, .timeo
 {
     struct redis_server server;
     struct rig rig;
+    char bus_port[8];
     const char *told = "a node of a cluster: use redis+cluster://host1,host2", *first;
-    redis_server_start(&server, (const char *[]){"--cluster-enabled", "yes", NULL});
+    snprintf(bus_port, sizeof(bus_port), "%d", redis_server_free_port());
+    redis_server_start(&server,
+                       (const char *[]){"--cluster-enabled", "yes", "--cluster-port", bus_port, NULL});
     rig_start_url(&rig, server.url);
     rig_wait_proved(&rig, 1);
     cr_assert(redis_server_ask(&server, NULL, 0, "CLIENT", "KILL", "TYPE", "pubsub", NULL));
