@@ -66,11 +66,11 @@ typedef void (*freshet_redis_login_cb)(struct freshet_redis_login *login, void *
  * rediss://, rediss+sentinel:// and rediss+cluster:// are the same with TLS.
  *
  * With sentinels `name` is what they call the master, and user and password are those of the servers that
- * they watch. They are asked who is the master for each connection, all of them at their turn: any that
- * answers will do. Each one listed has a connection, on which it tells at once of a master that was replaced;
- * then links on any other server are given up, though that goes on answering. A user of the sentinels needs
- * the channel +switch-master and the commands sentinel|get-master-addr-by-name, subscribe, unsubscribe, ping
- * and client|setname.
+ * they watch. For each connection they are asked who is the master: first the one that answered last, and the
+ * next one if it does not answer at once. Each of those listed has a connection, on which it tells of a
+ * master that was replaced; then links on any other server are given up, though that goes on answering. A
+ * user of the sentinels needs the channel +switch-master and the commands sentinel|get-master-addr-by-name,
+ * subscribe, unsubscribe, ping and client|setname.
  *
  * In a cluster the bus uses sharded pub/sub: a publish is the work of one master, and not of all. The hosts
  * are asked for the slot map, as are all nodes that it names, one after the other: any that answers will do.

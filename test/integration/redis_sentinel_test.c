@@ -307,8 +307,8 @@ Test(redis_sentinel, link_that_only_reads_goes_to_a_replica_and_to_the_master_if
     command(data, &scene, "GET", "key", NULL);
     redis_server_kill(&group.servers[3 - first]);
     wait_for_reader(0);
-    redis_sentinel_restart(&group, first);
-    wait_for_reader(first);
+    redis_sentinel_restart(&group, 3 - first);
+    wait_for_reader(3 - first);
     command(data, &scene, "GET", "key", NULL);
     freshet_redis_data_destroy(data);
     redis_sentinel_stop(&group);

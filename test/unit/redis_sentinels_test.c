@@ -215,6 +215,39 @@ Test(redis_sentinels, one_whose_master_was_none_moves_to_the_back)
     cr_assert_eq(sentinels.order[2], 0);
 }
 
+/* contract 7.8: links that only read */
+Test(redis_sentinels, links_go_to_a_replica_and_stay_there)
+{
+    struct fr_redis_address replicas[] = {at("r"), at("s"), at("t")};
+    cr_assert(fr_redis_sentinels_aim(&sentinels, replicas, 3, 1));
+    cr_assert_str_eq(sentinels.target.name, "s");
+    cr_assert_not(fr_redis_sentinels_aim(&sentinels, replicas, 3, 2), "it serves them already");
+    cr_assert(fr_redis_sentinels_aim(&sentinels, replicas, 1, 7), "it is not in step any more");
+    cr_assert_str_eq(sentinels.target.name, "r");
+    cr_assert(fr_redis_sentinels_aim(&sentinels, NULL, 0, 7));
+    cr_assert_str_eq(sentinels.target.name, "a", "the master, if there is no replica");
+    cr_assert_not(fr_redis_sentinels_aim(&sentinels, NULL, 0, 8));
+    cr_assert(fr_redis_sentinels_aim(&sentinels, replicas, 3, 2));
+    cr_assert_str_eq(sentinels.target.name, "t");
+}
+
+/* contract 7.8 */
+Test(redis_sentinels, replica_where_nobody_was_is_avoided_until_it_was_away)
+{
+    struct fr_redis_address replicas[] = {at("r"), at("s")};
+    fr_redis_sentinels_aim(&sentinels, replicas, 2, 0);
+    fr_redis_sentinels_blame(&sentinels, &replicas[0]);
+    cr_assert(fr_redis_sentinels_aim(&sentinels, replicas, 2, 0));
+    cr_assert_str_eq(sentinels.target.name, "s");
+    fr_redis_sentinels_blame(&sentinels, &replicas[1]);
+    cr_assert(fr_redis_sentinels_aim(&sentinels, &replicas[1], 1, 0));
+    cr_assert_str_eq(sentinels.target.name, "a");
+    cr_assert_not(fr_redis_sentinels_aim(&sentinels, &replicas[1], 1, 0), "the sentinels have not noticed");
+    cr_assert_not(fr_redis_sentinels_aim(&sentinels, NULL, 0, 0), "now they have");
+    cr_assert(fr_redis_sentinels_aim(&sentinels, &replicas[1], 1, 0));
+    cr_assert_str_eq(sentinels.target.name, "s");
+}
+
 static redisReply *parse(const char *bytes)
 {
     void *reply = NULL;

@@ -73,25 +73,24 @@ static struct fr_redis_link *link_of(struct fr_list *node)
 
 static void lead_away(struct fr_redis_guide *guide)
 {
-    struct fr_redis_address_text name = fr_redis_address_text(&guide->target);
-    const char *what = fr_redis_address_equal(&guide->target, &guide->known.master) ? "master" : "replica";
+    struct fr_redis_address_text name = fr_redis_address_text(&guide->known.target);
+    const char *what =
+        fr_redis_address_equal(&guide->known.target, &guide->known.master) ? "master" : "replica";
     struct fr_redis_reason reason = {.fault = FR_REDIS_FAULT_ROLE};
     snprintf(reason.text, sizeof(reason.text), "the sentinels name another %s: %.150s", what, name.text);
     fr_log(guide->log, FRESHET_LOG_INFO, "redis sentinels: the %s is %s", what, name.text);
     for (struct fr_list *at = guide->guided.next; at != &guide->guided; at = at->next)
-        fr_redis_link_leave(link_of(at), &guide->target, &reason);
+        fr_redis_link_leave(link_of(at), &guide->known.target, &reason);
 }
 
 /* It is known where links are to be. */
-static void lead(struct fr_redis_guide *guide, const struct fr_redis_address *target)
+static void lead(struct fr_redis_guide *guide, const struct fr_redis_address *replicas, unsigned count)
 {
-    bool is_new = !fr_redis_address_equal(&guide->target, target);
-    guide->target = *target;
     guide->trouble[0] = '\0';
-    if (is_new)
+    if (fr_redis_sentinels_aim(&guide->known, replicas, count, (unsigned)fr_random_between(0, MAX_REPLICAS)))
         lead_away(guide);
     for (struct fr_list *at = guide->guided.next; at != &guide->guided; at = at->next)
-        fr_redis_link_go(link_of(at), &guide->target);
+        fr_redis_link_go(link_of(at), &guide->known.target);
 }
 
 static void refuse(struct fr_redis_guide_sentinel *sentinel, const redisReply *reply)
@@ -117,25 +116,8 @@ static void take_answer(struct fr_redis_guide_sentinel *sentinel, const redisRep
     else
         refuse(sentinel, reply);
     if (sentinel->is_believed && !guide->replica_will_do)
-        lead(guide, &guide->known.master);
+        lead(guide, NULL, 0);
     settle(guide);
-}
-
-/* One that serves its links already goes on doing so; else any, so that readers are spread; but not one where
- * nobody was, though the sentinels have not noticed yet. */
-static const struct fr_redis_address *choose(struct fr_redis_guide *guide,
-                                             const struct fr_redis_address *replicas, unsigned count)
-{
-    unsigned begin = count == 0 ? 0 : (unsigned)fr_random_between(0, count - 1);
-    const struct fr_redis_address *chosen = &guide->known.master;
-    for (unsigned i = 0; i < count; i++) {
-        const struct fr_redis_address *replica = &replicas[(begin + i) % count];
-        if (fr_redis_address_equal(replica, &guide->target))
-            return replica;
-        if (!fr_redis_address_equal(replica, &guide->avoided))
-            chosen = replica;
-    }
-    return chosen;
 }
 
 static void take_replicas(struct fr_redis_guide_sentinel *sentinel, const redisReply *reply)
@@ -143,10 +125,8 @@ static void take_replicas(struct fr_redis_guide_sentinel *sentinel, const redisR
     struct fr_redis_guide *guide = sentinel->guide;
     struct fr_redis_address replicas[MAX_REPLICAS];
     unsigned count = fr_redis_sentinel_read_replicas(reply, replicas, MAX_REPLICAS);
-    if (!sentinel->is_believed)
-        return;
-    struct fr_redis_address target = *choose(guide, replicas, count);
-    lead(guide, &target);
+    if (sentinel->is_believed)
+        lead(guide, replicas, count);
 }
 
 static void take_switch(struct fr_redis_guide_sentinel *sentinel, struct freshet_span body)
@@ -159,7 +139,7 @@ static void take_switch(struct fr_redis_guide_sentinel *sentinel, struct freshet
     if (guide->replica_will_do)
         fr_redis_sentinels_want(&guide->known); /* whose replicas are others now */
     else
-        lead(guide, &guide->known.master);
+        lead(guide, NULL, 0);
     settle(guide);
 }
 
@@ -307,10 +287,6 @@ void fr_redis_guide_ask(struct fr_redis_guide *guide)
 void fr_redis_guide_blame(struct fr_redis_guide *guide, const struct fr_redis_address *address)
 {
     fr_redis_sentinels_blame(&guide->known, address);
-    if (!guide->replica_will_do || !fr_redis_address_equal(&guide->target, address))
-        return;
-    guide->avoided = *address;
-    guide->target = (struct fr_redis_address){.port = 0};
 }
 
 const char *fr_redis_guide_trouble(const struct fr_redis_guide *guide)

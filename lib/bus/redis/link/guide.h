@@ -37,8 +37,6 @@ struct fr_redis_guide {
     struct fr_list guided; /* links */
     bool replica_will_do;  /* links go to one that is in step, if there is one */
     struct fr_redis_sentinels known;
-    struct fr_redis_address target;            /* where links are to be; port 0: not known */
-    struct fr_redis_address avoided;           /* a replica where nobody was, the last time */
     struct fr_redis_guide_sentinel *sentinels; /* as many as the URL has */
     struct event *timer;
     char trouble[200]; /* why it knows no master; empty: no sentinel has answered */

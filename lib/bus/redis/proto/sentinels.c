@@ -174,10 +174,49 @@ void fr_redis_sentinels_switch(struct fr_redis_sentinels *sentinels, unsigned pl
     believe(sentinels, place, to, now_us);
 }
 
+static bool is_among(const struct fr_redis_address *address, const struct fr_redis_address *replicas,
+                     unsigned count)
+{
+    for (unsigned i = 0; i < count; i++)
+        if (fr_redis_address_equal(&replicas[i], address))
+            return true;
+    return false;
+}
+
+static const struct fr_redis_address *choose(const struct fr_redis_sentinels *sentinels,
+                                             const struct fr_redis_address *replicas, unsigned count,
+                                             unsigned pick)
+{
+    for (unsigned i = 0; i < count; i++) {
+        const struct fr_redis_address *replica = &replicas[(pick % count + i) % count];
+        if (!fr_redis_address_equal(replica, &sentinels->avoided))
+            return replica;
+    }
+    return &sentinels->master;
+}
+
+bool fr_redis_sentinels_aim(struct fr_redis_sentinels *sentinels, const struct fr_redis_address *replicas,
+                            unsigned count, unsigned pick)
+{
+    if (is_among(&sentinels->target, replicas, count))
+        return false;
+    if (!is_among(&sentinels->avoided, replicas, count))
+        sentinels->avoided = (struct fr_redis_address){.port = 0};
+    const struct fr_redis_address *chosen = choose(sentinels, replicas, count, pick);
+    bool is_new = !fr_redis_address_equal(&sentinels->target, chosen);
+    sentinels->target = *chosen;
+    return is_new;
+}
+
 void fr_redis_sentinels_blame(struct fr_redis_sentinels *sentinels, const struct fr_redis_address *address)
 {
     if (fr_redis_address_equal(&sentinels->master, address) && sentinels->order[0] == sentinels->informant)
         move_to_back(sentinels, sentinels->informant);
+    if (!fr_redis_address_equal(&sentinels->target, address) ||
+        fr_redis_address_equal(&sentinels->master, address))
+        return;
+    sentinels->avoided = *address;
+    sentinels->target = (struct fr_redis_address){.port = 0};
 }
 
 static bool is_text(const redisReply *reply)

@@ -34,11 +34,13 @@ struct fr_redis_sentinels {
     struct fr_redis_sentinel all[FR_REDIS_MAX_ADDRESSES];
     unsigned order[FR_REDIS_MAX_ADDRESSES]; /* the front first */
     unsigned count;
-    bool is_round;                  /* somebody wants to know */
-    struct fr_redis_address master; /* port 0: not known */
-    struct fr_redis_address left;   /* by the last switch that was told of; port 0: none was */
-    unsigned informant;             /* who named the master */
-    int64_t next_us;                /* the next round for its own sake; INT64_MAX: none */
+    bool is_round;                   /* somebody wants to know */
+    struct fr_redis_address master;  /* port 0: not known */
+    struct fr_redis_address left;    /* by the last switch that was told of; port 0: none was */
+    unsigned informant;              /* who named the master */
+    struct fr_redis_address target;  /* where links are to be: the master, or one of its replicas */
+    struct fr_redis_address avoided; /* a replica where nobody was, the last time; port 0: none */
+    int64_t next_us;                 /* the next round for its own sake; INT64_MAX: none */
     int64_t every_us, patience_us;
 };
 
@@ -67,7 +69,13 @@ void fr_redis_sentinels_refuse(struct fr_redis_sentinels *sentinels, unsigned pl
 void fr_redis_sentinels_switch(struct fr_redis_sentinels *sentinels, unsigned place,
                                const struct fr_redis_address *from, const struct fr_redis_address *to,
                                int64_t now_us);
-/* There was no master at this address. */
+/* Behind a believed answer or a switch: links are to be at one of these replicas, or at the master if there
+ * is none. One that serves them goes on doing so; else the one that `pick` chooses, so that readers are
+ * spread; but not one where nobody was, until the sentinels have noticed that, too, and name it again. True:
+ * it is another place than before. */
+bool fr_redis_sentinels_aim(struct fr_redis_sentinels *sentinels, const struct fr_redis_address *replicas,
+                            unsigned count, unsigned pick);
+/* There was nobody at this address, or no master. */
 void fr_redis_sentinels_blame(struct fr_redis_sentinels *sentinels, const struct fr_redis_address *address);
 
 /* ---- what they say ---- */
