@@ -302,6 +302,42 @@ Test(redis_cluster, a_publish_is_the_work_of_one_master)
     }
 }
 
+/* Publishes to a topic and moves its slot, before or after another node has vouched for the publish. Returns
+ * how many marks came. */
+static size_t publish_and_move(int number, bool is_vouched)
+{
+    int slot = (int)slot_of(number), to = (redis_cluster_owner(&cluster, slot) + 1) % 3;
+    int64_t end_ms = rig_now_ms() + WAIT_MS;
+    size_t messages = recorder_count(&here.heard, RECORD_MESSAGE, topic_of(number));
+    uint64_t vouched = rig_stats(&there).witnesses;
+    cr_assert_eq(rig_publish(&there, topic_of(number), "x", true, NULL), FRESHET_OK);
+    cr_assert(recorder_wait(&here.heard, RECORD_MESSAGE, topic_of(number), messages + 1, WAIT_MS));
+    while (is_vouched && rig_stats(&there).witnesses == vouched)
+        rig_nap(end_ms, there.heard.log);
+    size_t marks = recorder_count(&here.heard, RECORD_EVERYTHING, NULL);
+    size_t subscribed = recorder_count(&here.heard, RECORD_SUBSCRIBED, topic_of(number));
+    redis_cluster_migrate(&cluster, slot, slot, to);
+    cr_assert(recorder_wait(&here.heard, RECORD_SUBSCRIBED, topic_of(number), subscribed + 1, WAIT_MS));
+    /* The publisher finds out by its next map at the latest, and its mark comes before what it says then. */
+    recorder_wait(&here.heard, RECORD_EVERYTHING, NULL, marks + 1, is_vouched ? 2500 : WAIT_MS);
+    return recorder_count(&here.heard, RECORD_EVERYTHING, NULL) - marks;
+}
+
+/* contract 7.9: what its owner had accepted when nobody had vouched for it may have gone to nobody. */
+Test(redis_cluster, a_slot_that_goes_with_an_accepted_publish_is_followed_by_a_mark)
+{
+    uint64_t doubts = rig_stats(&there).doubts;
+    cr_assert_geq(publish_and_move(7, false), 1, "%s", there.heard.log);
+    cr_assert_geq(rig_stats(&there).doubts, doubts + 1);
+}
+
+/* contract 7.9, 7.4: no doubt, no cost */
+Test(redis_cluster, a_slot_that_goes_when_all_is_vouched_for_costs_no_mark)
+{
+    cr_assert_eq(publish_and_move(7, true), 0);
+    cr_assert_eq(rig_stats(&there).doubts, 0);
+}
+
 static long long count_subscribe_calls(void)
 {
     long long calls = 0;

@@ -14,6 +14,7 @@ static struct fr_redis_address asked = {.name = "10.0.0.1", .port = 7000};
 static enum freshet_status take(const char *wire)
 {
     redisReply *reply = reply_of(wire);
+    fr_redis_map_deinit(&map);
     enum freshet_status status = fr_redis_map_read(&map, reply, &asked, &error);
     freeReplyObject(reply);
     return status;
@@ -45,6 +46,8 @@ Test(redis_map, masters_own_their_slots_and_replicas_are_nodes_too)
     expect_owner(8192, "127.0.0.1", 7002);
     expect_owner(16383, "127.0.0.1", 7002);
     cr_assert_eq(map.node_count, 3);
+    cr_assert(fr_redis_map_has(&map, &(struct fr_redis_address){.name = "127.0.0.1", .port = 7004}));
+    cr_assert_not(fr_redis_map_has(&map, &(struct fr_redis_address){.name = "localhost", .port = 7004}));
 }
 
 Test(redis_map, slots_in_no_range_are_nobodys)

@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FOLLOWED_US                                                                                          \
-    (100 * (int64_t)FR_US_PER_MS) /* nodes that send us to and fro are not followed any faster */
-#define DEFAULT_MAP_MS 5000       /* where nothing is proved */
-#define CANARY         0          /* this lane is always used: it shows that the cluster works */
+#define FOLLOWED_MS    100  /* nodes that send us to and fro are not followed any faster */
+#define GOSSIP_MS      1000 /* until all nodes that are not cut off have heard of a new owner */
+#define DEFAULT_MAP_MS 5000 /* where nothing is proved */
+#define CANARY         0    /* this lane is always used: it shows that the cluster works */
 
 static void count(atomic_uint_fast64_t *counter)
 {
@@ -79,7 +79,7 @@ static void on_astray(void *user, struct fr_redis_lane *lane, const struct fr_re
     struct fr_redis_fleet *fleet = user;
     int64_t now_us = fr_clock_monotonic_us(), *moved_us = &fleet->moved_us[partition_of(fleet, lane)];
     bool is_followed = redirect->kind == FR_REDIS_REDIRECT_MOVED && redirect->address.port != 0 &&
-                       now_us - *moved_us > FOLLOWED_US;
+                       now_us - *moved_us > FOLLOWED_MS * FR_US_PER_MS;
     leave(fleet, lane);
     if (is_followed && fr_redis_mapper_move(&fleet->mapper, lane->slot, &redirect->address)) {
         *moved_us = now_us;
@@ -167,14 +167,24 @@ void fr_redis_fleet_use(struct fr_redis_fleet *fleet, struct fr_redis_lane *lane
     place(fleet, lane);
 }
 
-/* What a node says of itself vouches for nothing: it may have slept while another one took its place. */
-static bool vouches(const struct fr_redis_fleet *fleet, const struct fr_redis_lane *lane)
+/* What a node says of itself vouches for nothing: it may have slept while another one took its place. And one
+ * that was asked by a name of the program's may be any of them. */
+static bool is_witness(const struct fr_redis_fleet *fleet, const struct fr_redis_lane *lane)
 {
-    if (lane->shard == NULL || lane->accepted_us == FR_REDIS_NEVER_ACCEPTED)
-        return false;
+    const struct fr_redis_mapper *mapper = &fleet->mapper;
     const struct fr_redis_member *member = FR_CONTAINER(lane->shard, struct fr_redis_member, shard);
-    return fleet->mapper.map.node_count == 1 ||
-           !fr_redis_address_equal(&member->address, &fleet->mapper.asked);
+    bool is_another = fr_redis_map_has(&mapper->map, &mapper->asked) &&
+                      !fr_redis_address_equal(&member->address, &mapper->asked);
+    return is_another || mapper->map.node_count == 1;
+}
+
+static void vouch(struct fr_redis_fleet *fleet, struct fr_redis_lane *lane)
+{
+    if (lane->accepted_us == FR_REDIS_NEVER_ACCEPTED || !is_witness(fleet, lane))
+        return;
+    fr_redis_lane_vouch(lane, fleet->mapper.asked_us - (fleet->ending ? 0 : GOSSIP_MS * FR_US_PER_MS));
+    if (lane->accepted_us == FR_REDIS_NEVER_ACCEPTED)
+        count(&fleet->vouched);
 }
 
 static void on_mapped(void *user)
@@ -186,10 +196,8 @@ static void on_mapped(void *user)
         if (!fleet->used[i])
             continue;
         place(fleet, lane);
-        if (lane->shard == before && vouches(fleet, lane)) {
-            fr_redis_lane_vouch(lane, fleet->mapper.asked_us);
-            count(&fleet->vouched);
-        }
+        if (lane->shard == before && before != NULL)
+            vouch(fleet, lane);
     }
     fr_redis_loop_wake(fleet->options.loop);
     fleet->options.state(fleet->options.user, "the slot map has come");

@@ -29,12 +29,25 @@ static bool grow(struct fr_redis_map *map)
     return true;
 }
 
-/* The place of the node, which may be new. FR_REDIS_NOBODY: no memory, or too many. */
-static uint16_t place_of(struct fr_redis_map *map, const struct fr_redis_address *address)
+static uint16_t find(const struct fr_redis_map *map, const struct fr_redis_address *address)
 {
     for (size_t i = 0; i < map->node_count; i++)
         if (fr_redis_address_equal(&map->nodes[i], address))
             return (uint16_t)i;
+    return FR_REDIS_NOBODY;
+}
+
+bool fr_redis_map_has(const struct fr_redis_map *map, const struct fr_redis_address *address)
+{
+    return find(map, address) != FR_REDIS_NOBODY;
+}
+
+/* The place of the node, which may be new. FR_REDIS_NOBODY: no memory, or too many. */
+static uint16_t place_of(struct fr_redis_map *map, const struct fr_redis_address *address)
+{
+    uint16_t place = find(map, address);
+    if (place != FR_REDIS_NOBODY)
+        return place;
     if (map->node_count == FR_REDIS_MAX_NODES || (map->node_count == map->node_room && !grow(map)))
         return FR_REDIS_NOBODY;
     map->nodes[map->node_count] = *address;

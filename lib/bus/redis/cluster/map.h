@@ -35,6 +35,8 @@ enum freshet_status fr_redis_map_read(struct fr_redis_map *map, const redisReply
                                       const struct fr_redis_address *asked, struct freshet_error *error);
 /* The slot is that node's from here on. False: no memory, or too many nodes. */
 bool fr_redis_map_move(struct fr_redis_map *map, uint16_t slot, const struct fr_redis_address *address);
+/* Whether it is a node that the map names. */
+bool fr_redis_map_has(const struct fr_redis_map *map, const struct fr_redis_address *address);
 /* The address of the slot's owner; NULL: nobody's. Lives until the map changes. */
 const struct fr_redis_address *fr_redis_map_owner(const struct fr_redis_map *map, uint16_t slot);
 

@@ -10,12 +10,18 @@
 
 #define PROBES_UNTIL_DOWN 2
 
+/* A node that is being connected for the first time changes nothing: it was not missed before. */
 static bool are_all_up(const struct freshet_redis_data *data)
 {
-    for (const struct fr_list *at = data->servers.next; at != &data->servers; at = at->next)
-        if (!FR_CONTAINER(at, struct fr_redis_data_server, listed)->up)
+    bool is_any_up = false;
+    for (const struct fr_list *at = data->servers.next; at != &data->servers; at = at->next) {
+        const struct fr_redis_data_server *server = FR_CONTAINER(at, struct fr_redis_data_server, listed);
+        bool is_new = !server->link.was_up && server->link.state != FR_REDIS_LINK_WAITING;
+        if (!server->up && !is_new)
             return false;
-    return !fr_list_is_empty(&data->servers);
+        is_any_up = is_any_up || server->up;
+    }
+    return is_any_up;
 }
 
 /* Who comes back can be asked again at once: feeds need not wait for the end of their delays. And what they
