@@ -300,6 +300,32 @@ Test(redis_cluster, a_publish_is_the_work_of_one_master)
         more = read_cluster_info(node, "cluster_stats_messages_publishshard_sent:") - sent[node];
         cr_assert_lt(more, node == owner ? 1100 : 100, "node %d sent %lld", node, more);
     }
+    /* The same as plain PUBLISH, which every node hears of. */
+    long long heard = read_cluster_info(2, "cluster_stats_messages_publish_received:");
+    for (int i = 0; i < 100; i++)
+        cr_assert(redis_server_ask(&cluster.nodes[0], NULL, 0, "PUBLISH", "plain", "x", NULL));
+    int64_t end_ms = rig_now_ms() + WAIT_MS;
+    while (read_cluster_info(2, "cluster_stats_messages_publish_received:") < heard + 100)
+        rig_nap(end_ms, NULL);
+}
+
+/* contract 7.9: nodes that keep their address to themselves are where the one is that was asked. */
+Test(redis_cluster, nodes_that_do_not_say_where_they_are_are_found)
+{
+    struct rig late;
+    for (int node = 0; node < 6; node++)
+        cr_assert(redis_server_ask(&cluster.nodes[node], NULL, 0, "CONFIG", "SET",
+                                   "cluster-preferred-endpoint-type", "unknown-endpoint", NULL));
+    rig_start_url(&late, cluster.url);
+    rig_wait_proved(&late, 1);
+    for (int i = 0; i < TOPICS; i++)
+        rig_subscribe(&late, topic_of(i), (uint64_t)i + 1);
+    for (int i = 0; i < TOPICS; i++)
+        rig_expect_subscribed(&late, topic_of(i), 1);
+    int slot = (int)slot_of(7), to = (redis_cluster_owner(&cluster, slot) + 1) % 3;
+    redis_cluster_migrate(&cluster, slot, slot, to);
+    rig_expect_subscribed(&late, topic_of(7), 2);
+    rig_stop(&late);
 }
 
 /* Publishes to a topic and moves its slot, before or after another node has vouched for the publish. Returns

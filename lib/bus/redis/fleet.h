@@ -2,9 +2,9 @@
  * shards for new masters and ends those of old ones, and moves each lane to the shard that has its slot.
  *
  * The map is asked for once in each probe interval, and at once when a node sends us to another one, takes
- * channels from us unasked, or is lost. It also vouches for publishes: what a node had accepted before
- * another one said that the slot is still its own has reached all who listen there. When a slot goes before
- * that was said, the mark "everything" follows it. On the loop, unless it says otherwise. */
+ * channels from us unasked, or is lost. It also vouches for publishes: what a node had accepted, and another
+ * one says a second later that the slot is still its own, has reached all who listen. When a slot goes before
+ * that is said, the mark "everything" follows it. On the loop, unless it says otherwise. */
 #ifndef FR_REDIS_FLEET_H
 #define FR_REDIS_FLEET_H
 
