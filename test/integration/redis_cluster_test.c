@@ -405,6 +405,49 @@ Test(redis_cluster, fifty_thousand_topics_are_a_few_hundred_commands)
     cr_assert(recorder_wait(&here.heard, RECORD_MESSAGE, name, 1, WAIT_MS));
 }
 
+/* contract 7.9: all of it goes and comes back with its slots. */
+Test(redis_cluster, a_cluster_that_was_away_is_used_again)
+{
+    for (int node = 0; node < 6; node++)
+        redis_cluster_kill(&cluster, node);
+    rig_wait_down(&here, 1);
+    begin_to_publish();
+    for (int node = 0; node < 6; node++)
+        redis_cluster_restart(&cluster, node);
+    redis_cluster_settle(&cluster);
+    end_and_expect_all_fresh();
+    wait_until_all_are_confirmed();
+    expect_a_delivery_on_each();
+}
+
+/* contract 7.9: the rights that redis.h names are enough. */
+Test(redis_cluster, a_user_needs_no_more_rights_than_are_documented)
+{
+    struct rig limited;
+    char url[512];
+    for (int node = 0; node < 6; node++)
+        cr_assert(redis_server_ask(&cluster.nodes[node], NULL, 0, "ACL", "SETUSER", "name", "on", ">password",
+                                   "resetchannels", "&freshet:*", "+spublish", "+ssubscribe", "+sunsubscribe",
+                                   "+ping", "+role", "+client|setname", "+cluster|info", "+cluster|slots",
+                                   NULL));
+    snprintf(url, sizeof(url), "redis+cluster://name:password@%s", strstr(cluster.url, "127"));
+    rig_start_url(&limited, url);
+    rig_wait_proved(&limited, 1);
+    for (int i = 0; i < TOPICS; i++)
+        rig_subscribe(&limited, topic_of(i), (uint64_t)i + 1);
+    for (int i = 0; i < TOPICS; i++)
+        rig_expect_subscribed(&limited, topic_of(i), 1);
+    cr_assert_eq(rig_publish(&limited, topic_of(1), "x", true, NULL), FRESHET_OK);
+    cr_assert(recorder_wait(&limited.heard, RECORD_MESSAGE, topic_of(1), 1, WAIT_MS));
+    limited.bus->ops->unsubscribe(limited.bus, freshet_span_text(topic_of(1)));
+    int slot = (int)slot_of(1), to = (redis_cluster_owner(&cluster, slot) + 1) % 3;
+    redis_cluster_migrate(&cluster, slot, slot, to);
+    rig_subscribe(&limited, topic_of(1), 1000);
+    rig_expect_subscribed(&limited, topic_of(1), 2);
+    cr_assert_eq(rig_stats(&limited).errors, 0, "%s", limited.heard.log);
+    rig_stop(&limited);
+}
+
 /* contract 7.9: a server that is no cluster is told apart, with the URL that it wants. */
 Test(redis_cluster_alone, says_that_a_server_is_no_cluster, .timeout = 60)
 {
