@@ -87,10 +87,9 @@ class Cluster:
         self.world = world
         self.servers = [Node(world, "node %d" % number) for number in range(2 * MASTERS)]
 
-    @property
-    def url(self):
+    def url(self, user):
         where = ",".join("127.0.0.1:%d" % server.door_port for server in self.servers)
-        return "redis+cluster://%s:%s@%s" % (USER, PASSWORD, where)
+        return "redis+cluster://%s:%s@%s" % (user, PASSWORD, where)
 
     # ---- making it ----
 

@@ -2,7 +2,7 @@
 import contextlib
 
 from faults import fault
-from servers import USER
+from servers import INSTANCES, USER
 from wire import RedisError
 
 
@@ -56,15 +56,29 @@ async def tiny_buffers(scene):
     await scene.over()
 
 
-@fault("password", extra_s=5)
-async def password(scene):
-    """The instances' password is another one, and back: asked for again every 5 s (contract 7.6)."""
+async def give_password(scene, user, value):
+    """From now on it is this, also for those who have logged in before."""
     for server in scene.topology.servers:
         with contextlib.suppress(OSError):  # another fault has it
-            await scene.aside(server.command, "ACL", "SETUSER", USER, "resetpass", ">other")
-            await scene.aside(server.command, "CLIENT", "KILL", "USER", USER)
+            await scene.aside(server.set_password, user, value)
+            await scene.aside(server.command, "CLIENT", "KILL", "USER", user)
+
+
+@fault("password")
+async def password(scene):
+    """Nobody's password is right."""
+    for user in (USER, INSTANCES):
+        await give_password(scene, user, "other")
     with scene.severed():
         await scene.over()
+
+
+@fault("new-password")
+async def new_password(scene):
+    """The instances get a new one, in their file and on the servers."""
+    scene.world.secret.change()
+    await give_password(scene, INSTANCES, scene.world.secret.value)
+    await scene.over()
 
 
 @fault("disk-full")

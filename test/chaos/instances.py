@@ -5,6 +5,7 @@ import os
 import signal
 import time
 
+from servers import INSTANCES
 from support import Bridge, free_port, request, until
 
 
@@ -22,8 +23,8 @@ class Instance:
 
     def start(self):
         world = self.world
-        self.process = Bridge(world.folder, "--threads", "2", "--store", world.store.url, redis=world.topology.url,
-                              port=self.port, wait=False)
+        self.process = Bridge(world.folder, "--threads", "2", "--store", world.store.url, "--redis-password-file",
+                              world.secret.path, redis=world.topology.url(INSTANCES), port=self.port, wait=False)
         self.lives += 1
         self.begun_at = time.monotonic()
         self.leaving = self.shot = False

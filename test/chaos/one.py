@@ -19,9 +19,8 @@ class One:
         self.port = free_port()
         self.door = None
 
-    @property
-    def url(self):
-        return "redis://%s:%s@127.0.0.1:%d" % (USER, PASSWORD, self.port)
+    def url(self, user):
+        return "redis://%s:%s@127.0.0.1:%d" % (user, PASSWORD, self.port)
 
     async def start(self):
         for server in self.servers:

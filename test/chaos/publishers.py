@@ -9,6 +9,7 @@ import http.client
 import json
 import os
 
+from servers import USER
 from support import BUILD, request
 from wire import RedisError
 
@@ -160,7 +161,7 @@ class Program:
         log = open(os.path.join(self.world.folder, "publisher.log"), "ab")
         with log:
             self.process = await asyncio.create_subprocess_exec(
-                PROGRAM, self.world.topology.url, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+                PROGRAM, self.world.topology.url(USER), stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
                 stderr=log)
         self.world.network.pids[self.process.pid] = "publisher"
         self.reader = asyncio.create_task(self.read())

@@ -66,10 +66,9 @@ class Guarded:
         self.servers = [first, Replica(world, "b", first), Replica(world, "c", first)]
         self.sentinels = [Sentinel(world, "sentinel %d" % number, first) for number in range(3)]
 
-    @property
-    def url(self):
+    def url(self, user):
         where = ",".join("127.0.0.1:%d" % sentinel.door_port for sentinel in self.sentinels)
-        return "redis+sentinel://%s:%s@%s/%s" % (USER, PASSWORD, where, GROUP)
+        return "redis+sentinel://%s:%s@%s/%s" % (user, PASSWORD, where, GROUP)
 
     async def start(self):
         for server in self.servers + self.sentinels:

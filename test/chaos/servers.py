@@ -7,7 +7,9 @@ from support import Redis, RedisClient, RedisError, until
 
 ADMIN_S = 3  # that we wait for an answer
 
-USER, PASSWORD = "app", "word"  # of the instances and publishers; we are the default user
+# Of the publishers, of the instances, whose password a file has and may change; we are the default user.
+USER, PASSWORD = "app", "word"
+INSTANCES = "web"
 RIGHTS = ("resetchannels &freshet:* +publish +subscribe +unsubscribe +ping +role +client|setname "
           "+spublish +ssubscribe +sunsubscribe +cluster")
 # In a file that the server keeps: a master that was demoted is none when it starts again. Only channels are in it, the
@@ -19,7 +21,8 @@ shutdown-timeout 0
 repl-diskless-sync-delay 0
 busy-reply-threshold 100
 user %s on >%s %s
-""" % (USER, PASSWORD, RIGHTS)
+user %s on >%s %s
+""" % (USER, PASSWORD, RIGHTS, INSTANCES, PASSWORD, RIGHTS)
 
 # What a fault may have set.
 USUAL = {"client-output-buffer-limit": "pubsub 33554432 8388608 60", "save": ""}
@@ -42,6 +45,25 @@ def seen(look):
         return look()
     except (OSError, RedisError):
         return None
+
+
+class Secret:
+    """The instances' password, in a file that they read."""
+
+    def __init__(self, folder):
+        self.path = os.path.join(folder, "password")
+        self.count = 0
+        self.write(PASSWORD)
+
+    def write(self, value):
+        self.value = value
+        with open(self.path + ".new", "w", encoding="ascii") as file:
+            file.write(value + "\n")
+        os.rename(self.path + ".new", self.path)
+
+    def change(self):
+        self.count += 1
+        self.write("%s-%d" % (PASSWORD, self.count))
 
 
 class Server(Redis):
@@ -115,7 +137,11 @@ class Server(Redis):
         self.command("CONFIG", "SET", "dir", self.folder)
         for name, value in USUAL.items():
             self.command("CONFIG", "SET", name, value)
-        self.command("ACL", "SETUSER", USER, "resetpass", ">" + PASSWORD)
+        self.set_password(USER, PASSWORD)
+        self.set_password(INSTANCES, self.world.secret.value)
+
+    def set_password(self, user, value):
+        self.command("ACL", "SETUSER", user, "resetpass", ">" + value)
 
     def role(self):
         return self.command("ROLE")[0].decode()

@@ -15,6 +15,7 @@ from instances import Instance
 from network import Network
 from oracle import Oracle
 from publishers import CPublisher, HttpPublisher, Program, StrangePublisher, Topic
+from servers import Secret
 from support import Redis
 from wire import RedisError
 
@@ -36,6 +37,7 @@ class World:
         self.random = random.Random(seed)
         self.folder = tempfile.mkdtemp(prefix="chaos-")
         self.executor = concurrent.futures.ThreadPoolExecutor(THREADS)
+        self.secret = Secret(self.folder)
         self.network = Network()
         self.oracle = Oracle(self, patience)
         self.topology = topology(self)

@@ -38,10 +38,9 @@ class Parted(One):
         self.servers.append(self.elsewhere)
         self.asked = 0
 
-    @property
-    def url(self):
+    def url(self, user):
         self.asked += 1
-        return super().url.replace(str(self.port), str(self.elsewhere.port if self.asked == 2 else self.port))
+        return super().url(user).replace(str(self.port), str(self.elsewhere.port if self.asked == 2 else self.port))
 
 
 async def quiet_point(topology):
