@@ -1,21 +1,20 @@
 """Topology "cluster": three masters with a replica each, known to each other and to all by doors of ours."""
-import binascii
 import collections
 import contextlib
 import os
 import re
-import time
 
+from moves import Moves
 from network import BOTH, Disturbance
 from servers import CONFIG, PASSWORD, USER, Server, Since, seen
-from support import free_port, until
+from slots import SLOTS, channel_of, slot_of, tag_of
+from support import Expired, free_port, until
 from wire import RedisClient, RedisError
 
-SLOTS, PARTITIONS = 16384, 256
 MASTERS = 3
 PUBLISH_S = 1    # that a publisher waits for a server
 SETTLED_S = 5    # stated to until(), which waits ten times that
-AT_ONCE = 100    # slots that move with one message
+AGREED_S = 1     # the same
 NODE = """cluster-enabled yes
 cluster-config-file %s
 cluster-port %d
@@ -26,30 +25,6 @@ cluster-node-timeout 1000
 cluster-replica-validity-factor 0
 cluster-allow-replica-migration no
 """
-
-
-def slot_of(text):
-    return binascii.crc_hqx(text.encode(), 0) % SLOTS
-
-
-def partition_tags():
-    """For each partition the smallest number whose slot is in it (contract 7.9)."""
-    tags, number = {}, 0
-    while len(tags) < PARTITIONS:
-        tags.setdefault(slot_of(str(number)) * PARTITIONS // SLOTS, number)
-        number += 1
-    return tags
-
-
-TAGS = partition_tags()
-
-
-def tag_of(topic):
-    return str(TAGS[slot_of(topic) * PARTITIONS // SLOTS])
-
-
-def channel_of(topic):
-    return "freshet:{%s}%s" % (tag_of(topic), topic)
 
 
 class Node(Server):
@@ -63,6 +38,10 @@ class Node(Server):
     def slots(self):
         """Who owns what, as it knows: (first, last, port of the owner) in order."""
         return tuple(sorted((first, last, owner[1]) for first, last, owner, *_ in self.command("CLUSTER", "SLOTS")))
+
+    def pipeline(self, commands):
+        with self.client() as client:
+            client.pipeline(*commands)
 
     def knows(self, other):
         return any(other.id in line and " connected" in line
@@ -86,6 +65,7 @@ class Cluster:
     def __init__(self, world):
         self.world = world
         self.servers = [Node(world, "node %d" % number) for number in range(2 * MASTERS)]
+        self.moves = Moves(self)
 
     def url(self, user):
         where = ",".join("127.0.0.1:%d" % server.door_port for server in self.servers)
@@ -182,33 +162,6 @@ class Cluster:
         replica.command("CLUSTER", "FAILOVER")
         until(lambda: replica.role() == "master", 1, "a failover")
 
-    def migrate(self, draw, ends_at):
-        """Moves up to half of what the largest has to another, until then."""
-        view = self.view()
-        owned = collections.defaultdict(list)
-        for first, last, port in view:
-            owned[port] += range(first, last + 1)
-        source = max(sorted(owned), key=lambda port: len(owned[port]))
-        target = draw.choice([port for port in sorted(owned) if port != source])
-        half = len(owned[source]) // 2
-        start = draw.randrange(len(owned[source]) - half + 1)
-        slots = owned[source][start:start + half]
-        for at in range(0, len(slots), AT_ONCE):
-            if time.monotonic() > ends_at:
-                return
-            self.move(slots[at:at + AT_ONCE], self.at(source), self.at(target))
-
-    def move(self, slots, source, target):
-        """As redis-cli does it. There are no keys in them."""
-        def set_slots(server, *state):
-            with server.client() as client:
-                client.pipeline(*[("CLUSTER", "SETSLOT", slot, *state) for slot in slots])
-
-        set_slots(target, "IMPORTING", source.id)
-        set_slots(source, "MIGRATING", target.id)
-        set_slots(target, "NODE", target.id)
-        set_slots(source, "NODE", target.id)
-
     # ---- between the rounds ----
 
     def restore(self):
@@ -220,7 +173,11 @@ class Cluster:
             stands.see(seen(self.standing))
             return self.is_one()
 
-        until(is_one, SETTLED_S, "all nodes agree")
+        try:
+            until(is_one, AGREED_S, "all nodes agree")
+        except Expired:
+            self.moves.mend()
+            until(is_one, SETTLED_S, "all nodes agree")
         return stands.at
 
     def standing(self):

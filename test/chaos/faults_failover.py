@@ -58,5 +58,5 @@ async def away(scene, server):
 @fault("migration", topologies=("cluster",))
 async def migration(scene):
     """Slots move to another master."""
-    await scene.aside(scene.topology.migrate, scene.draw, scene.ends_at)
+    await scene.aside(scene.topology.moves.migrate, scene.draw, scene.ends_at)
     await scene.over()
