@@ -9,9 +9,11 @@ from urllib.parse import quote
 
 from wire import Parser, head_of
 
-RETRY_S = 3.0     # before a server has said otherwise
-SLOW_S = 0.1      # that a slow one lets pass between two looks
-SLOW_BYTES = 4096  # that it takes then, and that the kernel keeps for it
+RETRY_S = 3.0      # before a server has said otherwise
+SLOW_S = 0.1       # that a slow one lets pass between two looks
+SLOW_BYTES = 8192  # that it takes then
+SLOW_ROOM = 16384  # that the kernel has for it
+SEGMENT = 1400     # as on a wire: in segments of loopback's size a small window stays shut until a timer opens it
 
 
 class Listener(Parser):
@@ -95,7 +97,8 @@ class Client:
         end.setblocking(False)
         try:
             if self.slow:
-                end.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SLOW_BYTES)
+                end.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SLOW_ROOM)
+                end.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, SEGMENT)
             await asyncio.get_running_loop().sock_connect(end, ("127.0.0.1", port))
         except OSError:
             end.close()

@@ -2,6 +2,7 @@
 import contextlib
 
 from faults import fault
+from network import BOTH, Disturbance
 
 GUARDED = ("sentinel", "cluster")  # by others, who make a replica the master
 
@@ -25,10 +26,18 @@ async def failover(scene):
 
 @fault("lost-master", topologies=GUARDED)
 async def lost_master(scene):
-    """The network parts a master from all but its clients: another takes its place, and it does not know."""
+    """The network parts a master from the other servers: another takes its place, and it does not know. Clients are on
+    either side, or see both."""
     master = await scene.master()
+    names = [instance.name for instance in scene.world.instances] + ["publisher"]
+    scene.draw.shuffle(names)
+    first, second = sorted(scene.draw.choices(range(len(names) + 1), k=2))
+    disturbances = scene.topology.parted(master) + [
+        Disturbance({master.name}, set(names[:first]), BOTH),
+        Disturbance(set(scene.topology.doors()) - {master.name}, set(names[second:]), BOTH)]
     with contextlib.ExitStack() as stack:
-        for disturbance in scene.topology.parted(master):
+        stack.enter_context(scene.oracle.split())
+        for disturbance in disturbances:
             stack.enter_context(scene.network.disturbed(disturbance))
         await scene.over()
 

@@ -29,6 +29,7 @@ class Oracle:
         self.load_errors = collections.Counter()
         self.newest = {}       # by topic: what was accepted and when, the newest last
         self.severed_since = {}  # by instance: (how many faults, since when)
+        self.splits, self.split_at = 0, float("-inf")  # how many there are, and when the last one ended
 
     def complain(self, text):
         if text not in self.problems:
@@ -86,6 +87,17 @@ class Oracle:
                 if count > 1:
                     self.severed_since[instance] = count - 1, since
 
+    @contextlib.contextmanager
+    def split(self):
+        """While it lasts, what one master accepts need not reach those who are with another: it is made good when it is
+        over (contract 3.2)."""
+        self.splits += 1
+        try:
+            yield
+        finally:
+            self.splits -= 1
+            self.split_at = self.world.now()
+
     async def watch(self, instance):
         """Looks at it again and again: it lives, and is ready only if it has reason to be."""
         while True:
@@ -117,6 +129,8 @@ class Oracle:
             self.complain("%s is ready, %.1f s after nothing could reach it any more" %
                           (instance.name, asked_at - since))
         old_enough = asked_at - FOUND_S * self.patience
+        if self.splits > 0 or self.split_at > old_enough:
+            return
         for client in self.world.clients:
             if client.instance is not instance or client.asked_at is None or client.asked_at > old_enough:
                 continue
