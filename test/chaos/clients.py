@@ -1,6 +1,7 @@
 """Clients that behave as a browser's EventSource: they come back after what `retry:` said, with the id that they have.
 
-They keep what they show from one connection to the next. Some read slowly, some have several views on one stream.
+They keep what they show from one connection to the next. Some read slowly, some have several views on one stream, some
+take it in gzip.
 """
 import asyncio
 import json
@@ -30,12 +31,13 @@ class Listener(Parser):
 
 
 class Client:
-    def __init__(self, world, number, topics, slow=False):
+    def __init__(self, world, number, topics, slow=False, packed=False):
         self.world, self.oracle = world, world.oracle
         self.name = "client %d%s" % (number, " (slow)" if slow else "")
         self.home = world.instances[number % len(world.instances)]
         self.topics = {topic.path: topic for topic in topics}
         self.slow = slow
+        self.headers = {"Accept-Encoding": "gzip"} if packed else {}
         self.shown = {topic: None for topic in topics}     # states
         self.shown_at = {topic: 0.0 for topic in topics}   # since when
         self.versions = {topic: "" for topic in topics}
@@ -110,9 +112,9 @@ class Client:
         topics = list(self.topics.values())
         if len(topics) == 1:
             version = self.versions[topics[0]]
-            return head_of("/live" + topics[0].path, {"Last-Event-ID": version} if version else None)
+            return head_of("/live" + topics[0].path, {**self.headers, **({"Last-Event-ID": version} if version else {})})
         views = ["v=" + quote("%s~%s" % (topic.path, self.versions[topic]), safe="~") for topic in topics]
-        return head_of("/live?" + "&".join(views))
+        return head_of("/live?" + "&".join(views), self.headers)
 
     def look(self, parser):
         if parser.status not in (None, 200):

@@ -15,7 +15,8 @@ from wire import RedisError
 
 PROGRAM = os.path.join(BUILD, "test", "programs", "chaos_publisher")
 AGAIN_S = 0.1
-MAX_TASKS = 60    # of a board that grows
+MAX_TASKS = 100   # of a board that grows; then they move, one after the other, until all are done
+COLUMNS = ("todo", "doing", "done")
 
 
 class Topic:
@@ -31,17 +32,22 @@ class Topic:
         """The state that a snapshot shows."""
         if self.name == "counter":
             return (int(data),)
-        tasks = json.loads(data)["tasks"]
-        edits = next((int(task["title"]) for task in tasks if task["id"] == 1), 0)
-        return len(tasks), edits
+        return state_of(json.loads(data)["tasks"])
 
     def stored(self, store):
         """The newest state that there is."""
         if self.name == "counter":
             return (int(store.command("GET", "freshet:counter") or 0),)
-        edits = store.command("HGET", "freshet:" + self.name, "1:title")
-        tasks = store.command("HGET", "freshet:" + self.name, "next")
-        return int(tasks or 0), int(edits or 0)
+        words = [word.decode() for word in store.command("HGETALL", "freshet:" + self.name)]
+        fields = dict(zip(words[::2], words[1::2]))
+        ids = [name[:-len(":title")] for name in fields if name.endswith(":title")]
+        return state_of([{"id": int(i), "title": fields[i + ":title"], "column": fields[i + ":column"]} for i in ids])
+
+
+def state_of(tasks):
+    """How many there are, how often the first was edited, and how far all of them have moved."""
+    edits = next((int(task["title"]) for task in tasks if task["id"] == 1), 0)
+    return len(tasks), edits, sum(COLUMNS.index(task["column"]) for task in tasks)
 
 
 class Publisher:
@@ -72,7 +78,7 @@ class Publisher:
         topic.waits -= 1
         topic.accepted_at = self.world.now()
         if self.answers_for_the_bus:
-            self.world.oracle.accepted(topic, (1, self.edits))
+            self.world.oracle.accepted(topic, (1, self.edits, 0))
 
     def settled(self):
         pass
@@ -106,7 +112,7 @@ class HttpPublisher(Publisher):
     def __init__(self, world, topic, pace_s):
         super().__init__(world, topic, pace_s)
         self.used = set()  # instances that may still have to publish for it
-        self.tasks = 0
+        self.tasks = self.moves = 0
 
     async def commit(self):
         if self.topic.name != "counter" and self.tasks == 0:
@@ -116,17 +122,22 @@ class HttpPublisher(Publisher):
     async def announce(self):
         instance = self.world.random.choice(self.world.instances)
         self.used.add(instance)
-        path, body = "/counter/increment", None
-        if self.topic.name != "counter":
-            path, body = "/%s/tasks" % self.topic.name, {"title": "more"}
-        if self.tasks >= MAX_TASKS:
-            path, body = "/%s/tasks/%d/move" % (self.topic.name, 2), {"to": "done"}
+        path, body = self.request()
         try:
             response = await self.world.aside(post, instance.port, path, body)
         except (OSError, http.client.HTTPException):
             return False
         self.tasks += response.status == 201
+        self.moves += response.status == 200
         return response.status in (200, 201)
+
+    def request(self):
+        if self.topic.name == "counter":
+            return "/counter/increment", None
+        if self.tasks < MAX_TASKS:
+            return "/%s/tasks" % self.topic.name, {"title": "more"}
+        task, column = divmod(min(self.moves, 2 * MAX_TASKS - 1), 2)
+        return "/%s/tasks/%d/move" % (self.topic.name, 1 + task), {"to": COLUMNS[1 + column]}
 
     def settled(self):
         """All that it has done is shown."""

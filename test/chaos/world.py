@@ -82,10 +82,10 @@ class World:
         self.tasks += [asyncio.create_task(self.oracle.watch(instance)) for instance in self.instances]
 
     def make_client(self, number):
-        """Each sixth has three views, each fifth is slow."""
+        """Each sixth has three views, each fifth is slow, each second takes gzip."""
         count = 3 if number % 6 == 0 else 1
         topics = [self.topics[(number + i) % len(self.topics)] for i in range(count)]
-        return Client(self, number, topics, slow=number % 5 == 0)
+        return Client(self, number, topics, slow=number % 5 == 0, packed=number // 3 % 2 == 0)
 
     def instance_gone(self, instance):
         for publisher in self.publishers:
