@@ -37,7 +37,8 @@ struct line {
 };
 
 static struct fr_stream_group group;
-static struct fr_stream_config config;
+static struct fr_stream_config config, gzip_config;
+static const struct fr_stream_config *page_config; /* of the next page */
 static struct fr_guards mount_guards;
 
 static struct page *page_of(struct fr_stream *stream)
@@ -85,7 +86,7 @@ static ssize_t page_send(struct fr_stream *stream, struct freshet_span bytes)
     size_t taken = bytes.len < page->room ? bytes.len : page->room;
     page->room -= taken;
     page->waits = taken < bytes.len;
-    if (config.gzip_at != 0) {
+    if (stream->config->gzip_at != 0) {
         page_unpack(page, bytes.data, taken);
         return (ssize_t)taken;
     }
@@ -144,14 +145,17 @@ static inline void add_page_worker(void)
                                        .write_timeout_ms = 300,
                                        .retry_min_ms = 10,
                                        .retry_max_ms = 19};
+    gzip_config = config;
+    gzip_config.gzip_at = offsetof(struct line, gzip);
+    page_config = &config;
 }
 
-/* Before the first page. */
+/* Those that begin from now on, until add_page_worker() is called again. */
 static inline void put_pages_in_gzip(void)
 {
-    config.gzip_at = offsetof(struct line, gzip);
     group.encoder = fr_encoder_new(rig.workers[0]);
     cr_assert_not_null(group.encoder);
+    page_config = &gzip_config;
 }
 
 /* False: no memory. */
@@ -160,7 +164,7 @@ static inline bool page_begin(struct page *page, bool chunked)
     inflateEnd(&page->zlib);
     *page = (struct page){.room = SIZE_MAX};
     cr_assert_eq(inflateInit2(&page->zlib, 16 + MAX_WBITS), Z_OK);
-    if (config.gzip_at != 0)
+    if (page_config->gzip_at != 0)
         page_inflate(page, FR_GZIP_HEAD, FR_GZIP_HEAD_BYTES);
     struct line *line = calloc(1, sizeof(*line));
     if (line == NULL)
@@ -171,7 +175,7 @@ static inline bool page_begin(struct page *page, bool chunked)
         return false;
     }
     line->page = page;
-    fr_stream_init(&line->stream, &config, chunked);
+    fr_stream_init(&line->stream, page_config, chunked);
     line->stream.views = fr_views_new(&line->stream, FR_VIEWS_MOST);
     if (line->stream.views == NULL) {
         fr_stream_cancel(rig.workers[0], &line->stream.quota);
