@@ -1,0 +1,257 @@
+#include "fetch/fetch.h"
+#include "fetch/servers.h"
+#include "fetch/transfer.h"
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { MAX_OUT = 10000, CONNECTIONS_PER_SERVER = 64, LOOK_MS = 1000 };
+
+struct fetcher {
+    pthread_t thread;
+    CURLM *multi;
+    struct servers servers; /* the thread's */
+    struct transfer *out;   /* the thread's: those that libcurl has */
+    pthread_mutex_t lock;
+    /* Under the lock. */
+    struct transfer *waiting, **waiting_end;
+    size_t count; /* waiting or out */
+    bool ending;
+};
+
+static int64_t now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* ---- the thread ---- */
+
+static void keep(struct fetcher *fetcher, struct transfer *transfer)
+{
+    transfer->previous = NULL;
+    transfer->next = fetcher->out;
+    if (fetcher->out != NULL)
+        fetcher->out->previous = transfer;
+    fetcher->out = transfer;
+}
+
+static void let_go(struct fetcher *fetcher, struct transfer *transfer)
+{
+    if (transfer->previous != NULL)
+        transfer->previous->next = transfer->next;
+    else
+        fetcher->out = transfer->next;
+    if (transfer->next != NULL)
+        transfer->next->previous = transfer->previous;
+}
+
+static void finish(struct fetcher *fetcher, struct transfer *transfer, enum fetch_outcome outcome)
+{
+    transfer_finish(transfer, outcome);
+    transfer_destroy(transfer);
+    pthread_mutex_lock(&fetcher->lock);
+    fetcher->count--;
+    pthread_mutex_unlock(&fetcher->lock);
+}
+
+/* Asks the next server; if there is none, or no time, it ends with what the last one led to. */
+static void try_next(struct fetcher *fetcher, struct transfer *transfer, enum fetch_outcome last)
+{
+    int64_t now = now_ms();
+    transfer->current = servers_choose(&fetcher->servers, (const char *const *)transfer->urls,
+                                       transfer->url_count, transfer->tried, now);
+    if (transfer->current < 0 || !transfer_aim(transfer, now)) {
+        finish(fetcher, transfer, last);
+        return;
+    }
+    if (curl_multi_add_handle(fetcher->multi, transfer->easy) == CURLM_OK)
+        keep(fetcher, transfer);
+    else
+        finish(fetcher, transfer, FETCH_NO_MEMORY);
+}
+
+/* Whether another server may do better. */
+static bool has_server_failed(const struct transfer *transfer, enum fetch_outcome outcome)
+{
+    long status = 0;
+    if (outcome == FETCH_TIMEOUT || outcome == FETCH_UNREACHABLE)
+        return true;
+    curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
+    return outcome == FETCH_ANSWERED && status >= 502 && status <= 504;
+}
+
+static void end_try(struct fetcher *fetcher, CURL *easy, CURLcode result)
+{
+    char *private;
+    curl_easy_getinfo(easy, CURLINFO_PRIVATE, &private);
+    struct transfer *transfer = (struct transfer *)private;
+    enum fetch_outcome outcome = transfer_outcome(transfer, result);
+    bool failed = has_server_failed(transfer, outcome);
+    curl_multi_remove_handle(fetcher->multi, easy);
+    let_go(fetcher, transfer);
+    if (failed || outcome == FETCH_ANSWERED)
+        servers_note(&fetcher->servers, transfer->urls[transfer->current], failed, now_ms());
+    if (failed && __builtin_popcount(transfer->tried) < (int)transfer->url_count)
+        try_next(fetcher, transfer, outcome == FETCH_ANSWERED ? FETCH_UNREACHABLE : outcome);
+    else
+        finish(fetcher, transfer, outcome);
+}
+
+static void take_results(struct fetcher *fetcher)
+{
+    CURLMsg *message;
+    int left;
+    while ((message = curl_multi_info_read(fetcher->multi, &left)) != NULL) {
+        if (message->msg == CURLMSG_DONE)
+            end_try(fetcher, message->easy_handle, message->data.result);
+    }
+}
+
+/* Those that wait, taken out; NULL at the end. */
+static struct transfer *take_waiting(struct fetcher *fetcher, bool *ending)
+{
+    pthread_mutex_lock(&fetcher->lock);
+    struct transfer *list = fetcher->waiting;
+    fetcher->waiting = NULL;
+    fetcher->waiting_end = &fetcher->waiting;
+    *ending = fetcher->ending;
+    pthread_mutex_unlock(&fetcher->lock);
+    return list;
+}
+
+static void close_all(struct fetcher *fetcher, struct transfer *waiting)
+{
+    while (fetcher->out != NULL) {
+        struct transfer *transfer = fetcher->out;
+        let_go(fetcher, transfer);
+        curl_multi_remove_handle(fetcher->multi, transfer->easy);
+        finish(fetcher, transfer, FETCH_CLOSED);
+    }
+    while (waiting != NULL) {
+        struct transfer *transfer = waiting;
+        waiting = transfer->next;
+        finish(fetcher, transfer, FETCH_CLOSED);
+    }
+}
+
+static void *run(void *user)
+{
+    struct fetcher *fetcher = user;
+    bool ending;
+    for (;;) {
+        struct transfer *next, *waiting = take_waiting(fetcher, &ending);
+        if (ending) {
+            close_all(fetcher, waiting);
+            return NULL;
+        }
+        for (; waiting != NULL; waiting = next) {
+            next = waiting->next;
+            try_next(fetcher, waiting, FETCH_TIMEOUT);
+        }
+        int running;
+        curl_multi_perform(fetcher->multi, &running);
+        take_results(fetcher);
+        curl_multi_poll(fetcher->multi, NULL, 0, LOOK_MS, NULL);
+    }
+}
+
+/* ---- from any thread ---- */
+
+static size_t count_urls(const char *const *urls)
+{
+    size_t count = 0;
+    while (urls != NULL && count <= FETCH_MAX_URLS && urls[count] != NULL)
+        count++;
+    return count;
+}
+
+static enum freshet_status put(struct fetcher *fetcher, struct transfer *transfer)
+{
+    enum freshet_status status = FRESHET_OK;
+    pthread_mutex_lock(&fetcher->lock);
+    if (fetcher->ending)
+        status = FRESHET_CLOSED;
+    else if (fetcher->count >= MAX_OUT)
+        status = FRESHET_FULL;
+    if (status == FRESHET_OK) {
+        fetcher->count++;
+        *fetcher->waiting_end = transfer;
+        fetcher->waiting_end = &transfer->next;
+    }
+    pthread_mutex_unlock(&fetcher->lock);
+    return status;
+}
+
+enum freshet_status fetch_start(struct fetcher *fetcher, const struct fetch_request *request,
+                                fetch_done_cb done, void *user)
+{
+    size_t count = count_urls(request->urls);
+    if (count == 0 || count > FETCH_MAX_URLS)
+        return FRESHET_INVALID;
+    struct transfer *transfer = transfer_new(request, done, user, now_ms());
+    if (transfer == NULL)
+        return FRESHET_NO_MEMORY;
+    enum freshet_status status = put(fetcher, transfer);
+    if (status != FRESHET_OK)
+        transfer_destroy(transfer);
+    else
+        curl_multi_wakeup(fetcher->multi);
+    return status;
+}
+
+/* ---- life ---- */
+
+static bool set_up(struct fetcher *fetcher)
+{
+    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+        return false;
+    fetcher->multi = curl_multi_init();
+    return fetcher->multi != NULL &&
+           curl_multi_setopt(fetcher->multi, CURLMOPT_MAX_HOST_CONNECTIONS, (long)CONNECTIONS_PER_SERVER) ==
+               CURLM_OK &&
+           curl_multi_setopt(fetcher->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_NOTHING) == CURLM_OK;
+}
+
+static void clean_up(struct fetcher *fetcher)
+{
+    if (fetcher->multi != NULL)
+        curl_multi_cleanup(fetcher->multi);
+    servers_deinit(&fetcher->servers);
+    pthread_mutex_destroy(&fetcher->lock);
+    free(fetcher);
+    curl_global_cleanup();
+}
+
+enum freshet_status fetcher_new(struct fetcher **out, struct freshet_error *error)
+{
+    struct fetcher *fetcher = calloc(1, sizeof(*fetcher));
+    *out = NULL;
+    if (fetcher == NULL) {
+        strcpy(error->text, "no memory for requests to backends");
+        return FRESHET_NO_MEMORY;
+    }
+    pthread_mutex_init(&fetcher->lock, NULL);
+    fetcher->waiting_end = &fetcher->waiting;
+    if (set_up(fetcher) && pthread_create(&fetcher->thread, NULL, run, fetcher) == 0) {
+        *out = fetcher;
+        return FRESHET_OK;
+    }
+    clean_up(fetcher);
+    strcpy(error->text, "requests to backends: libcurl or its thread can't be started");
+    return FRESHET_SYSTEM;
+}
+
+void fetcher_destroy(struct fetcher *fetcher)
+{
+    if (fetcher == NULL)
+        return;
+    pthread_mutex_lock(&fetcher->lock);
+    fetcher->ending = true;
+    pthread_mutex_unlock(&fetcher->lock);
+    curl_multi_wakeup(fetcher->multi);
+    pthread_join(fetcher->thread, NULL);
+    clean_up(fetcher);
+}
