@@ -1,7 +1,9 @@
 /* freshet-bridge: the life of the process. */
 #include "app/activation.h"
+#include "app/live.h"
 #include "app/metrics.h"
 #include "app/server.h"
+#include "app/tls.h"
 #include "common/app.h"
 #include "example/board.h"
 #include "example/counter.h"
@@ -9,6 +11,7 @@
 #include "store/redis_link.h"
 #include "store/store.h"
 #include <errno.h>
+#include <openssl/ssl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -29,6 +32,8 @@ struct program {
     struct counter *counter;
     struct board *board;
     struct page *page;
+    struct live *live;
+    struct ssl_ctx_st *tls;
     int signal_fd;
     uint16_t port;
 };
@@ -56,6 +61,7 @@ static int catch_signals(void)
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGUSR1);
+    sigaddset(&set, SIGHUP);
     if (pthread_sigmask(SIG_BLOCK, &set, NULL) != 0)
         return -1;
     /* A shell's background jobs are born with SIGINT ignored, and what is ignored never arrives. */
@@ -116,7 +122,9 @@ static enum freshet_status make_freshet(struct program *program, struct freshet_
 static enum freshet_status make_server(struct program *program, struct freshet_error *error)
 {
     int fd;
-    enum freshet_status status = activation_take(&program->options, &fd, error);
+    enum freshet_status status = tls_new(&program->tls, &program->options, error);
+    if (status == FRESHET_OK)
+        status = activation_take(&program->options, &fd, error);
     if (status != FRESHET_OK)
         return status;
     program->port = program->options.port;
@@ -125,11 +133,11 @@ static enum freshet_status make_server(struct program *program, struct freshet_e
     if (fd < 0)
         return FRESHET_SYSTEM;
     name_instance(program);
-    return server_new(&program->server, &program->app, fd, program->options.threads, DRAIN_DEADLINE_MS,
-                      error);
+    return server_new(&program->server, &program->app, fd, program->tls, DRAIN_DEADLINE_MS, error);
 }
 
-static enum freshet_status start_features(struct program *program, struct freshet_error *error)
+/* What there is to try, and to learn from. */
+static enum freshet_status start_demo(struct program *program, struct freshet_error *error)
 {
     struct app *app = &program->app;
     enum freshet_status status = counter_start(&program->counter, app, error);
@@ -137,6 +145,17 @@ static enum freshet_status start_features(struct program *program, struct freshe
         status = board_start(&program->board, app, error);
     if (status == FRESHET_OK)
         status = page_start(&program->page, app, error);
+    return status;
+}
+
+static enum freshet_status start_features(struct program *program, struct freshet_error *error)
+{
+    struct app *app = &program->app;
+    enum freshet_status status = FRESHET_OK;
+    if (app->config == NULL || app->config->demo)
+        status = start_demo(program, error);
+    if (status == FRESHET_OK && app->config != NULL)
+        status = live_start(&program->live, app, error);
     if (status == FRESHET_OK)
         metrics_start(app);
     return status;
@@ -163,12 +182,16 @@ static enum freshet_status start(struct program *program, struct freshet_error *
 static void stop(struct program *program)
 {
     server_destroy(program->server);
+    live_end_requests(program->live);
     store_destroy(program->app.store);
     freshet_destroy(program->app.freshet, DESTROY_DEADLINE_MS);
     redis_link_deinit(&program->redis);
+    live_stop(program->live);
     counter_stop(program->counter);
     board_stop(program->board);
     page_stop(program->page);
+    config_release(program->app.config);
+    SSL_CTX_free(program->tls);
     close(program->signal_fd);
 }
 
@@ -180,6 +203,13 @@ static int take_signal(const struct program *program)
         len = read(program->signal_fd, &info, sizeof(info));
     } while (len < 0 && errno == EINTR);
     return len == sizeof(info) ? (int)info.ssi_signo : SIGTERM;
+}
+
+/* SIGHUP has nothing to say to a program without a file. */
+static void read_again(struct program *program)
+{
+    if (program->live != NULL && !atomic_load(&program->app.draining))
+        live_reload(program->live, environment);
 }
 
 static bool is_readable(const struct pollfd *fd)
@@ -199,10 +229,12 @@ static enum freshet_status serve(struct program *program, struct freshet_error *
         if (poll(fds, 2, -1) <= 0 || !is_readable(&fds[0]))
             continue;
         int number = take_signal(program);
-        if (number == SIGUSR1) {
+        if (number == SIGUSR1)
             freshet_dump(program->app.freshet, stderr, 0);
+        if (number == SIGHUP)
+            read_again(program);
+        if (number == SIGUSR1 || number == SIGHUP)
             continue;
-        }
         if (atomic_exchange(&program->app.draining, true))
             _exit(128 + number);
         log_line(&program->app.log, FRESHET_LOG_INFO, "draining, %d ms at most", DRAIN_DEADLINE_MS);
@@ -213,9 +245,36 @@ static enum freshet_status serve(struct program *program, struct freshet_error *
 
 static int fail(enum freshet_status status, const struct freshet_error *error)
 {
-    fprintf(stderr, "freshet-bridge: %s\n",
-            error->text[0] == '\0' ? freshet_status_text(status) : error->text);
+    /* What is wrong with the file has been told, with its lines. */
+    if (status != FRESHET_INVALID || error->text[0] != '\0')
+        fprintf(stderr, "freshet-bridge: %s\n",
+                error->text[0] == '\0' ? freshet_status_text(status) : error->text);
     return status == FRESHET_INVALID ? 2 : 1;
+}
+
+/* The file first, then what overrides it. */
+static enum options_result read_config(struct program *program, int argc, char **argv)
+{
+    struct options *options = &program->options;
+    const char *file = options->config;
+    options_set_defaults(options);
+    program->app.config = config_new(file, options, environment, stderr);
+    if (program->app.config == NULL)
+        return OPTIONS_WRONG;
+    return options_override(options, argc, argv, environment, stdout, stderr);
+}
+
+static int check_config(struct program *program)
+{
+    if (program->app.config == NULL) {
+        fputs("freshet-bridge: --check-config needs --config FILE\n", stderr);
+        return 2;
+    }
+    bool right = live_check(&program->options, program->app.config);
+    if (right)
+        printf("%s: right\n", program->options.config);
+    config_release(program->app.config);
+    return right ? 0 : 2;
 }
 
 int main(int argc, char **argv)
@@ -223,8 +282,12 @@ int main(int argc, char **argv)
     struct program program = {.signal_fd = -1};
     struct freshet_error error = {""};
     enum options_result read = options_read(&program.options, argc, argv, environment, stdout, stderr);
+    if (read == OPTIONS_RUN && program.options.config != NULL)
+        read = read_config(&program, argc, argv);
     if (read != OPTIONS_RUN)
         return read == OPTIONS_SHOWN ? 0 : 2;
+    if (program.options.check_config)
+        return check_config(&program);
     program.app.options = &program.options;
     log_news_init(&program.app.refused_publishes);
     program.app.log = log_to_stderr(program.options.log_level);
@@ -233,8 +296,9 @@ int main(int argc, char **argv)
     enum freshet_status status = start(&program, &error);
     if (status != FRESHET_OK)
         _exit(fail(status, &error)); /* threads run: leave without taking anything from under them */
-    printf("listening on http://%s%s%s:%u\n", strchr(program.options.host, ':') ? "[" : "",
-           program.options.host, strchr(program.options.host, ':') ? "]" : "", (unsigned)program.port);
+    printf("listening on http%s://%s%s%s:%u\n", program.tls == NULL ? "" : "s",
+           strchr(program.options.host, ':') ? "[" : "", program.options.host,
+           strchr(program.options.host, ':') ? "]" : "", (unsigned)program.port);
     fflush(stdout);
     status = serve(&program, &error);
     if (status != FRESHET_OK)

@@ -98,7 +98,7 @@ static bool has_answered(h2o_context_t *context, void *user)
     return http_pending(app->router, context) == 0;
 }
 
-enum freshet_status server_new(struct server **out, struct app *app, int listen_fd, unsigned threads,
+enum freshet_status server_new(struct server **out, struct app *app, int listen_fd, struct ssl_ctx_st *tls,
                                uint32_t drain_deadline_ms, struct freshet_error *error)
 {
     struct server *server = *out = calloc(1, sizeof(*server));
@@ -111,7 +111,8 @@ enum freshet_status server_new(struct server **out, struct app *app, int listen_
     server->options = (struct freshet_h2o_serve_options){.size = sizeof(server->options),
                                                          .stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
                                                          .listen_fd = listen_fd,
-                                                         .threads = threads,
+                                                         .threads = app->options->threads,
+                                                         .tls = tls,
                                                          .drain_deadline_ms = drain_deadline_ms,
                                                          .ended = has_answered,
                                                          .user = app,

@@ -13,10 +13,10 @@ int server_listen(const struct options *options, uint16_t *port, struct freshet_
 
 struct server;
 
-/* Configures h2o: the freshet's streams under /live, everything else through app->router, which this makes.
- * Takes the listening socket over, also on failure, after which the program ends. Routes may be added until
- * server_run(). */
-enum freshet_status server_new(struct server **out, struct app *app, int listen_fd, unsigned threads,
+/* `tls` NULL: plain http; it has to outlive the server. Configures h2o: the freshet's streams under /live,
+ * everything else through app->router, which this makes. Takes the listening socket over, also on failure,
+ * after which the program ends. Routes may be added until server_run(). */
+enum freshet_status server_new(struct server **out, struct app *app, int listen_fd, struct ssl_ctx_st *tls,
                                uint32_t drain_deadline_ms, struct freshet_error *error);
 
 /* Begins to serve; once. */

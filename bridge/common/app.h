@@ -7,6 +7,8 @@
 #include <freshet/freshet.h>
 #include <stdatomic.h>
 
+struct config;
+struct fetcher;
 struct http_router;
 struct store;
 
@@ -16,6 +18,8 @@ struct app {
     const char *names[OPTIONS_MAX_NAMES + 2]; /* that requests may have in Host; the last NULL */
     struct freshet *freshet;
     struct store *store;
+    struct config *config;   /* the file of --config as it was at the start; NULL: none */
+    struct fetcher *fetcher; /* asks backends; NULL: there is no file */
     struct http_router *router;
     struct freshet_log log;
     struct log_news refused_publishes; /* by status */

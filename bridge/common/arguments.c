@@ -32,11 +32,16 @@ static bool apply_environment(const struct arguments *arguments, void *options, 
 {
     for (size_t i = 0; i < arguments->count; i++) {
         const struct setting *setting = &arguments->settings[i];
-        const char *value = env(setting->variable);
+        const char *value = setting->variable == NULL ? NULL : env(setting->variable);
         if (value != NULL && value[0] != '\0' && !apply(arguments, options, setting, value, true, err))
             return false;
     }
     return true;
+}
+
+static bool is_flag(const struct arguments *arguments, int code)
+{
+    return code >= 0 && (size_t)code < arguments->count && arguments->settings[code].right == NULL;
 }
 
 /* What stands behind '=' may be a password. `optopt` is the option's code where getopt knows the option. */
@@ -45,7 +50,7 @@ static void complain(const struct arguments *arguments, const char *word, int co
     int len = (int)strcspn(word, "=");
     if (code == ':')
         fprintf(err, "%s: %.*s needs a value; --help tells which\n", arguments->program, len, word);
-    else if (optopt == VERSION || optopt == HELP)
+    else if (optopt == VERSION || optopt == HELP || is_flag(arguments, optopt))
         fprintf(err, "%s: %.*s takes no value\n", arguments->program, len, word);
     else
         fprintf(err, "%s: there is no option %.*s; --help lists them\n", arguments->program, len, word);
@@ -65,7 +70,9 @@ static void complain_stray(const struct arguments *arguments, const char *word, 
 static void list_options(const struct arguments *arguments, struct option *list)
 {
     for (size_t i = 0; i < arguments->count; i++)
-        *list++ = (struct option){arguments->settings[i].name, required_argument, NULL, (int)i};
+        *list++ = (struct option){arguments->settings[i].name,
+                                  arguments->settings[i].right == NULL ? no_argument : required_argument,
+                                  NULL, (int)i};
     *list++ = (struct option){"version", no_argument, NULL, VERSION};
     *list++ = (struct option){"help", no_argument, NULL, HELP};
     *list = (struct option){NULL, 0, NULL, 0};
@@ -92,7 +99,7 @@ static enum options_result read_arguments(const struct arguments *arguments, voi
             complain(arguments, argv[at], code, err);
             return OPTIONS_WRONG;
         }
-        if (!apply(arguments, options, &arguments->settings[code], optarg, false, err))
+        if (!apply(arguments, options, &arguments->settings[code], optarg == NULL ? "" : optarg, false, err))
             return OPTIONS_WRONG;
     }
     if (optind == argc)
@@ -113,6 +120,13 @@ enum options_result arguments_read(const struct arguments *arguments, void *opti
     if (result != OPTIONS_RUN)
         return result;
     arguments->set_defaults(options);
+    return arguments_override(arguments, options, argc, argv, env, out, err);
+}
+
+enum options_result arguments_override(const struct arguments *arguments, void *options, int argc,
+                                       char **argv, options_env env, FILE *out, FILE *err)
+{
+    opterr = 0;
     if (!apply_environment(arguments, options, env, err))
         return OPTIONS_WRONG;
     return read_arguments(arguments, options, argc, argv, out, err);

@@ -6,11 +6,11 @@
 #include <stddef.h>
 #include <stdio.h>
 
-/* One option that takes a value. */
+/* One option. */
 struct setting {
-    const char *name;                              /* --name */
-    const char *variable;                          /* the same from the environment */
-    const char *right;                             /* what a right value looks like */
+    const char *name;     /* --name */
+    const char *variable; /* the same from the environment; NULL: on the command line only */
+    const char *right;    /* what a right value looks like; NULL: it takes none, and `set` gets "" */
     bool (*set)(void *options, const char *value); /* whether the value is right; it is kept, not copied */
 };
 
@@ -37,6 +37,10 @@ typedef const char *(*options_env)(const char *name);
  * never repeated in a complaint: they may hold passwords. Not thread-safe (getopt). */
 enum options_result arguments_read(const struct arguments *arguments, void *options, int argc, char **argv,
                                    options_env env, FILE *out, FILE *err);
+
+/* Lets variables and arguments override what *options has by now; as arguments_read() has checked them. */
+enum options_result arguments_override(const struct arguments *arguments, void *options, int argc,
+                                       char **argv, options_env env, FILE *out, FILE *err);
 
 /* A decimal number up to `max`, of nine digits at most. */
 bool arguments_number(const char *text, unsigned max, unsigned *number);

@@ -221,6 +221,29 @@ static bool set_demo_control(void *user, const char *value)
     return is_origin(value);
 }
 
+#define SET_TEXT(field)                                                                                      \
+    static bool set_##field(void *user, const char *value)                                                   \
+    {                                                                                                        \
+        struct options *options = user;                                                                      \
+        options->field = value;                                                                              \
+        return value[0] != '\0';                                                                             \
+    }
+
+SET_TEXT(config)
+SET_TEXT(tls_certificate)
+SET_TEXT(tls_key)
+SET_TEXT(redis_tls_ca)
+SET_TEXT(redis_tls_certificate)
+SET_TEXT(redis_tls_key)
+
+static bool set_check_config(void *user, const char *value)
+{
+    struct options *options = user;
+    (void)value;
+    options->check_config = true;
+    return true;
+}
+
 /* High enough for any load that one machine sends in earnest, from one address too, low enough that a client
  * who asks for new boards as fast as it can costs what Redis and a small machine bear. */
 static void set_default_limits(struct options *options)
@@ -247,9 +270,12 @@ void options_set_defaults(void *user)
     set_default_limits(options);
 }
 
+#define PEM   "the path of a PEM file"
 #define LIMIT "a number up to 100000000; 0: no limit"
 
 static const struct setting settings[] = {
+    {"config", "FRESHET_CONFIG", "the path of a YAML file", set_config},
+    {"check-config", NULL, NULL, set_check_config},
     {"listen", "FRESHET_LISTEN", "HOST:PORT, such as 127.0.0.1:8080, [::1]:8080, or port 0 for a free one",
      set_listen},
     OPTIONS_REDIS,
@@ -272,6 +298,11 @@ static const struct setting settings[] = {
      "by "
      "commas",
      set_origins},
+    {"tls-certificate", "FRESHET_TLS_CERTIFICATE", PEM, set_tls_certificate},
+    {"tls-key", "FRESHET_TLS_KEY", PEM, set_tls_key},
+    {"redis-tls-ca", "FRESHET_REDIS_TLS_CA", PEM, set_redis_tls_ca},
+    {"redis-tls-certificate", "FRESHET_REDIS_TLS_CERTIFICATE", PEM, set_redis_tls_certificate},
+    {"redis-tls-key", "FRESHET_REDIS_TLS_KEY", PEM, set_redis_tls_key},
     {"peer", "FRESHET_PEER", "http://host:port or https://host:port of another instance, without a path",
      set_peer},
     {"demo-control", "FRESHET_DEMO_CONTROL", "http://host:port of the demo, without a path",
@@ -281,8 +312,11 @@ enum { SETTINGS = sizeof(settings) / sizeof(settings[0]) };
 
 static const struct arguments arguments = {
     .program = "freshet-bridge",
-    .help = "freshet-bridge serves a live counter and live boards as event streams.\n"
+    .help = "freshet-bridge serves live state as event streams: what a file says, or,\n"
+            "without one, a counter and boards to try.\n"
             "\n"
+            "  --config FILE        what is served, and all below in YAML      [FRESHET_CONFIG]\n"
+            "  --check-config       says what is wrong with the file, and leaves\n"
             "  --listen HOST:PORT   where to serve; port 0 picks a free one    [127.0.0.1:8080]\n"
             "                       a socket that systemd hands over (LISTEN_FDS) comes before it\n"
             "  --redis URL          share state and publishes through this Redis:\n"
@@ -312,19 +346,19 @@ static const struct arguments arguments = {
             "  --allow-origin URL[,URL...]\n"
             "                       pages from there may stream from here and change things,\n"
             "                       such as http://127.0.0.1:8081               [pages of this host]\n"
+            "  --tls-certificate FILE, --tls-key FILE\n"
+            "                       serve https with these (PEM)                [plain http]\n"
+            "  --redis-tls-ca FILE, --redis-tls-certificate FILE, --redis-tls-key FILE\n"
+            "                       for rediss://: whom to trust, and who this is\n"
             "  --peer URL           the page shows this instance as well; it must allow this one\n"
             "  --demo-control URL   where the page of bridge/demo stops and starts things\n"
             "  --version, --help    print and leave\n"
             "\n"
             "Limits: 0 is none. Over one a client is told to come back later.\n"
             "\n"
-            "Each option can also be given as FRESHET_LISTEN, FRESHET_REDIS,\n"
-            "FRESHET_REDIS_PASSWORD_FILE, FRESHET_REDIS_SENTINEL_PASSWORD_FILE,\n"
-            "FRESHET_STORE, FRESHET_PREFIX, FRESHET_THREADS, FRESHET_LOG_LEVEL, FRESHET_GZIP,\n"
-            "FRESHET_MAX_STREAMS, FRESHET_MAX_STREAMS_PER_CLIENT, FRESHET_MAX_TOPICS,\n"
-            "FRESHET_MAX_NEW_TOPICS, FRESHET_MAX_NEW_TOPICS_PER_CLIENT, FRESHET_ALLOW_HOST,\n"
-            "FRESHET_ALLOW_ORIGIN, FRESHET_PEER or FRESHET_DEMO_CONTROL; the command line\n"
-            "comes first.\n",
+            "Each option but --check-config can also be given as a variable, --max-streams as\n"
+            "FRESHET_MAX_STREAMS, and in the file, as max_streams. The command line comes first,\n"
+            "then variables, then the file.\n",
     .settings = settings,
     .count = SETTINGS,
     .set_defaults = options_set_defaults,
@@ -334,4 +368,16 @@ enum options_result options_read(struct options *options, int argc, char **argv,
                                  FILE *err)
 {
     return arguments_read(&arguments, options, argc, argv, env, out, err);
+}
+
+enum options_result options_override(struct options *options, int argc, char **argv, options_env env,
+                                     FILE *out, FILE *err)
+{
+    return arguments_override(&arguments, options, argc, argv, env, out, err);
+}
+
+const struct setting *options_settings(size_t *count)
+{
+    *count = SETTINGS;
+    return settings;
 }

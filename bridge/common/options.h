@@ -17,13 +17,17 @@
 #define OPTIONS_NAME_BYTES     1024
 
 struct options {
+    const char *config; /* what is served; NULL: counter and boards */
+    bool check_config;
     char host[OPTIONS_MAX_HOST_BYTES + 1]; /* without the brackets of an IPv6 address */
     uint16_t port;                         /* 0: any free one */
     const char *redis;               /* a URL, may hold credentials: never print it; NULL: stay in-process */
     const char *redis_password_file; /* NULL: none, or in the URL */
     const char *redis_sentinel_password_file; /* NULL: none */
     const char *store;                        /* a URL, for the state alone; NULL: in `redis`, too */
-    const char *prefix;                       /* of channels and keys in Redis */
+    const char *redis_tls_ca, *redis_tls_certificate, *redis_tls_key; /* of `redis`; NULL: not said */
+    const char *tls_certificate, *tls_key;                            /* of the listener; NULL: plain http */
+    const char *prefix;                                               /* of channels and keys in Redis */
     unsigned threads;
     /* What clients may cost; 0: no limit. */
     unsigned max_streams, max_streams_per_client;
@@ -45,6 +49,12 @@ struct options {
  * the environment. */
 enum options_result options_read(struct options *options, int argc, char **argv, options_env env, FILE *out,
                                  FILE *err);
+
+/* Lets variables and arguments override what *options has by now: from the file of --config. */
+enum options_result options_override(struct options *options, int argc, char **argv, options_env env,
+                                     FILE *out, FILE *err);
+/* The table of all of them. */
+const struct setting *options_settings(size_t *count);
 
 /* For other programs whose own options begin with a struct options. */
 void options_set_defaults(void *options);

@@ -70,8 +70,12 @@ void redis_link_deinit(struct redis_link *link)
 
 struct freshet_redis_options redis_link_options(struct redis_link *link, const struct options *options)
 {
-    struct freshet_redis_options redis = {
-        .size = sizeof(redis), .url = options->redis, .prefix = options->prefix};
+    struct freshet_redis_options redis = {.size = sizeof(redis),
+                                          .url = options->redis,
+                                          .prefix = options->prefix,
+                                          .tls_ca_file = options->redis_tls_ca,
+                                          .tls_cert_file = options->redis_tls_certificate,
+                                          .tls_key_file = options->redis_tls_key};
     if (link->password.file != NULL) {
         redis.login = give_login;
         redis.login_user = &link->password;

@@ -77,6 +77,11 @@ void store_destroy(struct store *store)
     free(store);
 }
 
+struct freshet_redis_data *store_link(struct store *store)
+{
+    return store->data;
+}
+
 static void log_refusal(struct store *store, struct freshet_span words)
 {
     const char *space = memchr(words.data, ' ', words.len);

@@ -22,6 +22,9 @@ enum freshet_status store_new(struct store **out, const struct options *options,
 /* Answers what is still out with FRESHET_CLOSED. After the workers have left. NULL is fine. */
 void store_destroy(struct store *store);
 
+/* The link to Redis, for commands whose keys are somebody else's and have no prefix; NULL: in process. */
+struct freshet_redis_data *store_link(struct store *store);
+
 /* Runs a command that only reads, or whose change nobody sees; `words` ends with NULL, the second word is a
  * key and gets the prefix. Any thread, never blocks. `reply` runs exactly once, maybe within this call; else
  * on the loop of the worker that called, or, for other threads and after it has left, on the freshet's

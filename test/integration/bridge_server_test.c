@@ -53,14 +53,14 @@ static void start(struct server **server, struct app *app, uint32_t deadline_ms)
     int fd = server_listen(app->options, &port, &error);
     cr_assert_geq(fd, 0, "%s", error.text);
     cr_assert_eq(freshet_new(&app->freshet, NULL, &error), FRESHET_OK);
-    cr_assert_eq(server_new(server, app, fd, 2, deadline_ms, &error), FRESHET_OK, "%s", error.text);
+    cr_assert_eq(server_new(server, app, fd, NULL, deadline_ms, &error), FRESHET_OK, "%s", error.text);
     cr_assert_eq(server_run(*server, &error), FRESHET_OK, "%s", error.text);
 }
 
 /* contract 6.4 */
 Test(bridge_server, stopping_again_does_nothing, .timeout = 60)
 {
-    struct options options = {.host = "127.0.0.1"};
+    struct options options = {.host = "127.0.0.1", .threads = 2};
     struct app app = {.options = &options};
     struct freshet_error error = {""};
     struct server *server;
@@ -81,12 +81,12 @@ Test(bridge_server, stopping_again_does_nothing, .timeout = 60)
 /* The program must not stay without serving: it is told, and why. */
 Test(bridge_server, that_can_not_serve_ends_and_says_why, .timeout = 60)
 {
-    struct options options = {.host = "127.0.0.1"};
+    struct options options = {.host = "127.0.0.1", .threads = 2};
     struct app app = {.options = &options};
     struct freshet_error error = {""};
     struct server *server;
     cr_assert_eq(freshet_new(&app.freshet, NULL, &error), FRESHET_OK);
-    cr_assert_eq(server_new(&server, &app, eventfd(0, EFD_CLOEXEC), 2, 1000, &error), FRESHET_OK);
+    cr_assert_eq(server_new(&server, &app, eventfd(0, EFD_CLOEXEC), NULL, 1000, &error), FRESHET_OK);
     cr_assert_eq(server_run(server, &error), FRESHET_OK);
     cr_assert(has_all_ended(server, DEADLINE_MS));
     cr_assert_eq(server_join(server, &error), FRESHET_INVALID);

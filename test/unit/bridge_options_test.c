@@ -2,6 +2,7 @@
 #include "../../bridge/common/arguments.c"
 #include "../../bridge/common/options.c"
 #include <criterion/criterion.h>
+#include <ctype.h>
 
 /* What the environment holds in a test: name and value in turn, ended by NULL. */
 static const char *const *environment;
@@ -294,9 +295,28 @@ Test(bridge_options, shows_the_version_and_the_help_whatever_the_environment_hol
     cr_assert_eq(strncmp(said, "freshet-bridge ", 15), 0);
     free_texts();
     cr_assert_eq(READ("--help"), OPTIONS_SHOWN);
-    for (size_t i = 0; i < SETTINGS; i++) {
+    for (size_t i = 0; i < SETTINGS; i++)
         cr_assert_not_null(strstr(said, settings[i].name));
-        cr_assert_not_null(strstr(said, settings[i].variable));
-    }
     cr_assert_str_empty(complained);
+}
+
+/* Help says how to make the one of the other. */
+Test(bridge_options, variables_have_the_names_of_their_options)
+{
+    for (size_t i = 0; i < SETTINGS; i++) {
+        char name[64] = "FRESHET_";
+        for (size_t at = 0; settings[i].name[at] != '\0'; at++)
+            name[8 + at] = settings[i].name[at] == '-' ? '_' : (char)toupper(settings[i].name[at]);
+        cr_assert(settings[i].variable == NULL || strcmp(settings[i].variable, name) == 0, "%s", name);
+    }
+}
+
+Test(bridge_options, flag_takes_no_value)
+{
+    cr_assert_eq(READ("--check-config", "--config", "live.yaml"), OPTIONS_RUN);
+    cr_assert(options.check_config);
+    cr_assert_str_eq(options.config, "live.yaml");
+    free_texts();
+    cr_assert_eq(READ("--check-config=yes"), OPTIONS_WRONG);
+    cr_assert_str_eq(complained, "freshet-bridge: --check-config takes no value\n");
 }

@@ -1,0 +1,394 @@
+"""Loaders that a file declares: state from a backend, from Redis, from files (contract 10)."""
+import json
+import os
+import signal
+import subprocess
+import threading
+import time
+import urllib.parse
+
+from backend import Backend, serve, text, write
+from support import BRIDGE, deadline, main, request, test, until
+from streams import Stream
+
+
+def published(redis, topic):
+    return redis.command("PUBLISH", "freshet:" + topic, "")
+
+
+def error_of(stream):
+    """The code of the newest load-error."""
+    codes = [json.loads(event.data)["code"] for event in stream.events if event.name == "load-error"]
+    return codes[-1] if codes else None
+
+
+def fails_with(stream, code):
+    return stream.until(lambda s: error_of(s) == code, 3, "load-error " + code)
+
+
+@test
+def a_publish_is_one_request_for_each_instance(case):
+    # contract 10.2
+    state = {"n": 0}
+    backend = Backend(case, lambda request: text(json.dumps({"path": request.path, "n": state["n"]})))
+    redis = case.redis()
+    config = """
+loaders:
+  - route: order/:orderId
+    load: { get: "%s/internal/orders/{orderId}" }
+    shared: true
+""" % backend.url
+    first, second = (serve(case, config, redis=redis, name="%d.yaml" % n) for n in (1, 2))
+    for bridge in (first, second):
+        until(bridge.ready)
+    streams = [Stream(bridge.port, "/live/order/7") for bridge in (first, second) for _ in range(5)]
+    for stream in streams:
+        stream.until(lambda s: s.newest and json.loads(s.newest)["n"] == 0, 3)
+    assert len(backend.paths) == 2, backend.paths
+    for n in range(1, 6):
+        state["n"] = n
+        assert published(redis, "order/7") == 2
+        for stream in streams:
+            stream.until(lambda s: json.loads(s.newest)["n"] == n, 3)
+        assert len(backend.paths) == 2 + 2 * n, backend.paths
+    assert set(backend.paths) == {"/internal/orders/7"}
+
+
+@test
+def a_burst_costs_one_load_that_runs_and_one_that_waits(case):
+    # contract 10.2: 1,000 publishes a second on one topic
+    state = {"n": 0}
+
+    def slowly(_):
+        n = state["n"]
+        time.sleep(0.02)
+        return text(str(n))
+
+    backend = Backend(case, slowly)
+    redis = case.redis()
+    bridge = serve(case, "loaders: [{ route: c, load: { get: '%s/c' }, shared: true }]" % backend.url, redis=redis)
+    until(bridge.ready)
+    stream = Stream(bridge.port, "/live/c").shows(0)
+    before = len(backend.paths)
+    started = time.monotonic()
+    with redis.client() as client:
+        for n in range(1, 1001):
+            state["n"] = n
+            client.command("PUBLISH", "freshet:c", "")
+    took = time.monotonic() - started
+    stream.shows(1000)
+    loads = len(backend.paths) - before
+    assert backend.most == 1, backend.most
+    assert loads <= took / 0.02 + 3, "%d loads in %.2f s" % (loads, took)
+
+
+@test
+def hostile_parameters_stay_in_their_place(case):
+    # contract 10.3
+    backend = Backend(case, lambda request: text(request.path))
+    redis = case.redis()
+    redis.command("SET", "app:a b", "spaced")
+    redis.command("SET", 'app:x\r\nDEL app:a b', "lines")
+    config = """
+loaders:
+  - { route: "o/:id", load: { get: "%s/orders/{id}/lines?of={id}" }, shared: true }
+  - { route: "tree/:path+", load: { get: "%s/tree/{path}" }, shared: true }
+  - { route: "k/:id", load: { redis: [GET, "app:{id}"] }, shared: true }
+""" % (backend.url, backend.url)
+    bridge = serve(case, config, redis=redis)
+    until(bridge.ready)
+    for value in ("a/b", "x?y=z&a", "..%2f", "%2e%2e", "a#b", "'\"<>", "{id}", "http://evil/", "a b+c", "\u00e9\u2603",
+                  "@127.0.0.1:1/", "\\..\\"):
+        encoded = urllib.parse.quote(value, safe="!~*'()")
+        with_stream = Stream(bridge.port, "/live/o/" + encoded)
+        with_stream.shows("/orders/%s/lines?of=%s" % (encoded, encoded), 3)
+        with_stream.close()
+    for refused in (".", "..", "%2e", "%2E%2e"):
+        assert bridge.get("/live/o/" + refused).status == 404
+    assert bridge.get("/live/o/a%0d%0ab").status == 400
+    Stream(bridge.port, "/live/tree/a/b%2Fc/d").shows("/tree/a/b%2Fc/d", 3)
+    Stream(bridge.port, "/live/k/" + urllib.parse.quote("a b")).shows("spaced", 3)
+    assert redis.command("GET", "app:a b") == b"spaced"
+
+
+@test
+def what_a_backend_says_of_an_error_is_never_shown(case):
+    # contract 10.2
+    state = {"status": 200, "body": "fine"}
+    backend = Backend(case, lambda _: text(state["body"], state["status"], Location="/elsewhere"))
+    redis = case.redis()
+    bridge = serve(case, "loaders: [{ route: c, load: { get: '%s/c' }, shared: true }]" % backend.url, redis=redis)
+    until(bridge.ready)
+    stream = Stream(bridge.port, "/live/c").shows("fine")
+    state["body"] = "Traceback: password=hunter2"
+    for status, code in ((404, "not-found"), (403, "forbidden"), (418, "backend-refused"), (429, "busy"),
+                         (500, "backend-error"), (302, "backend-unexpected"), (503, "backend-error")):
+        state["status"] = status
+        published(redis, "c")
+        fails_with(stream, code)
+    assert "hunter2" not in repr(stream.events), stream.events
+    assert stream.newest == "fine"
+    state.update(status=204, body="")
+    published(redis, "c")
+    stream.shows("null", 3)
+
+
+@test
+def a_backend_that_dies_and_comes_back(case):
+    # contract 10.2
+    state = {"n": 1}
+    backend = Backend(case, lambda request: text(str(state["n"]), Connection="close"))
+    redis = case.redis()
+    bridge = serve(case, "loaders: [{ route: c, load: { get: '%s/c' }, shared: true }]" % backend.url, redis=redis)
+    until(bridge.ready)
+    stream = Stream(bridge.port, "/live/c").shows(1)
+    backend.stop()
+    state["n"] = 2
+    published(redis, "c")
+    fails_with(stream, "backend-down")
+    assert stream.newest == "1"
+    backend.start()
+    stream.shows(2, 5)
+    assert bridge.ready()
+
+
+@test
+def a_second_backend_is_asked_when_the_first_fails(case):
+    # contract 10.2
+    def answer_of(name):
+        return lambda request: text(name, Connection="close")
+
+    first, second = Backend(case, answer_of("first")), Backend(case, answer_of("second"))
+    redis = case.redis()
+    bridge = serve(case, "loaders: [{ route: c, load: { get: ['%s/c', '%s/c'] }, shared: true }]" % (first.url, second.url),
+                   redis=redis)
+    until(bridge.ready)
+    stream = Stream(bridge.port, "/live/c").until(lambda s: s.newest)
+    for _ in range(10):
+        before = len(first.paths) + len(second.paths)
+        published(redis, "c")
+        until(lambda: len(first.paths) + len(second.paths) > before)
+    assert first.paths and second.paths
+    first.stop()
+    asked = len(first.paths)
+    for _ in range(10):
+        before = len(second.paths)
+        published(redis, "c")
+        until(lambda: len(second.paths) > before)
+        stream.shows("second", 3)
+    assert error_of(stream) is None
+    assert len(first.paths) == asked
+    second.stop()
+    published(redis, "c")
+    fails_with(stream, "backend-down")
+    first.start()
+    stream.shows("first", 5)
+
+
+@test
+def what_has_not_changed_is_not_sent_again(case):
+    # contract 10.2: ETag and 304
+    state = {"n": 1}
+
+    def answer(request):
+        tag = '"v%d"' % state["n"]
+        if request.headers.get("If-None-Match") == tag:
+            return 304, {"ETag": tag}, b""
+        return text(str(state["n"]), ETag=tag)
+
+    backend = Backend(case, answer)
+    redis = case.redis()
+    bridge = serve(case, "loaders: [{ route: c, load: { get: '%s/c' }, shared: true }]" % backend.url, redis=redis)
+    until(bridge.ready)
+    stream = Stream(bridge.port, "/live/c").shows(1)
+    published(redis, "c")
+    until(lambda: len(backend.paths) == 2)
+    assert backend.headers[1]["if-none-match"] == '"v1"'
+    state["n"] = 2
+    published(redis, "c")
+    stream.shows(2)
+    snapshots = [event.data for event in stream.events if not event.name]
+    assert snapshots == ["1", "2"], snapshots
+    stream.close()
+    # A feed that begins has nothing yet.
+    until(lambda: bridge.metric("freshet_streams") == 0)
+    until(lambda: bridge.metric("freshet_topics") == 0, 5)
+    Stream(bridge.port, "/live/c").shows(2)
+    assert "if-none-match" not in backend.headers[-1]
+
+
+@test
+def bodies_and_times_are_bounded(case):
+    # contract 10.2
+    def answer(request):
+        if request.path == "/big":
+            return text("x" * (1 << 20) + "y")
+        time.sleep(deadline(1))
+        return text("late")
+
+    backend = Backend(case, answer)
+    bridge = serve(case, """
+loaders:
+  - { route: big, load: { get: "%s/big" }, shared: true }
+  - { route: slow, load: { get: "%s/slow" }, shared: true, timeout: 100ms }
+""" % (backend.url, backend.url))
+    fails_with(Stream(bridge.port, "/live/big"), "too-large")
+    fails_with(Stream(bridge.port, "/live/slow"), "timeout")
+
+
+@test
+def loads_of_those_who_left_are_given_up(case):
+    # contract 10.2
+    hold = threading.Event()
+    backend = Backend(case, lambda _: (hold.wait(deadline(5)), text("late"))[1])
+    bridge = serve(case, "loaders: [{ route: c, load: { get: '%s/c' }, shared: true, timeout: 1m }]" % backend.url)
+    stream = Stream(bridge.port, "/live/c").opened()
+    until(lambda: backend.running == 1)
+    before = bridge.sockets()
+    stream.close()
+    until(lambda: bridge.sockets() <= before - 2, 3, "the stream's and the request's connections are closed")
+    hold.set()
+
+
+@test
+def redis_gives_texts_hashes_and_lists(case):
+    # contract 10.2
+    redis = case.redis()
+    redis.command("HSET", "user:7", "name", 'Ann "A"', "age", "7")
+    redis.command("RPUSH", "log", "one", "two")
+    redis.command("SET", "doc", '{"a":1}')
+    bridge = serve(case, """
+loaders:
+  - { route: "user/:id", load: { redis: [HGETALL, "user:{id}"] }, shared: true }
+  - { route: "name/:id", load: { redis: [HMGET, "user:{id}", name, city] }, shared: true }
+  - { route: log, load: { redis: [LRANGE, log, "0", "-1"] }, shared: true }
+  - { route: doc, load: { redis: [GET, doc] }, shared: true }
+  - { route: none, load: { redis: [GET, nothing] }, shared: true }
+  - { route: wrong, load: { redis: [GET, log] }, shared: true }
+""", redis=redis)
+    until(bridge.ready)
+    user = Stream(bridge.port, "/live/user/7")
+    user.until(lambda s: s.newest and json.loads(s.newest) == {"name": 'Ann "A"', "age": "7"}, 3)
+    Stream(bridge.port, "/live/name/7").until(lambda s: s.newest and
+                                              json.loads(s.newest) == {"name": 'Ann "A"', "city": None}, 3)
+    Stream(bridge.port, "/live/log").shows('["one","two"]')
+    Stream(bridge.port, "/live/doc").shows('{"a":1}')
+    Stream(bridge.port, "/live/none").shows("null")
+    fails_with(Stream(bridge.port, "/live/wrong"), "store-refused")
+    redis.command("HSET", "user:7", "age", "8")
+    published(redis, "user/7")
+    user.until(lambda s: json.loads(s.newest)["age"] == "8")
+
+
+@test
+def files_are_read_and_never_others(case):
+    # contract 10.2, 10.3
+    folder = os.path.join(case.folder, "rooms")
+    os.mkdir(folder)
+    write(os.path.join(folder, "a%2Fb.json"), '{"room":"a/b"}')
+    write(os.path.join(case.folder, "secret"), "secret")
+    os.mkfifo(os.path.join(folder, "pipe.json"))
+    redis = case.redis()
+    bridge = serve(case, "loaders: [{ route: 'room/:room', load: { file: '%s/{room}.json' }, shared: true }]" % folder,
+                   redis=redis)
+    until(bridge.ready)
+    stream = Stream(bridge.port, "/live/room/a%2Fb").shows('{"room":"a/b"}')
+    fails_with(Stream(bridge.port, "/live/room/" + urllib.parse.quote("../secret", safe="")), "not-found")
+    fails_with(Stream(bridge.port, "/live/room/none"), "not-found")
+    fails_with(Stream(bridge.port, "/live/room/pipe"), "file-error")
+    write(os.path.join(folder, "a%2Fb.json"), '{"room":"new"}')
+    published(redis, "room/a%2Fb")
+    stream.shows('{"room":"new"}')
+
+
+@test
+def messages_and_the_demo_are_there_when_the_file_says_so(case):
+    redis = case.redis()
+    bridge = serve(case, "loaders: [{ route: 'chat/:room', messages: true }]", redis=redis)
+    until(bridge.ready)
+    chat = Stream(bridge.port, "/live/chat/x").opened()
+    until(lambda: redis.command("PUBSUB", "NUMSUB", "freshet:chat/x")[1] == 1)
+    published(redis, "chat/x")
+    chat.shows("null")
+    assert bridge.get("/live/counter").status == 404
+    assert bridge.post("/counter/increment").status == 404
+    other = serve(case, "demo: true", redis=redis, name="demo.yaml")
+    until(other.ready)
+    assert other.increment() == 1
+
+
+@test
+def sighup_reads_the_file_again_and_streams_stay(case):
+    # contract 10.4
+    old, new = Backend(case, lambda _: text("old")), Backend(case, lambda _: text("new"))
+    redis = case.redis()
+    config = """
+loaders:
+  - { route: a, load: { get: "%s/a" }, shared: true }
+  - { route: b, load: { get: "%s/b" }, shared: true }
+"""
+    bridge = serve(case, config % (old.url, old.url), redis=redis)
+    until(bridge.ready)
+    a, b = Stream(bridge.port, "/live/a").shows("old"), Stream(bridge.port, "/live/b").shows("old")
+
+    write(bridge.config, "loaders: [{ route: a, laod: { get: 'http://h/' } }]")
+    bridge.signal(signal.SIGHUP)
+    until(lambda: "right would be load" in bridge.log() and "all stays as it is" in bridge.log())
+    published(redis, "a")
+    until(lambda: len(old.paths) == 3)
+
+    write(bridge.config, """
+loaders:
+  - { route: a, load: { get: "%s/a" }, shared: true }
+  - { route: c, load: { get: "%s/c" }, shared: true }
+""" % (new.url, new.url))
+    bridge.signal(signal.SIGHUP)
+    until(lambda: "read again" in bridge.log())
+    published(redis, "a")
+    a.shows("new")
+    assert bridge.get("/live/b").status == 404
+    b.until(lambda s: any(event.name == "end" and json.loads(event.data)["code"] == "not-found" for event in s.events), 35)
+    assert not a.closed
+    assert "route c is new" in bridge.log()
+
+    write(bridge.config, config % (new.url, new.url))
+    bridge.signal(signal.SIGHUP)
+    until(lambda: bridge.log().count("read again") == 2)
+    published(redis, "b")
+    Stream(bridge.port, "/live/b").shows("new")
+    assert not a.closed
+
+
+@test
+def check_config_says_what_is_wrong_and_options_override_the_file(case):
+    # contract 10.1
+    path = os.path.join(case.folder, "live.yaml")
+
+    def check(config, *options):
+        write(path, config)
+        done = subprocess.run([BRIDGE, "--config", path, "--check-config", *options], capture_output=True, text=True,
+                              timeout=deadline(3), check=False)
+        return done.returncode, done.stdout, done.stderr
+
+    good = "loaders: [{ route: c, load: { redis: [GET, c] } }]\n"
+    status, _, err = check(good)
+    assert status == 2 and "live.yaml:1: loaders[0]: redis needs a Redis" in err, err
+    assert check(good, "--redis", "redis://127.0.0.1:1") == (0, path + ": right\n", "")
+    for config, complaint in (
+            ("redis: redis://h:0\n", ":1: redis: redis URL: "),
+            ("loaders:\n- { route: a, load: { get: 'http://{id}/' } }\n", ":2: loaders[0].load: wrong value; right: scheme"),
+            ("loaders:\n- { route: a, load: { get: 'http://h/{id}' } }\n", ":2: loaders[0].load: there is no value {id}"),
+            ("loaders:\n- { route: 'a/:id', topic: 'b/:x', messages: true }\n", ":2: loaders[0]: loader a.id: parameter"),
+            ("loaders:\n- { route: 'a/:b-c', messages: true }\n", ":2: loaders[0]: channel "),
+            ("loaders:\n- { route: a, messages: true, use: [nobody] }\n", ":2: loaders[0]: there is no guard nobody"),
+            ("tls_certificate: /nowhere\n", "--tls-certificate and --tls-key go together")):
+        status, out, err = check(config)
+        assert status == 2 and out == "" and complaint in err, (config, err)
+    bridge = serve(case, "max_streams: 0\nlisten: 127.0.0.1:1\nprefix: 'file:'\n" +
+                   "loaders: [{ route: c, messages: true }]\n", "--prefix", "given:", redis=case.redis())
+    until(bridge.ready)
+    assert request(bridge.port, "GET", "/health/live").status == 200
+
+
+if __name__ == "__main__":
+    main()
