@@ -69,6 +69,7 @@ static enum freshet_status configure(struct server *server, struct freshet_error
         .header_count = 1,
         .origins = server->app->options->origins[0] == NULL ? NULL : server->app->options->origins,
         .gzip = server->app->options->no_gzip ? FRESHET_H2O_GZIP_NEVER : FRESHET_H2O_GZIP_DEFAULT,
+        .proxies = server->app->options->proxies[0] == NULL ? NULL : server->app->options->proxies,
         .stream_end = on_stream_end,
         .user = server->app};
     h2o_hostconf_t *host = freshet_h2o_config_init(&server->config);
@@ -79,7 +80,9 @@ static enum freshet_status configure(struct server *server, struct freshet_error
     enum freshet_status status = freshet_h2o_mount(server->app->freshet, live, &mount, error);
     if (status == FRESHET_INVALID) {
         struct freshet_error detail = *error;
-        snprintf(error->text, sizeof(error->text), "--allow-origin: %.200s", detail.text);
+        bool of_proxies = strncmp(detail.text, "proxies", strlen("proxies")) == 0;
+        snprintf(error->text, sizeof(error->text), "--%s: %.200s",
+                 of_proxies ? "trust-proxy" : "allow-origin", detail.text);
     }
     if (status != FRESHET_OK)
         return status;

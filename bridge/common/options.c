@@ -207,6 +207,19 @@ static bool set_names(void *user, const char *value)
                     is_name);
 }
 
+/* The kind of text; the library knows what an address is. */
+static bool is_proxy(const char *text)
+{
+    return text[0] != '\0' && text[strspn(text, "0123456789abcdefABCDEF:./")] == '\0';
+}
+
+static bool set_proxies(void *user, const char *value)
+{
+    struct options *options = user;
+    return set_list(options->proxies, OPTIONS_MAX_PROXIES, options->proxy_text, sizeof(options->proxy_text),
+                    value, is_proxy);
+}
+
 static bool set_peer(void *user, const char *value)
 {
     struct options *options = user;
@@ -298,6 +311,8 @@ static const struct setting settings[] = {
      "by "
      "commas",
      set_origins},
+    {"trust-proxy", "FRESHET_TRUST_PROXY",
+     "up to 16 addresses, or networks such as 10.0.0.0/8, parted by commas", set_proxies},
     {"tls-certificate", "FRESHET_TLS_CERTIFICATE", PEM, set_tls_certificate},
     {"tls-key", "FRESHET_TLS_KEY", PEM, set_tls_key},
     {"redis-tls-ca", "FRESHET_REDIS_TLS_CA", PEM, set_redis_tls_ca},
@@ -335,17 +350,19 @@ static const struct arguments arguments = {
             "  --gzip on|off        streams are compressed for browsers that take it [on]\n"
             "  --max-streams N      open at once; one of several views counts as many  [100000]\n"
             "  --max-streams-per-client N\n"
-            "                       of one address; behind a proxy set 0       [20000]\n"
+            "                       of one address; see --trust-proxy          [20000]\n"
             "  --max-topics N       boards that are looked at, and lately were [50000]\n"
             "  --max-new-topics N   of these new ones in a second              [10000]\n"
             "  --max-new-topics-per-client N\n"
-            "                       the same of one address; behind a proxy 0  [5000]\n"
+            "                       the same of one address                    [5000]\n"
             "  --allow-host NAME[,NAME...]\n"
             "                       names that browsers know it by, also through a proxy;\n"
             "                       * for any [addresses, names without dots, where it listens]\n"
             "  --allow-origin URL[,URL...]\n"
             "                       pages from there may stream from here and change things,\n"
             "                       such as http://127.0.0.1:8081               [pages of this host]\n"
+            "  --trust-proxy ADDRESS[/BITS][,...]\n"
+            "                       proxies that say in X-Forwarded-For who the client is  [none]\n"
             "  --tls-certificate FILE, --tls-key FILE\n"
             "                       serve https with these (PEM)                [plain http]\n"
             "  --redis-tls-ca FILE, --redis-tls-certificate FILE, --redis-tls-key FILE\n"

@@ -14,6 +14,7 @@
 #define OPTIONS_MAX_ORIGINS    8
 #define OPTIONS_ORIGIN_BYTES   1024
 #define OPTIONS_MAX_NAMES      16
+#define OPTIONS_MAX_PROXIES    16
 #define OPTIONS_NAME_BYTES     1024
 
 struct options {
@@ -41,6 +42,9 @@ struct options {
      * into `name_text`. */
     const char *names[OPTIONS_MAX_NAMES + 1];
     char name_text[OPTIONS_NAME_BYTES];
+    /* Of proxies that tell the client's address; as `names`; they point into `proxy_text`. */
+    const char *proxies[OPTIONS_MAX_PROXIES + 1];
+    char proxy_text[OPTIONS_NAME_BYTES];
     const char *peer;         /* origin of an instance that the page shows, too; NULL: none */
     const char *demo_control; /* origin of what stops and starts things for the demo; NULL: none */
 };

@@ -100,6 +100,11 @@ struct freshet_h2o_mount_options {
      * says `vary: Origin`, and OPTIONS for a route gets a 204. Default: no headers about origins at all. */
     const char *const *origins;
     enum freshet_h2o_gzip gzip; /* see there; a loader may say no for its own streams (loader.h) */
+    /* Addresses, or networks such as 10.0.0.0/8, of proxies that stand before the program and write
+     * X-Forwarded-For; the last NULL; copied. The client is whom they ask for: the address nearest to the end
+     * of that header that is no proxy's. For limits of one address, freshet_request_peer() and the end of
+     * streams. Nobody else is believed. Default: nobody; the client is the other end of the connection. */
+    const char *const *proxies;
     bool refuse_with_503; /* temporary refusals: 503 with Retry-After instead of a 200 stream that ends */
     freshet_stream_end_cb stream_end; /* the end of each stream; NULL: not told */
     void *user;                       /* for stream_end */

@@ -153,5 +153,45 @@ def floods_of_publishes_cost_what_they_may(case):
     counter.close()
 
 
+def is_let_in(bridge, *forwarded, source="127.0.0.1"):
+    """Whether a stream for whom the headers name is opened; it stays open then."""
+    lines = "".join("X-Forwarded-For: %s\r\n" % value for value in forwarded)
+    connection = socket.create_connection(("127.0.0.1", bridge.port), timeout=deadline(1), source_address=(source, 0))
+    connection.sendall(("GET /live/counter HTTP/1.1\r\nHost: x\r\n%s\r\n" % lines).encode())
+    got = b""
+    while b"\ndata:" not in got:
+        piece = connection.recv(65536)
+        assert piece, got
+        got += piece
+    if b"event: end" in got:
+        connection.close()
+        return False
+    bridge.open.append(connection)
+    return True
+
+
+@test
+def a_named_proxy_says_who_the_client_is_and_nobody_else(case):
+    # contract 6.5
+    bridge = case.bridge("--max-streams-per-client", "1", "--trust-proxy", "127.0.0.1,10.0.0.0/8,2001:db8::/32")
+    bridge.open = []
+    assert is_let_in(bridge, "198.51.100.1")
+    for again in (["198.51.100.1"], [" 198.51.100.1:4711 "], ["6.6.6.6, 198.51.100.1"], ["198.51.100.1, 10.1.2.3"],
+                  ["198.51.100.1, 2001:db8::7,127.0.0.1"], ["6.6.6.6", "198.51.100.1"], ["198.51.100.1", "10.0.0.1"],
+                  ["nonsense, 198.51.100.1"]):
+        assert not is_let_in(bridge, *again), again
+    assert is_let_in(bridge, "198.51.100.2"), "another client"
+    assert is_let_in(bridge, "198.51.100.1, 11.0.0.1"), "11.0.0.1 is no proxy's: it is the client"
+    assert is_let_in(bridge, "[2001:db9::1]:443")
+    assert not is_let_in(bridge, "2001:db9::2"), "of the same /64"
+    assert is_let_in(bridge), "the proxy for itself"
+    assert not is_let_in(bridge, "nonsense"), "the same"
+    assert not is_let_in(bridge, "")
+    assert is_let_in(bridge, "198.51.100.3", source="127.0.0.2"), "not named: it is the client itself"
+    assert not is_let_in(bridge, "198.51.100.4", source="127.0.0.2")
+    for connection in bridge.open:
+        connection.close()
+
+
 if __name__ == "__main__":
     main()

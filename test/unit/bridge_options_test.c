@@ -311,6 +311,15 @@ Test(bridge_options, variables_have_the_names_of_their_options)
     }
 }
 
+Test(bridge_options, takes_proxies_parted_by_commas)
+{
+    cr_assert_eq(READ("--trust-proxy", "127.0.0.1,10.0.0.0/8,::1"), OPTIONS_RUN);
+    cr_assert_str_eq(options.proxies[1], "10.0.0.0/8");
+    cr_assert_null(options.proxies[3]);
+    free_texts();
+    cr_assert_eq(READ("--trust-proxy=proxy.example"), OPTIONS_WRONG);
+}
+
 Test(bridge_options, flag_takes_no_value)
 {
     cr_assert_eq(READ("--check-config", "--config", "live.yaml"), OPTIONS_RUN);

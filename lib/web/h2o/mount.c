@@ -3,6 +3,7 @@
 #include "base/options.h"
 #include "base/text.h"
 #include "core/load/loader.h"
+#include "web/h2o/socket.h"
 #include "web/h2o/web.h"
 #include "web/stream/target.h"
 #include <stdlib.h>
@@ -157,6 +158,7 @@ static void release(struct fr_h2o_mount *mount)
     fr_bytes_release(mount->heartbeat);
     free(mount->request_headers);
     free(mount->origins);
+    free(mount->proxies);
     free(mount->guards);
     free(mount->prefix);
     free(mount->texts);
@@ -226,6 +228,10 @@ static enum freshet_status fill_options(struct freshet_h2o_mount_options *into,
     for (size_t i = 0; i < into->use_count; i++)
         if (into->use == NULL || into->use[i].guard == NULL)
             return fr_fail(error, FRESHET_INVALID, "use[%zu]: has no function", i);
+    for (size_t i = 0; into->proxies != NULL && into->proxies[i] != NULL; i++)
+        if (!fr_h2o_proxy_is_valid(into->proxies[i]))
+            return fr_fail(error, FRESHET_INVALID, "proxies[%zu]: an address, or a network as ADDRESS/BITS",
+                           i);
     return fr_h2o_cors_check(into, error);
 }
 
@@ -297,7 +303,8 @@ static bool fill_mount(struct fr_h2o_mount *mount, const h2o_pathconf_t *path)
     mount->heartbeat = fr_frame_comment(freshet_span_text(""));
     return mount->prefix != NULL && mount->heartbeat != NULL && copy_headers(mount) &&
            copy_list(&mount->request_headers, mount->options.request_headers) &&
-           copy_list(&mount->origins, mount->options.origins) && copy_guards(mount);
+           copy_list(&mount->origins, mount->options.origins) &&
+           copy_list(&mount->proxies, mount->options.proxies) && copy_guards(mount);
 }
 
 enum freshet_status freshet_h2o_mount(struct freshet *freshet, struct st_h2o_pathconf_t *path,

@@ -36,6 +36,11 @@ static inline struct freshet_h2o_worker *fr_h2o_stream_worker(const struct fr_h2
 }
 
 void fr_h2o_peer_read(struct fr_h2o_peer *peer, int fd);
+/* Who sent the request: the other end of the connection, or, if that is a proxy that the mount names, whom it
+ * asks for. */
+void fr_h2o_peer_of(const struct fr_h2o_mount *mount, h2o_req_t *req, struct fr_h2o_peer *peer);
+/* Whether it is ADDRESS or ADDRESS/BITS. */
+bool fr_h2o_proxy_is_valid(const char *text);
 /* What max_streams_per_peer counts by; points into `peer`. Empty: not an address. */
 struct freshet_span fr_h2o_peer_key(const struct fr_h2o_peer *peer);
 /* `text` is room for it. Empty: unknown. */

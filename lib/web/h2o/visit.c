@@ -180,7 +180,7 @@ void fr_h2o_visit_begin(struct fr_h2o_mount_worker *mount_worker, h2o_req_t *req
                                      !loader->options.no_gzip && fr_h2o_wants_gzip(mount_worker->mount, req)};
     const char *code;
     fr_h2o_worker_tick(mount_worker->worker);
-    fr_h2o_peer_read(&visit.peer, h2o_socket_get_fd(req->conn->callbacks->get_socket(req->conn)));
+    fr_h2o_peer_of(mount_worker->mount, req, &visit.peer);
     if (fr_stream_begin(mount_worker->worker->core, fr_h2o_peer_key(&visit.peer), 1, &visit.quota, &code) ==
         FRESHET_OK) {
         go(&visit, loader, params, target);

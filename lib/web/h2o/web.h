@@ -23,6 +23,7 @@ struct fr_h2o_mount {
     char *texts;
     char **request_headers; /* names, NULL at the end; NULL: none */
     char **origins;         /* of pages that may read answers, NULL at the end; NULL: CORS is not spoken */
+    char **proxies;         /* who may say for whom they ask, NULL at the end; NULL: nobody */
     struct freshet_guard *guards;
     struct fr_bytes *heartbeat;
     atomic_flag warned; /* of a context that has not joined */
