@@ -172,6 +172,23 @@ Test(h2o_gzip, a_loader_can_say_no_for_every_stream_it_is_on)
     rig_down();
 }
 
+Test(h2o_gzip, a_dump_says_which_streams_are_in_gzip)
+{
+    rig_up(NULL, NULL);
+    struct rig_client *plain = ask(0, "/live/counter", ""), *packed = ask_gzip(0, "/live/counter");
+    rig_expect(plain, "data: 0\n\n");
+    expect(packed, "data: 0\n\n");
+    static char text[65536];
+    FILE *file = fmemopen(text, sizeof(text), "w");
+    cr_assert_eq(freshet_dump(rig.freshet, file, 0), FRESHET_OK);
+    fclose(file);
+    const char *found = strstr(text, "in gzip, ");
+    cr_assert(found != NULL && strstr(found + 1, "in gzip, ") == NULL, "%s", text);
+    rig_hang_up(plain);
+    rig_hang_up(packed);
+    rig_down();
+}
+
 /* contract 5.11 */
 Test(h2o_gzip, a_mount_can_say_never_or_always)
 {

@@ -165,8 +165,9 @@ void fr_encoder_forget(struct fr_stream *of)
     encoder.forgotten++;
 }
 
-struct fr_stream *fr_encoder_any(const struct fr_encoder *of)
+struct fr_stream *fr_encoder_next(const struct fr_encoder *of, const struct fr_stream *before)
 {
+    cr_assert_null(before);
     return fr_list_is_empty(&of->waiting) ? NULL : FR_CONTAINER(of->waiting.next, struct fr_stream, link);
 }
 

@@ -223,9 +223,10 @@ void fr_encoder_forget(struct fr_stream *stream)
     fr_gzip_coder_forget(encoder_of(stream)->coder, fr_stream_gzip(stream));
 }
 
-struct fr_stream *fr_encoder_any(const struct fr_encoder *encoder)
+struct fr_stream *fr_encoder_next(const struct fr_encoder *encoder, const struct fr_stream *stream)
 {
-    if (!fr_list_is_empty(&encoder->waiting))
-        return stream_at(encoder->waiting.next);
-    return fr_list_is_empty(&encoder->ready) ? NULL : stream_at(encoder->ready.next);
+    struct fr_list *next = stream == NULL ? encoder->waiting.next : stream->link.next;
+    if (next == &encoder->waiting)
+        next = encoder->ready.next;
+    return next == &encoder->ready ? NULL : stream_at(next);
 }

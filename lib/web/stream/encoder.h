@@ -32,7 +32,7 @@ struct fr_bytes *fr_encoder_encode(struct fr_stream *stream, enum fr_view_news n
 struct fr_bytes *fr_encoder_finish(struct fr_stream *stream, struct fr_bytes *frame);
 /* The stream is sent nothing more. */
 void fr_encoder_forget(struct fr_stream *stream);
-/* Any stream that waits here, or NULL. */
-struct fr_stream *fr_encoder_any(const struct fr_encoder *encoder);
+/* Visits every stream that waits here; after NULL comes the first, NULL ends. */
+struct fr_stream *fr_encoder_next(const struct fr_encoder *encoder, const struct fr_stream *stream);
 
 #endif

@@ -548,7 +548,7 @@ static struct fr_stream *any_of(struct fr_stream_group *group)
     struct fr_list *link = fr_wheel_any(&group->wheel);
     if (link != NULL)
         return FR_CONTAINER(link, struct fr_stream, link);
-    return group->encoder == NULL ? NULL : fr_encoder_any(group->encoder);
+    return group->encoder == NULL ? NULL : fr_encoder_next(group->encoder, NULL);
 }
 
 bool fr_stream_group_cut(struct fr_stream_group *group, size_t limit)

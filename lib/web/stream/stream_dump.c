@@ -28,7 +28,9 @@ static void dump_stream(FILE *file, const struct fr_stream *stream)
     fprintf(file, "  stream %p: %s for %u ms, sent %" PRIu64 " bytes, ", (const void *)stream,
             fr_stream_state_text(stream->state), stream->config->group->now_ms - stream->since_ms,
             stream->bytes);
-    if (stream->frame != NULL)
+    if (stream->config->gzip_at != 0)
+        fprintf(file, "in gzip, ");
+    if (stream->frame != NULL && stream->state != FR_STREAM_ENCODING)
         fprintf(file, "a frame is out at byte %u, ", stream->offset);
     if (stream->end != NULL)
         fprintf(file, "its end waits, ");
@@ -49,5 +51,9 @@ void fr_stream_group_dump(const struct fr_stream_group *group, struct fr_dump *d
             if (fr_dump_row(dump))
                 dump_stream(dump->file, FR_CONTAINER(link, struct fr_stream, link));
     }
+    const struct fr_stream *stream = NULL;
+    while (group->encoder != NULL && (stream = fr_encoder_next(group->encoder, stream)) != NULL)
+        if (fr_dump_row(dump))
+            dump_stream(dump->file, stream);
     fr_dump_end_rows(dump, "streams");
 }
