@@ -25,11 +25,34 @@ static bool try_run(struct redis_cluster *cluster, int node)
 {
     char bus_port[16];
     snprintf(bus_port, sizeof(bus_port), "%d", cluster->bus_ports[node]);
-    return redis_server_try_run(&cluster->nodes[node],
-                                (const char *[]){"--cluster-enabled", "yes", "--cluster-port", bus_port,
-                                                 "--cluster-node-timeout", "500",
-                                                 "--cluster-replica-validity-factor", "0",
-                                                 "--repl-diskless-sync-delay", "0", NULL});
+    const char *tls = cluster->is_tls ? "yes" : "no";
+    return redis_server_try_run(
+        &cluster->nodes[node],
+        (const char *[]){"--cluster-enabled", "yes", "--cluster-port", bus_port, "--cluster-node-timeout",
+                         "500", "--cluster-replica-validity-factor", "0", "--cluster-allow-replica-migration",
+                         "no", "--repl-diskless-sync-delay", "0", "--tls-cluster", tls, "--tls-replication",
+                         tls, NULL});
+}
+
+static void prepare(struct redis_cluster *cluster, int node)
+{
+    struct redis_server *server = &cluster->nodes[node];
+    redis_server_prepare(server);
+    cluster->bus_ports[node] = redis_server_free_port();
+    if (!cluster->is_tls)
+        return;
+    if (node == 0) {
+        redis_server_prepare_tls(server);
+        return;
+    }
+    server->tls_port = redis_server_free_port();
+    memcpy(server->certificates, cluster->nodes[0].certificates, sizeof(server->certificates));
+}
+
+/* Where other nodes and clients go. */
+static int port_of(const struct redis_cluster *cluster, int node)
+{
+    return cluster->is_tls ? cluster->nodes[node].tls_port : cluster->nodes[node].port;
 }
 
 static int add_process(struct redis_cluster *cluster)
@@ -38,8 +61,7 @@ static int add_process(struct redis_cluster *cluster)
     if (cluster->count > REDIS_CLUSTER_MAX_NODES)
         give_up("too many nodes", "");
     for (int i = 0;; i++) {
-        redis_server_prepare(&cluster->nodes[node]);
-        cluster->bus_ports[node] = redis_server_free_port();
+        prepare(cluster, node);
         if (try_run(cluster, node))
             break;
         /* Many ports are taken by now, and others look for some, too. */
@@ -212,7 +234,7 @@ static void await_acquaintance(const struct redis_cluster *cluster, int node, in
 static void introduce(const struct redis_cluster *cluster, int node)
 {
     char port[16], bus_port[16];
-    snprintf(port, sizeof(port), "%d", cluster->nodes[node].port);
+    snprintf(port, sizeof(port), "%d", port_of(cluster, node));
     snprintf(bus_port, sizeof(bus_port), "%d", cluster->bus_ports[node]);
     for (int other = 0; other < node; other++)
         if (runs(cluster, other))
@@ -237,10 +259,11 @@ static void give_slots(const struct redis_cluster *cluster, int masters)
 
 static void write_url(struct redis_cluster *cluster)
 {
-    int at = snprintf(cluster->url, sizeof(cluster->url), "redis+cluster://");
+    int at =
+        snprintf(cluster->url, sizeof(cluster->url), "%s+cluster://", cluster->is_tls ? "rediss" : "redis");
     for (int i = 0; i < cluster->count; i++)
         at += snprintf(cluster->url + at, sizeof(cluster->url) - (size_t)at, "%s127.0.0.1:%d",
-                       i == 0 ? "" : ",", cluster->nodes[i].port);
+                       i == 0 ? "" : ",", port_of(cluster, i));
 }
 
 /* Whom the replica follows as node `asked` knows it, -1: nobody. */
@@ -284,10 +307,10 @@ static void replicate(const struct redis_cluster *cluster, int replica, int mast
     redis_cluster_await_replica(cluster, replica);
 }
 
-void redis_cluster_start(struct redis_cluster *cluster, int masters, int replicas)
+static void start(struct redis_cluster *cluster, int masters, int replicas, bool is_tls)
 {
     int count = masters * (1 + replicas);
-    *cluster = (struct redis_cluster){0};
+    *cluster = (struct redis_cluster){.is_tls = is_tls};
     for (int i = 0; i < count; i++)
         add_process(cluster);
     write_url(cluster);
@@ -297,6 +320,16 @@ void redis_cluster_start(struct redis_cluster *cluster, int masters, int replica
     for (int i = masters; i < count; i++)
         replicate(cluster, i, (i - masters) % masters);
     redis_cluster_settle(cluster);
+}
+
+void redis_cluster_start(struct redis_cluster *cluster, int masters, int replicas)
+{
+    start(cluster, masters, replicas, false);
+}
+
+void redis_cluster_start_tls(struct redis_cluster *cluster, int masters, int replicas)
+{
+    start(cluster, masters, replicas, true);
 }
 
 void redis_cluster_stop(struct redis_cluster *cluster)

@@ -13,12 +13,15 @@ struct redis_cluster {
     int bus_ports[REDIS_CLUSTER_MAX_NODES];
     char ids[REDIS_CLUSTER_MAX_NODES][41];
     int count;
+    bool is_tls;
     char url[320]; /* redis+cluster://127.0.0.1:<port of node 0>,127.0.0.1:<port of node 1>,... */
 };
 
 /* The slots are split evenly over `masters`; each has `replicas` of them. A node that does not answer is
  * taken for dead by the others after 500 ms. Returns when every node says that the cluster is ok. */
 void redis_cluster_start(struct redis_cluster *cluster, int masters, int replicas);
+/* The same with TLS on all ports: certificates are those of node 0. */
+void redis_cluster_start_tls(struct redis_cluster *cluster, int masters, int replicas);
 void redis_cluster_stop(struct redis_cluster *cluster);
 
 /* The node that owns the slot as node `asked` knows it, -1: none. */

@@ -146,15 +146,20 @@ static const char make_certificates[] =
     " openssl x509 -req -in request.pem -CA ca.pem -CAkey cakey.pem -CAcreateserial -days 2"
     " -extfile names.txt -out cert.pem >>openssl.log 2>&1";
 
-void redis_server_start_tls(struct redis_server *server)
+void redis_server_prepare_tls(struct redis_server *server)
 {
     char command[1024];
-    redis_server_prepare(server);
     server->tls_port = redis_server_free_port();
     snprintf(server->certificates, sizeof(server->certificates), "%s", server->directory);
     snprintf(command, sizeof(command), make_certificates, server->directory);
     if (system(command) != 0)
         give_up("openssl cannot make certificates");
+}
+
+void redis_server_start_tls(struct redis_server *server)
+{
+    redis_server_prepare(server);
+    redis_server_prepare_tls(server);
     redis_server_run(server, NULL);
 }
 

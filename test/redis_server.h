@@ -26,6 +26,8 @@ void redis_server_start(struct redis_server *server, const char *const *argument
 void redis_server_start_tls(struct redis_server *server);
 /* A loopback port that nobody has now, below those that the kernel gives to clients. */
 int redis_server_free_port(void);
+/* Gives it a TLS port, and certificates in its directory. Before it runs. */
+void redis_server_prepare_tls(struct redis_server *server);
 /* Only picks the port and the directory: nothing listens. */
 void redis_server_prepare(struct redis_server *server);
 /* Runs it (again) on its port. */

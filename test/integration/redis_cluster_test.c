@@ -463,6 +463,32 @@ Test(redis_cluster_alone, says_that_a_server_is_no_cluster, .timeout = 60)
     redis_server_stop(&server);
 }
 
+/* contract 7.9: with TLS each node's certificate is checked, and nodes are named by their TLS port. */
+Test(redis_cluster_alone, works_over_tls, .timeout = 120)
+{
+    struct redis_cluster secure;
+    struct rig rig;
+    char file[128];
+    redis_cluster_start_tls(&secure, 3, 0);
+    snprintf(file, sizeof(file), "%s/ca.pem", secure.nodes[0].certificates);
+    struct freshet_redis_options options = rig_options(secure.url);
+    options.tls_ca_file = file;
+    options.connect_timeout_ms = 5000;
+    rig_start(&rig, &options);
+    rig_wait_proved(&rig, 1);
+    for (int i = 0; i < TOPICS; i++)
+        rig_subscribe(&rig, topic_of(i), (uint64_t)i + 1);
+    for (int i = 0; i < TOPICS; i++)
+        rig_expect_subscribed(&rig, topic_of(i), 1);
+    redis_cluster_migrate(&secure, 0, 300, 1);
+    for (int i = 0; i < TOPICS; i++)
+        cr_assert_eq(rig_publish(&rig, topic_of(i), "x", true, NULL), FRESHET_OK);
+    for (int i = 0; i < TOPICS; i++)
+        cr_assert(recorder_wait(&rig.heard, RECORD_MESSAGE, topic_of(i), 1, WAIT_MS), "%s", rig.heard.log);
+    rig_stop(&rig);
+    redis_cluster_stop(&secure);
+}
+
 /* contract 7.9 */
 Test(redis_cluster_alone, a_prefix_with_a_brace_is_refused)
 {
