@@ -50,7 +50,7 @@ static void begin(struct fr_redis_mapper *mapper)
     arm(mapper, ms_to_us(LOOK_MS));
 }
 
-/* The attempt is over; `next_ms`: until the next one. */
+/* The attempt is over; `next_us`: until the next one. */
 static void end(struct fr_redis_mapper *mapper, int64_t next_us)
 {
     fr_redis_link_stop(&mapper->asking);
