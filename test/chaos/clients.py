@@ -112,7 +112,8 @@ class Client:
         topics = list(self.topics.values())
         if len(topics) == 1:
             version = self.versions[topics[0]]
-            return head_of("/live" + topics[0].path, {**self.headers, **({"Last-Event-ID": version} if version else {})})
+            held = {"Last-Event-ID": version} if version else {}
+            return head_of("/live" + topics[0].path, {**self.headers, **held})
         views = ["v=" + quote("%s~%s" % (topic.path, self.versions[topic]), safe="~") for topic in topics]
         return head_of("/live?" + "&".join(views), self.headers)
 

@@ -6,14 +6,14 @@ import re
 
 from moves import Moves
 from network import BOTH, Disturbance
-from servers import CONFIG, PASSWORD, USER, Server, Since, seen
+from servers import CONFIG, PASSWORD, USER, Server, Since, seen, settle
 from slots import SLOTS, channel_of, slot_of, tag_of
-from support import Expired, free_port, until
+from support import Expired, free_port
 from wire import RedisClient, RedisError
 
 MASTERS = 3
 PUBLISH_S = 1    # that a publisher waits for a server
-SETTLED_S = 5    # stated to until(), which waits ten times that
+SETTLED_S = 5    # stated to settle(), which waits ten times that
 AGREED_S = 1     # the same
 NODE = """cluster-enabled yes
 cluster-config-file %s
@@ -91,7 +91,7 @@ class Cluster:
         for number, master in enumerate(self.servers[:MASTERS]):
             master.command("CLUSTER", "ADDSLOTSRANGE", number * SLOTS // MASTERS, (number + 1) * SLOTS // MASTERS - 1)
         for master, replica in zip(self.servers, self.servers[MASTERS:]):
-            until(lambda: replica.knows(master), SETTLED_S, "the nodes know each other")
+            settle(lambda: replica.knows(master), SETTLED_S, "the nodes know each other")
             replica.command("CLUSTER", "REPLICATE", master.id)
         self.restore()
         self.rest()
@@ -160,7 +160,7 @@ class Cluster:
         """Asked for. Returns when there is another master."""
         replica = self.replica_of(draw.choice(self.masters()))
         replica.command("CLUSTER", "FAILOVER")
-        until(lambda: replica.role() == "master", 1, "a failover")
+        settle(lambda: replica.role() == "master", 1, "a failover")
 
     # ---- between the rounds ----
 
@@ -174,10 +174,10 @@ class Cluster:
             return self.is_one()
 
         try:
-            until(is_one, AGREED_S, "all nodes agree")
+            settle(is_one, AGREED_S, "all nodes agree")
         except Expired:
             self.moves.mend()
-            until(is_one, SETTLED_S, "all nodes agree")
+            settle(is_one, SETTLED_S, "all nodes agree")
         return stands.at
 
     def standing(self):
@@ -195,7 +195,7 @@ class Cluster:
 
     def rest(self):
         """Each master has a replica that is in step and can take its place."""
-        until(self.is_whole, SETTLED_S, "all is in order")
+        settle(self.is_whole, SETTLED_S, "all is in order")
 
     def is_whole(self):
         masters = self.masters()

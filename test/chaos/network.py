@@ -105,6 +105,7 @@ class Link:
         self.network = door.network
         self.client, self.node = (reader, writer), None
         self.forgotten = False
+        self.ended = set()  # ways on which nothing comes any more
 
     async def run(self):
         if any(disturbance.refuses for disturbance in self.network.touching(self)):
@@ -120,7 +121,7 @@ class Link:
         try:
             while piece := await reader.read(PIECE):
                 await self.network.carry(self, (way,), len(piece))
-                if not self.forgotten:
+                if not self.forgotten and way not in self.ended:
                     writer.write(piece)
                     await writer.drain()
             if not self.forgotten:
@@ -138,6 +139,7 @@ class Link:
 
     def half_close(self, way):
         """One side sends no more; the other may."""
+        self.ended.add(way)
         writer = self.client[1] if way == FROM else self.node and self.node[1]
         if writer and not writer.transport.is_closing():
             writer.write_eof()

@@ -2,13 +2,13 @@
 import os
 
 from network import BOTH, Disturbance
-from servers import CONFIG, PASSWORD, USER, Server, Since, seen
-from support import free_port, until
+from servers import CONFIG, PASSWORD, USER, Server, Since, seen, settle
+from support import free_port
 from wire import RedisClient
 
 GROUP = "main"
 PUBLISH_S = 1    # that a publisher waits for a server
-SETTLED_S = 5    # stated to until(), which waits ten times that
+SETTLED_S = 5    # stated to settle(), which waits ten times that
 DATA = """replica-announce-ip 127.0.0.1
 replica-announce-port %d
 """
@@ -44,8 +44,7 @@ class Sentinel(Server):
 
     def hurry(self):
         """It tells and asks each 0.2 s and not each 2 s and 10 s: so it finds the others, and who is back, soon."""
-        until(self.answers, 2, self.name + " answers")
-        self.command("SENTINEL", "DEBUG", "INFO-PERIOD", 200, "PUBLISH-PERIOD", 200)
+        settle(lambda: self.command("SENTINEL", "DEBUG", "INFO-PERIOD", 200, "PUBLISH-PERIOD", 200), 2, self.name)
 
     def master_port(self):
         return int(self.command("SENTINEL", "GET-MASTER-ADDR-BY-NAME", GROUP)[1])
@@ -115,7 +114,7 @@ class Guarded:
         """Asked for. Returns when there is another master."""
         old = self.master()
         draw.choice(self.sentinels).command("SENTINEL", "FAILOVER", GROUP)
-        until(lambda: self.has_master() and self.master() is not old, 1, "a failover")
+        settle(lambda: self.has_master() and self.master() is not old, 1, "a failover")
 
     def has_master(self):
         """All sentinels know of one master, with which nothing is wrong and nothing is going on."""
@@ -133,7 +132,7 @@ class Guarded:
             stands.see(seen(self.standing))
             return self.has_master()
 
-        until(has_master, SETTLED_S, "there is a master")
+        settle(has_master, SETTLED_S, "there is a master")
         return stands.at
 
     def standing(self):
@@ -143,7 +142,7 @@ class Guarded:
 
     def rest(self):
         """Replicas are in step and known, so that one can take the master's place."""
-        until(self.is_whole, SETTLED_S, "all is in order")
+        settle(self.is_whole, SETTLED_S, "all is in order")
 
     def is_whole(self):
         master = self.master()

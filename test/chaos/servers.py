@@ -47,6 +47,11 @@ def seen(look):
         return None
 
 
+def settle(look, stated_s, what):
+    """until(), for what may still fail in any way."""
+    until(lambda: seen(look), stated_s, what)
+
+
 class Secret:
     """The instances' password, in a file that they read."""
 
@@ -115,13 +120,6 @@ class Server(Redis):
         if self.process.running():
             os.kill(self.process.pid, number)
 
-    def answers(self):
-        """Errors that a fault has brought about are answers, too; those of a start are not."""
-        try:
-            return self.command("PING") == "PONG"
-        except RedisError as error:
-            return not str(error).startswith("LOADING")
-
     def lose_disk(self):
         """Its folder is gone, and the snapshot that it makes fails."""
         os.makedirs(self.lost_folder, exist_ok=True)
@@ -131,14 +129,17 @@ class Server(Redis):
         self.command("BGSAVE")
 
     def calm(self):
-        """No trace of what a fault has set."""
-        until(self.answers, 2, self.name + " answers")
+        """No trace of what a fault has set. Whoever is made a replica just then ends our connection."""
+        settle(self.set_usual, 2, self.name + " answers")
+
+    def set_usual(self):
         self.command("CLIENT", "UNPAUSE")
         self.command("CONFIG", "SET", "dir", self.folder)
         for name, value in USUAL.items():
             self.command("CONFIG", "SET", name, value)
         self.set_password(USER, PASSWORD)
         self.set_password(INSTANCES, self.world.secret.value)
+        return True
 
     def set_password(self, user, value):
         self.command("ACL", "SETUSER", user, "resetpass", ">" + value)

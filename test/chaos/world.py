@@ -16,7 +16,7 @@ from network import Network
 from oracle import Oracle
 from publishers import CPublisher, HttpPublisher, Program, StrangePublisher, Topic
 from servers import Secret
-from support import Redis
+from support import Expired, Redis
 from wire import RedisError
 
 assert faults_failover and faults_instance and faults_network and faults_redis  # they register their kinds
@@ -99,7 +99,7 @@ class World:
         try:
             await KINDS[item.kind].run(Scene(self, item))
             return True
-        except (OSError, RedisError) as error:
+        except (OSError, RedisError, Expired) as error:
             self.say("   %s was not possible: %s" % (item.kind, error))
             return False
 
