@@ -50,6 +50,11 @@ enum freshet_status freshet_check_set(struct freshet_check check, const char *na
 
 /* Goes on with the next guard. */
 enum freshet_status freshet_check_allow(struct freshet_check check);
+/* The same for a time, from 1 ms on, such as what is left to a token: when it is over the chain is run again,
+ * whatever guard_interval_ms is, and nothing more is sent before it has allowed the stream anew. Of several
+ * guards the shortest time counts. FRESHET_NEVER: without end, as above. FRESHET_INVALID (the check stays
+ * open): 0. */
+enum freshet_status freshet_check_allow_for(struct freshet_check check, uint32_t for_ms);
 /* Refuses with an HTTP status of 400 to 499 (else 403) and a code ([a-z0-9-]+, else "refused"). An open
  * stream ends with `end` and the code, and is told not to come back. */
 enum freshet_status freshet_check_deny(struct freshet_check check, int status, const char *code);

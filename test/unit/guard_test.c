@@ -954,3 +954,107 @@ Test(guard, identity_without_guards_is_asked_once)
     cr_assert_eq(rig_stats().streams_moved, 0);
     end();
 }
+
+/* ---- an allow for a time ---- */
+
+static void allow_last_for(uint32_t for_ms)
+{
+    cr_assert_eq(freshet_check_allow_for(last_check()->handle, for_ms), FRESHET_OK);
+    rig_run();
+}
+
+static void begin_allowed_for(uint32_t for_ms, const struct freshet_loader_options *loader)
+{
+    begin((struct freshet_options){.guard_interval_ms = 30000}, loader);
+    visit_plain(&visit, &client, "board/b1");
+    allow_last_for(for_ms);
+    rig_acknowledge();
+    rig_run();
+    rig_answer("one");
+    cr_assert_str_eq(client.order, "s");
+    cr_assert_eq(check_count, 1);
+}
+
+/* contract 4.8: an allow for a time is over when the time is, on an idle stream, too */
+Test(guard, a_stream_that_was_allowed_for_a_time_is_asked_again_at_its_end)
+{
+    begin_allowed_for(500, &shared);
+    rig_pass_ms(499);
+    cr_assert_eq(check_count, 1);
+    rig_pass_ms(1);
+    cr_assert_eq(check_count, 2);
+    deny_last(401, "token-expired");
+    cr_assert(client.lost);
+    end();
+}
+
+/* contract 4.8: a feed of one connection has no interval, but the time of an allow */
+Test(guard, a_feed_of_one_connection_is_asked_again_at_the_end_of_its_time)
+{
+    begin_allowed_for(500, &single);
+    rig_pass_ms(500);
+    cr_assert_eq(check_count, 2);
+    allow_last_for(200);
+    cr_assert_eq(rig.load_count, 1, "being allowed anew is no news");
+    rig_pass_ms(200);
+    cr_assert_eq(check_count, 3);
+    deny_last(401, "token-expired");
+    cr_assert(client.lost);
+    end();
+}
+
+/* contract 4.8: data waits for the guards once the time is over */
+Test(guard, nothing_is_sent_behind_the_end_of_the_time)
+{
+    begin_allowed_for(500, &shared);
+    rig_pass_ms(500);
+    rig_publish("board/b1");
+    rig_answer("two");
+    cr_assert_str_eq(client.order, "s");
+    allow_last();
+    cr_assert(client_has(&client, "two"));
+    rig_pass_ms(29999);
+    cr_assert_eq(check_count, 2, "the interval counts again");
+    rig_pass_ms(1);
+    cr_assert_eq(check_count, 3);
+    end();
+}
+
+/* contract 4.8: a time that is longer than the interval changes nothing */
+Test(guard, the_interval_goes_on_within_a_longer_time)
+{
+    begin_allowed_for(100000, &shared);
+    rig_pass_ms(30000);
+    cr_assert_eq(check_count, 2);
+    end();
+}
+
+/* contract 4.8: of several guards the shortest time counts */
+Test(guard, the_shortest_time_of_a_chain_counts)
+{
+    static const struct freshet_guard chain[] = {{.guard = hold_guard}, {.guard = hold_guard}};
+    static const struct freshet_loader_options two = {.use = chain, .use_count = 2, .shared = true};
+    begin((struct freshet_options){.guard_interval_ms = FRESHET_NEVER}, &two);
+    visit_plain(&visit, &client, "board/b1");
+    allow_last_for(300);
+    allow_last_for(FRESHET_NEVER);
+    rig_acknowledge();
+    rig_run();
+    rig_answer("one");
+    rig_pass_ms(299);
+    cr_assert_eq(check_count, 2);
+    rig_pass_ms(1);
+    cr_assert_eq(check_count, 3);
+    end();
+}
+
+/* contract 4.8: no time at all is a slip, not an answer */
+Test(guard, an_allow_for_no_time_is_refused)
+{
+    begin((struct freshet_options){0}, &shared);
+    visit_plain(&visit, &client, "board/b1");
+    cr_assert_eq(freshet_check_allow_for(last_check()->handle, 0), FRESHET_INVALID);
+    allow_last_for(FRESHET_NEVER);
+    cr_assert_eq(visit.answer, FR_VISIT_YES);
+    end();
+}

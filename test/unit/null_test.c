@@ -204,6 +204,8 @@ Test(null, guard_and_request)
     REFUSED_MUTELY(freshet_check_set(none, "name", broken));
     REFUSED_MUTELY(freshet_check_redirect(none, NULL));
     cr_assert_eq(freshet_check_deny(none, 0, NULL), FRESHET_STALE);
+    cr_assert_eq(freshet_check_allow_for(none, 0), FRESHET_INVALID);
+    cr_assert_eq(freshet_check_allow_for(none, 1), FRESHET_STALE);
     REFUSED(freshet_use(NULL, "a", &guard, 1, &error));
     REFUSED(freshet_use(rig.freshet, NULL, &guard, 1, &error));
     REFUSED(freshet_use(rig.freshet, "a", NULL, 1, &error));

@@ -84,10 +84,25 @@ static void decide(struct fr_admission *admission, const struct fr_verdict *verd
     admission->decided(admission, verdict);
 }
 
+static int64_t interval_us(const struct fr_admission *admission)
+{
+    uint32_t interval_ms = admission->worker->freshet->options.guard_interval_ms;
+    return interval_ms == FRESHET_NEVER ? FR_ADMISSION_FOREVER_US : (int64_t)interval_ms * FR_US_PER_MS;
+}
+
+/* The chain has allowed it until the first of its guards says no more. */
+static void note_allowed(struct fr_admission *admission, uint32_t for_ms)
+{
+    int64_t until_us = now_us(admission) + (int64_t)for_ms * FR_US_PER_MS;
+    if (for_ms != 0 && until_us < admission->until_us)
+        admission->until_us = until_us;
+}
+
 static void enter_admitted(struct fr_admission *admission)
 {
+    int64_t interval_end_us = now_us(admission) + interval_us(admission);
     admission->state = FR_ADMISSION_ADMITTED;
-    admission->checked_us = now_us(admission);
+    admission->fresh_until_us = admission->until_us < interval_end_us ? admission->until_us : interval_end_us;
     admission->failures = 0;
     fr_attribute_release(admission->attributes);
     admission->attributes = admission->finding;
@@ -131,6 +146,8 @@ static void on_guard_answered(struct fr_guard_call *call, void *user)
     admission->call = NULL;
     call->verdict.location = NULL;
     fr_guard_call_drop(call);
+    if (verdict.kind == FR_VERDICT_ALLOW)
+        note_allowed(admission, verdict.for_ms);
     if (verdict.kind == FR_VERDICT_ALLOW && admission->next < admission->guard_count)
         ask_next(admission);
     else if (verdict.kind == FR_VERDICT_ALLOW)
@@ -166,6 +183,7 @@ static void run(struct fr_admission *admission)
     fr_attribute_release(admission->finding);
     admission->finding = NULL;
     admission->next = 0;
+    admission->until_us = FR_ADMISSION_FOREVER_US;
     ask_next(admission);
 }
 
@@ -187,23 +205,17 @@ static void expire(struct fr_timer *timer)
     fail(admission, code);
 }
 
-static int64_t interval_us(const struct fr_admission *admission)
-{
-    uint32_t interval_ms = admission->worker->freshet->options.guard_interval_ms;
-    return interval_ms == FRESHET_NEVER ? INT64_MAX / 2 : (int64_t)interval_ms * FR_US_PER_MS;
-}
-
 bool fr_admission_is_fresh(const struct fr_admission *admission)
 {
-    return admission->state == FR_ADMISSION_ADMITTED &&
-           now_us(admission) - admission->checked_us <= interval_us(admission);
+    return admission->state == FR_ADMISSION_ADMITTED && now_us(admission) <= admission->fresh_until_us;
 }
 
 void fr_admission_open(struct fr_admission *admission, bool at_intervals)
 {
+    int64_t next_us = at_intervals ? admission->fresh_until_us : admission->until_us;
     admission->opened = true;
-    if (at_intervals && admission->worker->freshet->options.guard_interval_ms != FRESHET_NEVER)
-        fr_timers_set(timers(admission), &admission->timer, admission->checked_us + interval_us(admission));
+    if (next_us < FR_ADMISSION_FOREVER_US)
+        fr_timers_set(timers(admission), &admission->timer, next_us);
 }
 
 /* With its guards; NULL: there are none. */

@@ -10,11 +10,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* No point in time is as late, and another time can be added to it. */
+#define FR_ADMISSION_FOREVER_US (INT64_MAX / 2)
+
 enum fr_admission_state {
     FR_ADMISSION_NEW = 0,
     FR_ADMISSION_CHECKING, /* a guard is out; the timer is its timeout */
     FR_ADMISSION_DELAYED,  /* a guard could not decide; the timer says when it is asked again */
-    FR_ADMISSION_ADMITTED, /* the timer is the interval */
+    FR_ADMISSION_ADMITTED, /* the timer is the end of what was allowed, or the interval */
     FR_ADMISSION_OVER
 };
 
@@ -29,7 +32,8 @@ struct fr_admission {
     struct fr_guard_call *call;
     size_t next; /* guard */
     struct fr_timer timer;
-    int64_t checked_us;
+    int64_t until_us; /* the guards allowed it until then, FR_ADMISSION_FOREVER_US or later: without end */
+    int64_t fresh_until_us; /* that, or the interval's end if it is earlier */
     unsigned failures;
     bool opened; /* the stream is open: a guard that cannot decide is asked again */
     /* The chain has come to its end. The admission may be destroyed in it. UNKNOWN only before `opened`. */
@@ -57,9 +61,10 @@ void fr_admission_destroy(struct fr_admission *admission);
 
 /* Runs the chain, unless it runs already or waits after a failure; `decided` comes in a later turn. */
 void fr_admission_run(struct fr_admission *admission);
-/* The last allow is not older than the interval. */
+/* The last allow is not older than the interval, nor than a guard said that it holds. */
 bool fr_admission_is_fresh(const struct fr_admission *admission);
-/* The stream is open: from now on the chain runs again at intervals, if `at_intervals`. */
+/* The stream is open: from now on the chain runs again when the time that a guard allowed is over, and at
+ * intervals, if `at_intervals`. */
 void fr_admission_open(struct fr_admission *admission, bool at_intervals);
 
 #endif

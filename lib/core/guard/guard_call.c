@@ -120,23 +120,21 @@ void fr_guard_call_keep_table(void)
     fr_forks_keep(&table.lock);
 }
 
-/* Takes `location` over. */
-static enum freshet_status finish(struct freshet_check handle, enum fr_verdict_kind kind, int status,
-                                  const char *code, char *location)
+/* Takes the verdict's location over. */
+static enum freshet_status finish(struct freshet_check handle, struct fr_verdict verdict)
 {
     pthread_mutex_lock(&table.lock);
     struct fr_guard_call *call = find(handle);
     bool refused = false, taken = call != NULL && !atomic_load(&call->dropped);
     if (call != NULL) {
         fr_handles_remove(&table, call->handle);
-        call->verdict = (struct fr_verdict){.kind = kind, .status = status, .location = location};
-        snprintf(call->verdict.code, sizeof(call->verdict.code), "%s", code);
+        call->verdict = verdict;
         call->mail.deliver = deliver;
         refused = !fr_mailbox_post(&call->worker->mailbox, &call->mail);
     }
     pthread_mutex_unlock(&table.lock);
     if (call == NULL)
-        free(location);
+        free(verdict.location);
     if (refused) /* its worker has left */
         release(call);
     return taken ? FRESHET_OK : FRESHET_STALE;
@@ -144,14 +142,23 @@ static enum freshet_status finish(struct freshet_check handle, enum fr_verdict_k
 
 enum freshet_status freshet_check_allow(struct freshet_check check)
 {
-    return finish(check, FR_VERDICT_ALLOW, 0, "", NULL);
+    return finish(check, (struct fr_verdict){.kind = FR_VERDICT_ALLOW});
+}
+
+enum freshet_status freshet_check_allow_for(struct freshet_check check, uint32_t for_ms)
+{
+    if (for_ms == 0)
+        return FRESHET_INVALID;
+    return finish(
+        check, (struct fr_verdict){.kind = FR_VERDICT_ALLOW, .for_ms = for_ms == FRESHET_NEVER ? 0 : for_ms});
 }
 
 enum freshet_status freshet_check_deny(struct freshet_check check, int status, const char *code)
 {
     bool final = status >= 400 && status <= 499;
-    return finish(check, FR_VERDICT_DENY, final ? status : 403, fr_code_is_valid(code) ? code : "refused",
-                  NULL);
+    struct fr_verdict verdict = {.kind = FR_VERDICT_DENY, .status = final ? status : 403};
+    snprintf(verdict.code, sizeof(verdict.code), "%s", fr_code_is_valid(code) ? code : "refused");
+    return finish(check, verdict);
 }
 
 static bool is_location(const char *location)
@@ -170,13 +177,14 @@ enum freshet_status freshet_check_redirect(struct freshet_check check, const cha
         return FRESHET_INVALID;
     char *copy = strdup(location);
     if (copy == NULL)
-        return finish(check, FR_VERDICT_UNKNOWN, 0, "no-memory", NULL);
-    return finish(check, FR_VERDICT_REDIRECT, 0, "redirect", copy);
+        return finish(check, (struct fr_verdict){.kind = FR_VERDICT_UNKNOWN, .code = "no-memory"});
+    return finish(check,
+                  (struct fr_verdict){.kind = FR_VERDICT_REDIRECT, .code = "redirect", .location = copy});
 }
 
 enum freshet_status freshet_check_fail(struct freshet_check check)
 {
-    return finish(check, FR_VERDICT_UNKNOWN, 0, "guard-failed", NULL);
+    return finish(check, (struct fr_verdict){.kind = FR_VERDICT_UNKNOWN, .code = "guard-failed"});
 }
 
 enum freshet_status freshet_check_set(struct freshet_check handle, const char *name,

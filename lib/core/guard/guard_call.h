@@ -18,9 +18,10 @@ enum fr_verdict_kind { FR_VERDICT_ALLOW = 1, FR_VERDICT_DENY, FR_VERDICT_REDIREC
 
 struct fr_verdict {
     enum fr_verdict_kind kind;
-    int status;     /* DENY */
-    char code[48];  /* DENY, UNKNOWN */
-    char *location; /* REDIRECT */
+    int status;      /* DENY */
+    uint32_t for_ms; /* ALLOW: how long it holds; 0: as long as any */
+    char code[48];   /* DENY, UNKNOWN */
+    char *location;  /* REDIRECT */
 };
 
 struct fr_guard_call {
