@@ -1,6 +1,7 @@
 #include "app/live.h"
 #include "app/tls.h"
 #include "fetch/fetch.h"
+#include "guard/guards.h"
 #include "load/loads.h"
 #include "store/redis_link.h"
 #include <openssl/ssl.h>
@@ -10,6 +11,7 @@
 
 struct live {
     struct app *app;
+    struct guards *guards;
     struct loads *loads;
 };
 
@@ -19,6 +21,25 @@ static bool has_redis(const struct options *options)
 }
 
 /* ---- start ---- */
+
+/* The loaders, behind the guards, both of the config. NULL: no memory, which is told. */
+static struct loads *make_loads(struct loads_options *options, const struct guards *guards,
+                                struct config *config)
+{
+    struct loads_guard *list = calloc(guards_count(guards) + 1, sizeof(*list));
+    if (list == NULL) {
+        reading_complain(&config->reading, NULL, "no memory for the guards");
+        return NULL;
+    }
+    for (; options->guard_count < guards_count(guards); options->guard_count++)
+        list[options->guard_count].guard =
+            guards_at(guards, options->guard_count, &list[options->guard_count].name);
+    options->guards = list;
+    options->headers = guards_headers(guards);
+    struct loads *loads = loads_new(options, config);
+    free(list);
+    return loads;
+}
 
 enum freshet_status live_start(struct live **out, struct app *app, struct freshet_error *error)
 {
@@ -36,7 +57,10 @@ enum freshet_status live_start(struct live **out, struct app *app, struct freshe
                                     .store = app->store,
                                     .has_redis = has_redis(app->options),
                                     .log = &app->log};
-    live->loads = loads_new(&options, app->config);
+    live->guards =
+        guards_new(&(struct guards_options){.fetcher = app->fetcher, .log = &app->log}, app->config);
+    if (live->guards != NULL)
+        live->loads = make_loads(&options, live->guards, app->config);
     return live->loads != NULL && app->config->reading.problems == 0 ? FRESHET_OK : FRESHET_INVALID;
 }
 
@@ -53,6 +77,7 @@ void live_stop(struct live *live)
     if (live == NULL)
         return;
     loads_destroy(live->loads);
+    guards_destroy(live->guards);
     free(live);
 }
 
@@ -178,10 +203,12 @@ bool live_check(const struct options *options, struct config *config)
         reading_complain(&config->reading, NULL, "%s", error.text);
         return false;
     }
-    struct loads *loads = loads_new(
-        &(struct loads_options){.freshet = freshet, .has_redis = has_redis(options), .log = &log}, config);
+    struct guards *guards = guards_new(&(struct guards_options){.log = &log}, config);
+    struct loads_options loads = {.freshet = freshet, .has_redis = has_redis(options), .log = &log};
+    struct loads *made = guards == NULL ? NULL : make_loads(&loads, guards, config);
     freshet_destroy(freshet, 0);
-    loads_destroy(loads);
+    loads_destroy(made);
+    guards_destroy(guards);
     check_links(options, config);
     check_tls(options, config);
     return config->reading.problems == 0;

@@ -65,9 +65,15 @@ static bool read_loaders(struct reading *reading, const struct node *node, void 
     return config_read_loaders(reading, node, ((struct target *)place)->config, key);
 }
 
+static bool read_guards(struct reading *reading, const struct node *node, void *place, const struct key *key)
+{
+    return config_read_guards(reading, node, &((struct target *)place)->config->guards, key);
+}
+
 static const struct key own_keys[] = {
     {"demo", read_demo, 0, RIGHT_FLAG, NULL, false},
     {"loaders", read_loaders, 0, "a list of loaders, each with route and load", NULL, false},
+    {"guards", read_guards, 0, "a map of guards by name, each with one of ask, jwt and signed", NULL, false},
 };
 enum { OWN_KEYS = sizeof(own_keys) / sizeof(own_keys[0]) };
 

@@ -6,6 +6,7 @@
 
 #include "common/options.h"
 #include "config/arena.h"
+#include "config/guard.h"
 #include "config/read.h"
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -55,6 +56,7 @@ struct config {
     bool demo; /* the counter, the boards and the page are there as well */
     struct config_loader *loaders;
     size_t loader_count;
+    struct config_guards guards;
 };
 
 /* Reads the file; what it says of the command line's matters goes to *options, whose texts point into the
