@@ -3,6 +3,7 @@
 #include "fetch/fetch.h"
 #include "guard/guards.h"
 #include "load/loads.h"
+#include "publish/publish.h"
 #include "store/redis_link.h"
 #include <openssl/ssl.h>
 #include <stdio.h>
@@ -57,6 +58,7 @@ enum freshet_status live_start(struct live **out, struct app *app, struct freshe
                                     .store = app->store,
                                     .has_redis = has_redis(app->options),
                                     .log = &app->log};
+    publish_start(app, &app->config->publish);
     live->guards =
         guards_new(&(struct guards_options){.fetcher = app->fetcher, .log = &app->log}, app->config);
     if (live->guards != NULL)

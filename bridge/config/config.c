@@ -70,10 +70,22 @@ static bool read_guards(struct reading *reading, const struct node *node, void *
     return config_read_guards(reading, node, &((struct target *)place)->config->guards, key);
 }
 
+static bool read_publish(struct reading *reading, const struct node *node, void *place, const struct key *key)
+{
+    return config_read_publish(reading, node, &((struct target *)place)->config->publish, key);
+}
+
+static bool read_admin(struct reading *reading, const struct node *node, void *place, const struct key *key)
+{
+    return config_read_admin(reading, node, &((struct target *)place)->config->admin, key);
+}
+
 static const struct key own_keys[] = {
     {"demo", read_demo, 0, RIGHT_FLAG, NULL, false},
     {"loaders", read_loaders, 0, "a list of loaders, each with route and load", NULL, false},
     {"guards", read_guards, 0, "a map of guards by name, each with one of ask, jwt and signed", NULL, false},
+    {"publish", read_publish, 0, "a map with token, and path if it is not /publish", NULL, false},
+    {"admin", read_admin, 0, "a map with token", NULL, false},
 };
 enum { OWN_KEYS = sizeof(own_keys) / sizeof(own_keys[0]) };
 

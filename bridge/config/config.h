@@ -6,6 +6,7 @@
 
 #include "common/options.h"
 #include "config/arena.h"
+#include "config/doors.h"
 #include "config/guard.h"
 #include "config/read.h"
 #include <stdatomic.h>
@@ -57,6 +58,8 @@ struct config {
     struct config_loader *loaders;
     size_t loader_count;
     struct config_guards guards;
+    struct config_publish publish;
+    struct config_admin admin;
 };
 
 /* Reads the file; what it says of the command line's matters goes to *options, whose texts point into the

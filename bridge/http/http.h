@@ -53,6 +53,9 @@ void http_answer_error(struct http_request *request, int status, const char *err
 /* A header more for the answer; texts must live until the request ends. */
 void http_add_header(struct http_request *request, const char *name, const char *value);
 
+/* Whether the request has `authorization: Bearer` and this token. Else it is answered with 401. */
+bool http_check_token(struct http_request *request, const char *token);
+
 bool http_has_body(const struct http_request *request);
 /* The body as a JSON object, to be released by the caller. NULL: it was none, or too long; the request is
  * then answered. */

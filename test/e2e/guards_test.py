@@ -10,7 +10,7 @@ import time
 import urllib.parse
 
 from backend import Backend, serve, text, write
-from support import BRIDGE, TOP, main, test, until
+from support import BRIDGE, main, shown, test, until
 from streams import Stream
 
 SECRET = "a secret that is at least 32 bytes"
@@ -241,13 +241,6 @@ guards: { link: { signed: { secret: [ { env: OLD }, { env: SECRET } ] } } }
     ended(Stream(bridge.port, "/live/order/7?expires=%d&signature=%s" % (near, sign("order/7", near))), "link-expired")
 
 
-def shown(language):
-    """The code of that language in bridge/README.md that signs."""
-    with open(os.path.join(TOP, "bridge", "README.md"), encoding="utf-8") as readme:
-        return next(block[len(language):] for block in readme.read().split("```")
-                    if block.startswith(language + "\n") and "hmac" in block.lower())
-
-
 @test
 def what_the_readme_shows_signs_urls(case):
     # contract 10.5
@@ -257,9 +250,9 @@ loaders: [{ route: "order/:id", load: { get: "%s/order/{id}/{user}" }, per: [use
 guards: { link: { signed: { secret: { env: SECRET } } } }
 """ % backend.url, env={"SECRET": SECRET})
     python = {}
-    exec(shown("python"), python)  # pylint: disable=exec-used
+    exec(shown("python", "hmac"), python)  # pylint: disable=exec-used
     arguments = ("order/a b'\u00e9", SECRET, 600, "ann&co")
-    script = shown("js") + "console.log(liveUrl(...JSON.parse(process.argv[1])))"
+    script = shown("js", "Hmac") + "console.log(liveUrl(...JSON.parse(process.argv[1])))"
     node = subprocess.run(["node", "--input-type=module", "-e", script, json.dumps(arguments)], capture_output=True,
                           text=True, check=True)
     for url in (python["live_url"](*arguments), node.stdout.strip()):

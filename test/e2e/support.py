@@ -38,6 +38,13 @@ def deadline(stated_s):
     return stated_s * 10 * SLOW
 
 
+def shown(language, word):
+    """The code in bridge/README.md that is in this language and has this word: what is shown there works."""
+    with open(os.path.join(TOP, "bridge", "README.md"), encoding="utf-8") as readme:
+        blocks = readme.read().split("```")[1::2]
+    return next(block[len(language):] for block in blocks if block.startswith(language + "\n") and word in block)
+
+
 class Expired(AssertionError):
     pass
 

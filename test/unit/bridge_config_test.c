@@ -3,6 +3,7 @@
 #include "../../bridge/common/options.c"
 #include "../../bridge/config/arena.c"
 #include "../../bridge/config/config.c"
+#include "../../bridge/config/doors.c"
 #include "../../bridge/config/guard.c"
 #include "../../bridge/config/loader.c"
 #include "../../bridge/config/node.c"

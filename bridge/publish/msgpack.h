@@ -1,0 +1,20 @@
+/* JSON as msgpack: what messages are on the bus. */
+#ifndef BRIDGE_PUBLISH_MSGPACK_H
+#define BRIDGE_PUBLISH_MSGPACK_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+/* As deep as a message may be nested. */
+enum { MSGPACK_MAX_DEPTH = 31 };
+
+struct msgpack {
+    char *bytes; /* of malloc() */
+    size_t len, room;
+};
+
+/* Appends the value; zero is empty. False: nested too deeply, or no memory. What is there is to be freed. */
+bool msgpack_append(struct msgpack *to, const json_t *json, unsigned depth);
+
+#endif
