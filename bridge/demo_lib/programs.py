@@ -71,9 +71,9 @@ class Redis(Program):
         self.folder = folder
         self.socket = os.path.join(folder, "redis.sock")
         self.port = None
-        # The binary of redis-tools is the server, if it is called so.
+        # The binary of redis-tools is the server, if it is called so; as is that of valkey-tools.
         self.binary = os.path.join(folder, "redis-server")
-        os.symlink(shutil.which("redis-check-rdb"), self.binary)
+        os.symlink(shutil.which("redis-check-rdb") or shutil.which("valkey-check-rdb"), self.binary)
 
     def start(self, hidden=False):
         """`hidden`: only on its Unix socket."""
