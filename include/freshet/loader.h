@@ -136,6 +136,9 @@ struct freshet_loader_options {
     bool no_gzip;        /* its streams are never compressed, nor are streams of several views with one of
                             it: for results that hold a secret next to text that somebody else can choose, whose
                             length would tell about the secret (BREACH) */
+    bool no_differences; /* push whole snapshots, also to pages that would take what is different: where one
+                            user's secret and another one's text are in one snapshot, as the size of what is
+                            sent tells how much of them is equal */
     uint32_t timeout_ms; /* for each run; default none */
     uint32_t min_interval_ms; /* at most one run of a feed in this time; default none */
     uint32_t settle_ms;       /* one more load this long after the last one for a publish, pushed only if it

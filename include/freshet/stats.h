@@ -80,19 +80,23 @@ struct freshet_stats {
     uint64_t cache_misses;    /* look-ups that did not */
     uint64_t cache_refused; /* puts, of loaders too: outdated by a publish meanwhile, too large, no memory */
     uint64_t cache_evicted; /* entries given up for a bound */
-    uint64_t snapshots_pushed;    /* to streams */
-    uint64_t snapshots_skipped;   /* a newer one replaced it before this stream could take it, or the stream
-                                     ended first */
-    uint64_t messages_pushed;     /* to streams of message loaders */
-    uint64_t messages_lost;       /* that a stream of these did not get, mostly because it was too slow */
-    uint64_t messages_repeated;   /* that came a second time, counted for each worker that dropped it */
-    uint64_t bytes_sent;          /* on streams */
-    uint64_t publishes;           /* asked for */
-    uint64_t publishes_accepted;  /* by the bus */
-    uint64_t publishes_refused;   /* by the bus or before it */
-    uint64_t messages;            /* from the bus */
-    uint64_t messages_echo;       /* of these: own ones that no load was needed for */
-    uint64_t messages_foreign;    /* of these: not in our format */
+    uint64_t snapshots_pushed;   /* to streams */
+    uint64_t snapshots_skipped;  /* a newer one replaced it before this stream could take it, or the stream
+                                    ended first */
+    uint64_t differences_made;   /* between two snapshots, for all streams that need it; also those that were
+                                    not clearly smaller than the snapshot, and not used */
+    uint64_t differences_pushed; /* to streams, in place of snapshots; counted among these, too */
+    uint64_t differences_saved_bytes; /* by them, against the snapshots */
+    uint64_t messages_pushed;         /* to streams of message loaders */
+    uint64_t messages_lost;           /* that a stream of these did not get, mostly because it was too slow */
+    uint64_t messages_repeated;       /* that came a second time, counted for each worker that dropped it */
+    uint64_t bytes_sent;              /* on streams */
+    uint64_t publishes;               /* asked for */
+    uint64_t publishes_accepted;      /* by the bus */
+    uint64_t publishes_refused;       /* by the bus or before it */
+    uint64_t messages;                /* from the bus */
+    uint64_t messages_echo;           /* of these: own ones that no load was needed for */
+    uint64_t messages_foreign;        /* of these: not in our format */
     uint64_t gaps;                /* times that deliveries or loads came in doubt, and all was loaded again */
     struct freshet_bus_stats bus; /* of the bus */
     struct freshet_histogram load_time; /* from the begin of a load to its answer */

@@ -47,6 +47,16 @@ function readObject(json) {
   }
 }
 
+// What a difference makes of a text: its pieces are new ones, and where some of the text begin and end. Undefined: it
+// is none, or of another text.
+function patch(text, pieces) {
+  try {
+    return JSON.parse(pieces).map((piece) => (typeof piece === 'string' ? piece : text.slice(...piece))).join('');
+  } catch {
+    return undefined;
+  }
+}
+
 // A path from the root is one of the page's own host, whatever <base> says. All else follows <base>, as links do.
 function resolve(url) {
   const { document, location, origin } = globalThis;
@@ -146,7 +156,7 @@ class Stream {
     const query = () => [...this.asked].map(([{ path }, version]) => queryOf(path, version)).join('&');
     const held = this.asked.get(this.single);
     return ask(this.single ? root + this.single.path : `${root}?${query()}`, {
-      headers: { accept: `text/event-stream${this.connection.accept}`, ...(held && { 'last-event-id': held }) },
+      headers: { accept: `text/event-stream;differences=1${this.connection.accept}`, ...(held && { 'last-event-id': held }) },
       cache: 'no-store',
       credentials,
       signal: this.abort.signal,
@@ -197,22 +207,29 @@ class Stream {
       connection.heartbeatMs = +(/\bheartbeat=(\d+)/.exec(data)?.[1] ?? connection.heartbeatMs);
       if (data === 'unchanged') this.takeState(single);
     } else if (type === '') this.takeState(single, id, data);
-    else if (type[0] === '/') {
-      const [version, ...lines] = data.split('\n');
-      this.takeState(connection.subscriptions.get(type), version, lines.length > 0 ? lines.join('\n') : undefined);
+    else if (type === 'difference') {
+      const [from, pieces] = data.split('\n');
+      this.takeState(single, id, pieces, from);
+    } else if (type[0] === '/') {
+      const [versions, ...lines] = data.split('\n');
+      const [version, from] = versions.split(' ');
+      const text = lines.length > 0 ? lines.join('\n') : undefined;
+      this.takeState(connection.subscriptions.get(type), version, text, from);
     } else if (/^(end|gap|load-error)$/.test(type)) this.takeNotice(type, readObject(data));
   }
 
-  // Without text: what is held is the newest.
-  takeState(subscription, version, text) {
+  // Without text: what is held is the newest. With `from` it is a difference to the text of that version.
+  takeState(subscription, version, said, from) {
     this.link.proved(this);
     if (subscription?.link !== this.link) return;
     const { path, version: held, stream } = subscription;
     const mayBeHeld = stream !== this;
     subscription.stream = this;
+    const whole = held === from ? patch(subscription.text, said) : undefined;
+    const text = from ? whole : said;
     if (text !== undefined) this.connection.tell(subscription, { status: 'open', version, text, mayBeHeld });
     // It speaks of what the request said. The stream before this one may have brought something else since.
-    else if (mayBeHeld && held !== this.asked.get(subscription)) this.connection.reload(path);
+    else if (from ? held !== version : mayBeHeld && held !== this.asked.get(subscription)) this.connection.reload(path);
     else this.connection.tell(subscription, { status: 'open', version: held });
   }
 

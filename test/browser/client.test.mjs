@@ -539,6 +539,71 @@ test('credentials go with each request, and only when they were given', async ()
   assert.deepEqual(asked, ['include', undefined]);
 });
 
+// ---- differences ----
+
+// contract 5.10
+test('a difference to what is held is shown as the whole it makes', async () => {
+  const view = live('/counter', { as: 'text', initial: [], reduce: (acc, chunk) => [...acc, chunk] });
+  const seen = record(view);
+  const stream = (await script.exchange()).open();
+  assert.match(stream.request.headers.accept, /^text\/event-stream;differences=1$/);
+  stream.snapshot(v1, 'one 😀 two\nthree');
+  stream.difference(v2, v1, [[0, 4], '日\n', [4, 11]]).difference(v3, v2, [[11, 13], [0, 4]]).difference(v3, v3, [[0, 6]]);
+  const told = ['one 😀 two\nthree', 'one 日\n😀 two\n', 'o\none ', 'o\none '];
+  await seen.reached('open', told);
+  stream.end();
+  assert.equal((await script.exchange()).held, v3);
+});
+
+test('on a stream of several views each has its own', async () => {
+  const [first, second] = [a, b].map((path) => record(live(path)));
+  const stream = (await script.exchange()).open();
+  assert.match(stream.request.headers.accept, /;differences=1$/);
+  stream.frame(a, v1, '[1,2]').frame(b, v1, '"b"').frameDifference(a, v2, v1, [[0, 3], '3', [4, 5]]);
+  await first.reached('open', [1, 3]);
+  stream.frameDifference(b, v2, v1, ['"', [1, 2], 'c"']);
+  await second.reached('open', 'bc');
+  assert.deepEqual(first.notes.at(-1).data, [1, 3]);
+});
+
+// contract 5.10: any doubt has the whole sent
+for (const [name, send] of [
+  ['to another version', (stream) => stream.difference(v3, v2, [[0, 1]])],
+  ['that is no JSON', (stream) => stream.write(`id: ${v2}\nevent: difference\ndata: ${v1}\ndata: [[0,1]\n\n`)],
+  ['without pieces', (stream) => stream.write(`id: ${v2}\nevent: difference\ndata: ${v1}\n\n`)],
+  ['of something else', (stream) => stream.difference(v2, v1, [7])],
+]) {
+  test(`a difference ${name}: what is shown stays, and the whole is asked for`, async () => {
+    const view = live('/counter');
+    const seen = record(view);
+    const stream = (await script.exchange()).open().snapshot(v1, '10');
+    await seen.reached('open', 10);
+    send(stream);
+    const whole = await script.exchange();
+    assert.equal(whole.held, '');
+    assert.deepEqual([view.status, view.data], ['reconnecting', 10]);
+    whole.open().snapshot(v3, '30').difference(v1, v3, ['4', [1, 2]]);
+    await seen.reached('open', 40);
+    assert.deepEqual(seen.notes.map(({ data }) => data).filter((data, at, all) => data !== all[at - 1]), [10, 30, 40]);
+  });
+}
+
+test('a difference to what the stream before has brought meanwhile is not folded twice', async () => {
+  const view = live(a, { initial: [], reduce: (acc, chunk) => [...acc, chunk] });
+  const seen = record(view);
+  const stream = (await script.exchange()).open().snapshot(v1, '10');
+  await seen.reached('open', [10]);
+  const beside = record(live(b));
+  const next = (await script.exchange()).open();
+  stream.difference(v2, v1, ['2', [1, 2]]);
+  await seen.reached('open', [10, 20]);
+  next.frameDifference(a, v2, v1, ['2', [1, 2]]).frame(b, v1, '1');
+  await beside.reached('open', 1);
+  assert.deepEqual([view.status, view.data], ['open', [10, 20]]);
+  next.frameDifference(a, v3, v2, ['3', [1, 2]]);
+  await seen.reached('open', [10, 20, 30]);
+});
+
 // ---- several views on one stream ----
 
 async function two() {

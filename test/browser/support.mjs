@@ -62,6 +62,15 @@ class Exchange {
     return this.event(view, text === undefined ? version : `${version}\n${text}`);
   }
 
+  // What is different from the state of the version `from`: of a stream for one view, and of a view among several.
+  difference(version, from, pieces) {
+    return this.write(`id: ${version}\nevent: difference\ndata: ${from}\ndata: ${JSON.stringify(pieces)}\n\n`);
+  }
+
+  frameDifference(view, version, from, pieces) {
+    return this.event(view, `${version} ${from}\n${JSON.stringify(pieces)}`);
+  }
+
   refuse(status, body, headers = {}) {
     this.response.writeHead(status, { 'content-type': 'application/json', ...headers });
     this.response.end(JSON.stringify(body));

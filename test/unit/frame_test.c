@@ -219,6 +219,39 @@ Test(frame, other_events_say_their_view)
     fr_bytes_release(error);
 }
 
+/* contract 5.10 */
+Test(frame, a_difference_has_both_versions)
+{
+    struct fr_version from = {{0xff}};
+    struct fr_bytes *frame = fr_frame_difference(&version, &from, SPAN("[[0,4]]"));
+    expect_frame(fr_bytes_acquire(frame),
+                 "6d\r\n" ID
+                 "event: difference\ndata: ff000000000000000000000000000000\ndata: [[0,4]]\n\n\r\n");
+    expect_frame(fr_frame_named(frame, SPAN("/b")),
+                 "61\r\nevent: /b\ndata: 00010203040506070809aabbccddeeff ff000000000000000000000000000000\n"
+                 "data: [[0,4]]\n\n\r\n");
+    fr_bytes_release(frame);
+}
+
+/* contract 5.3: what a client makes of the lines */
+Test(frame, the_text_of_a_snapshot_is_its_lines)
+{
+    const struct {
+        struct freshet_span bytes, text;
+    } cases[] = {{SPAN("42"), SPAN("42")},
+                 {SPAN(""), SPAN("")},
+                 {SPAN("a\r\nb\rc\n"), SPAN("a\nb\nc\n")},
+                 {SPAN("\n\r"), SPAN("\n\n")},
+                 {SPAN("data: x"), SPAN("data: x")}};
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct fr_bytes *frame = fr_frame_snapshot(&version, cases[i].bytes);
+        struct fr_buffer lines = {0};
+        cr_expect(freshet_span_equal(fr_frame_text(frame, &lines), cases[i].text), "%zu", i);
+        fr_buffer_deinit(&lines);
+        fr_bytes_release(frame);
+    }
+}
+
 /* contract 5.8 */
 Test(frame, the_end_of_a_view_has_a_status_if_it_was_never_open)
 {
@@ -356,6 +389,8 @@ Test(frame, no_memory_gives_no_frame)
     for (int left = 0; left < 2; left++) {
         allocations_left = left;
         cr_expect_null(fr_frame_named(snapshot, SPAN("/a")), "%d left", left);
+        allocations_left = left;
+        cr_expect_null(fr_frame_difference(&version, &version, SPAN("[]")), "%d left", left);
         allocations_left = left;
         cr_expect_null(fr_frame_current(SPAN("/a"), &version), "%d left", left);
         allocations_left = left;

@@ -7,7 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define CRLF "\r\n"
+#define CRLF       "\r\n"
+#define DIFFERENCE "event: difference\n"
 /* Hex digits of a size and CRLF. */
 #define CHUNK_HEAD_BYTES (2 * sizeof(size_t) + 2)
 
@@ -171,6 +172,20 @@ struct fr_bytes *fr_frame_end_view(const struct fr_end *end, struct freshet_span
     return wrap(&event);
 }
 
+struct fr_bytes *fr_frame_difference(const struct fr_version *to, const struct fr_version *from,
+                                     struct freshet_span pieces)
+{
+    char to_digits[FR_VERSION_HEX], from_digits[FR_VERSION_HEX];
+    struct fr_buffer event = {0};
+    put_version(to_digits, to);
+    put_version(from_digits, from);
+    fr_buffer_print(&event, "id: %.*s\n" DIFFERENCE "data: %.*s\ndata: ", FR_VERSION_HEX, to_digits,
+                    FR_VERSION_HEX, from_digits);
+    fr_buffer_append(&event, pieces);
+    fr_buffer_append(&event, freshet_span_text("\n\n"));
+    return wrap(&event);
+}
+
 struct fr_bytes *fr_frame_current(struct freshet_span name, const struct fr_version *version)
 {
     char digits[FR_VERSION_HEX];
@@ -200,27 +215,59 @@ static struct freshet_span skip_line(struct freshet_span *rest)
     return line;
 }
 
+/* `rest` begins behind the word that says that the event has a name. */
+static void name_notice(struct fr_buffer *event, struct freshet_span *rest, struct freshet_span name)
+{
+    struct freshet_span kind = skip_line(rest);
+    bool json = skip(rest, "data: {");
+    assert(json && "events with a name have JSON");
+    (void)json;
+    fr_buffer_print(event, "event: %.*s\ndata: {\"view\":", (int)kind.len, kind.data);
+    fr_json_string(event, name);
+    fr_buffer_print(event, ",");
+}
+
+static void name_state(struct fr_buffer *event, struct freshet_span *rest, struct freshet_span name)
+{
+    fr_buffer_print(event, "event: ");
+    fr_buffer_append(event, name);
+    fr_buffer_print(event, "\ndata: ");
+    if (skip(rest, "id: "))
+        fr_buffer_append(event, skip_line(rest));
+    if (skip(rest, DIFFERENCE "data: ")) {
+        fr_buffer_print(event, " ");
+        fr_buffer_append(event, skip_line(rest));
+    }
+    fr_buffer_print(event, "\n");
+}
+
 struct fr_bytes *fr_frame_named(const struct fr_bytes *frame, struct freshet_span name)
 {
-    struct freshet_span rest = fr_frame_body(frame->span), version = {NULL, 0};
+    struct freshet_span rest = fr_frame_body(frame->span);
     struct fr_buffer event = {0};
-    if (skip(&rest, "event: ")) {
-        struct freshet_span kind = skip_line(&rest);
-        bool json = skip(&rest, "data: {");
-        assert(json && "events with a name have JSON");
-        (void)json;
-        fr_buffer_print(&event, "event: %.*s\ndata: {\"view\":", (int)kind.len, kind.data);
-        fr_json_string(&event, name);
-        fr_buffer_print(&event, ",");
-    } else {
-        if (skip(&rest, "id: "))
-            version = skip_line(&rest);
-        fr_buffer_print(&event, "event: ");
-        fr_buffer_append(&event, name);
-        fr_buffer_print(&event, "\ndata: %.*s\n", (int)version.len, version.len == 0 ? "" : version.data);
-    }
+    if (skip(&rest, "event: "))
+        name_notice(&event, &rest, name);
+    else
+        name_state(&event, &rest, name);
     fr_buffer_append(&event, rest);
     return wrap(&event);
+}
+
+/* The rest is data lines and an empty one. */
+struct freshet_span fr_frame_text(const struct fr_bytes *snapshot, struct fr_buffer *lines)
+{
+    struct freshet_span rest = fr_frame_body(snapshot->span);
+    skip_line(&rest);
+    skip(&rest, "data: ");
+    struct freshet_span line = skip_line(&rest);
+    if (!skip(&rest, "data: "))
+        return line;
+    fr_buffer_append(lines, line);
+    do {
+        fr_buffer_append(lines, freshet_span_text("\n"));
+        fr_buffer_append(lines, skip_line(&rest));
+    } while (skip(&rest, "data: "));
+    return freshet_span(lines->data, lines->len);
 }
 
 struct fr_bytes *fr_frame_gap(int64_t lost)

@@ -3,6 +3,7 @@
 #ifndef FR_FRAME_H
 #define FR_FRAME_H
 
+#include "base/buffer.h"
 #include "base/bytes.h"
 #include <freshet/span.h>
 #include <stdbool.h>
@@ -25,7 +26,13 @@ bool fr_version_parse(struct freshet_span text, struct fr_version *version);
 
 /* `id:` and one `data:` line for each line of the bytes; CR, LF and CRLF each end a line. */
 struct fr_bytes *fr_frame_snapshot(const struct fr_version *version, struct freshet_span bytes);
-/* The same without the id: a message of a message loader. */
+/* What it turns into for a client: its lines with a line feed between them. Points into the frame, or into
+ * `lines` if there are several; that one fails without memory. */
+struct freshet_span fr_frame_text(const struct fr_bytes *snapshot, struct fr_buffer *lines);
+/* Event `difference`, for who holds the text of `from`; `pieces` as fr_pieces_print() writes them. */
+struct fr_bytes *fr_frame_difference(const struct fr_version *to, const struct fr_version *from,
+                                     struct freshet_span pieces);
+/* The same as a snapshot without the id: a message of a message loader. */
 struct fr_bytes *fr_frame_message(struct freshet_span bytes);
 /* Event `gap`; lost below 0: null, nobody knows how many. */
 struct fr_bytes *fr_frame_gap(int64_t lost);
@@ -44,7 +51,8 @@ struct fr_bytes *fr_frame_comment(struct freshet_span text);
 /* Several views on one stream. `name` is the view's: printable ASCII without spaces. */
 
 /* Any of the frames above (but comments), said for one view: a snapshot or message gets the view as its event
- * and its version, or nothing, as the first line of its data; other events get "view" in their JSON. */
+ * and its version, or nothing, as the first line of its data, a difference both versions; other events get
+ * "view" in their JSON. */
 struct fr_bytes *fr_frame_named(const struct fr_bytes *frame, struct freshet_span name);
 /* The client holds the current snapshot already: an event with the version and no more. */
 struct fr_bytes *fr_frame_current(struct freshet_span name, const struct fr_version *version);

@@ -7,7 +7,6 @@
 #include "core/runtime/context.h"
 #include <assert.h>
 #include <stdlib.h>
-#include <string.h>
 
 static void deliver_to_views(struct fr_mail *mail);
 static size_t sweep(struct fr_task *task, size_t limit);
@@ -20,18 +19,9 @@ static struct fr_topics *topics_of(const struct fr_fanout *fanout)
 
 void fr_update_release(struct fr_update *update)
 {
-    fr_bytes_release(update->snapshot);
+    fr_snapshot_release(update->snapshot);
     fr_bytes_release(update->error);
     *update = (struct fr_update){0};
-}
-
-static void forget_named(struct fr_fanout *fanout)
-{
-    fr_bytes_release(fanout->plain);
-    fr_bytes_release(fanout->named);
-    free(fanout->name);
-    fanout->plain = fanout->named = NULL;
-    fanout->name = NULL;
 }
 
 void fr_fanout_acquire(struct fr_fanout *fanout)
@@ -45,7 +35,7 @@ void fr_fanout_release(struct fr_fanout *fanout)
         return;
     fr_update_release(&fanout->next);
     fr_update_release(&fanout->update);
-    forget_named(fanout);
+    fr_fanout_forget_named(fanout);
     if (fanout->home != NULL)
         fr_worker_release(fanout->home);
     fr_topics_release(topics_of(fanout), fanout->topic);
@@ -195,7 +185,8 @@ static void close_fanout(struct fr_fanout *fanout)
     fr_message_feed_destroy(fanout->messages);
     fr_list_remove(&fanout->sweep.link);
     fr_update_release(&fanout->update);
-    forget_named(fanout);
+    fr_fanout_forget_named(fanout);
+    fr_fanout_stop_waiting(fanout);
     if (fanout->home != NULL) {
         pthread_mutex_lock(&fanout->lock);
         fanout->leaves = true;
@@ -226,8 +217,7 @@ static void take_update(struct fr_fanout *fanout, struct fr_update *update, bool
                 update->error_number != fanout->update.error_number;
     fr_update_release(&fanout->update);
     fanout->update = *update;
-    if (fanout->plain != update->snapshot && fanout->plain != update->error)
-        forget_named(fanout);
+    fr_fanout_forget_named(fanout);
     if (news)
         fr_list_splice(&fanout->behind, &fanout->told);
     for (struct fr_list *link; answers && (link = fr_list_shift(&fanout->joining)) != NULL;) {
@@ -314,23 +304,6 @@ static size_t sweep(struct fr_task *task, size_t limit)
         schedule_sweep(fanout);
     fr_fanout_release(fanout);
     return told;
-}
-
-struct fr_bytes *fr_fanout_name(struct fr_fanout *fanout, struct fr_bytes *frame, const char *name)
-{
-    if (fanout->plain == frame && strcmp(fanout->name, name) == 0)
-        return fr_bytes_acquire(fanout->named);
-    bool unchanged = frame == fanout->worker->freshet->unchanged;
-    struct fr_bytes *named = unchanged ? fr_frame_current(freshet_span_text(name), &fanout->update.version)
-                                       : fr_frame_named(frame, freshet_span_text(name));
-    char *copy = named == NULL ? NULL : strdup(name);
-    if (copy == NULL)
-        return named;
-    forget_named(fanout);
-    fanout->plain = fr_bytes_acquire(frame); /* held, so that no other can be at its address */
-    fanout->named = fr_bytes_acquire(named);
-    fanout->name = copy;
-    return named;
 }
 
 struct fr_view *fr_fanout_only_view(const struct fr_fanout *fanout)

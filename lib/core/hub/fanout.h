@@ -9,6 +9,8 @@
 #include "base/mailbox.h"
 #include "base/map.h"
 #include "base/refcount.h"
+#include "base/timers.h"
+#include "core/hub/snapshot.h"
 #include "core/hub/view.h"
 #include "core/load/feed_key.h"
 #include "core/runtime/topics.h"
@@ -28,14 +30,21 @@ enum fr_feed_loss {
     FR_FEED_NO_MEMORY /* none for a feed: the streams end */
 };
 
-/* What a fanout shows. The two frames are references. */
+/* What a fanout shows. The first two are references. */
 struct fr_update {
-    struct fr_bytes *snapshot;
+    struct fr_snapshot *snapshot;
     struct fr_bytes *error;
     uint32_t snapshot_number;
     uint32_t error_number;
-    struct fr_version version;
 };
+
+/* A frame as a view of some name is told it. */
+struct fr_named_frame {
+    struct fr_bytes *plain, *named; /* NULL: nothing */
+    char *name;
+};
+/* Kept of a fanout: who keeps up gets differences, who does not the whole snapshot, and both an error. */
+#define FR_NAMED_FRAMES 3
 
 struct fr_fanout {
     struct fr_refcount references;
@@ -51,10 +60,14 @@ struct fr_fanout {
     struct fr_task sweep;     /* tells those behind */
     size_t views, gzip_views; /* of all; of these, in gzip */
     struct fr_update update;
-    struct fr_message_feed *messages; /* of a message loader: lives here instead of with a home */
-    struct fr_bytes *plain, *named;   /* what fr_fanout_name() made last, and of what; NULL: nothing */
-    char *name;                       /* for whom */
-    bool closed;                      /* has no view and is out of the map */
+    struct fr_message_feed *messages;             /* of a message loader: lives here instead of with a home */
+    struct fr_named_frame named[FR_NAMED_FRAMES]; /* made last; the oldest is replaced next */
+    unsigned named_next;
+    struct fr_timer again;    /* a difference is being made: its views are told again then */
+    bool has_timer;           /* room for it is reserved */
+    uint32_t awaited;         /* number of the snapshot that it is to */
+    int64_t awaited_since_us; /* when the first view had to wait for it */
+    bool closed;              /* has no view and is out of the map */
 
     /* Both sides, under `lock`. */
     pthread_mutex_t lock;
@@ -96,8 +109,19 @@ struct fr_view *fr_fanout_only_view(const struct fr_fanout *fanout);
 /* Its guards have allowed the load that waits for them. */
 void fr_fanout_admitted(struct fr_fanout *fanout);
 
+/* ---- fanout_frames.c ---- */
+
 /* A frame of this fanout, or the freshet's `unchanged`, as a view of that name is told it: encoded once for
  * all that call it so. One reference; NULL: no memory. */
 struct fr_bytes *fr_fanout_name(struct fr_fanout *fanout, struct fr_bytes *frame, const char *name);
+/* Drops what was made of frames that the fanout does not show. */
+void fr_fanout_forget_named(struct fr_fanout *fanout);
+
+/* From what a view holds to the snapshot shown, as fr_snapshot_differ(). With FR_DIFFERENCE_MAKING
+ * view_ready() comes again. */
+enum fr_difference_state fr_fanout_differ(struct fr_fanout *fanout, struct fr_snapshot *held,
+                                          struct fr_bytes **frame);
+/* No view waits for a difference any more. */
+void fr_fanout_stop_waiting(struct fr_fanout *fanout);
 
 #endif

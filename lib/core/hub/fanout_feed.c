@@ -16,7 +16,7 @@ static void post_to_views(struct fr_fanout *fanout)
 void fr_fanout_update(struct fr_fanout *fanout, const struct fr_update *update, bool answers)
 {
     if (update->snapshot != NULL)
-        fr_bytes_acquire(update->snapshot);
+        fr_snapshot_acquire(update->snapshot);
     if (update->error != NULL)
         fr_bytes_acquire(update->error);
     pthread_mutex_lock(&fanout->lock);

@@ -207,7 +207,7 @@ static void describe(const struct fr_listener *listener, FILE *file)
     fprintf(file, ", snapshot %" PRIu32, feed->snapshot_number);
     if (feed->snapshot != NULL) {
         char version[FR_VERSION_HEX + 1] = "";
-        fr_text_put_hex(version, feed->version.bytes, sizeof(feed->version.bytes));
+        fr_text_put_hex(version, feed->snapshot->version.bytes, sizeof(feed->snapshot->version.bytes));
         fprintf(file, " version %s", version);
     }
     fprintf(file, ", error %" PRIu32 "%s%s\n", feed->error_number, feed->error == NULL ? "" : " ",
@@ -275,7 +275,7 @@ void fr_feed_destroy(struct fr_feed *feed)
         fr_map_remove(&worker->feeds, &feed->node);
     fr_subscription_unlisten(&feed->listener);
     fr_feed_clear_marks(feed);
-    fr_bytes_release(feed->snapshot);
+    fr_snapshot_release(feed->snapshot);
     fr_bytes_release(feed->error);
     fr_feed_key_release(feed->key);
     fr_count_down(&worker->counters.feeds);

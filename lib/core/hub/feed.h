@@ -7,7 +7,7 @@
 #include "base/list.h"
 #include "base/map.h"
 #include "base/timers.h"
-#include "core/codec/frame.h"
+#include "core/hub/snapshot.h"
 #include "core/hub/subscription.h"
 #include "core/load/cache.h"
 #include "core/load/feed_key.h"
@@ -56,8 +56,7 @@ struct fr_feed {
     struct fr_cache_stamp running; /* of its answer */
 
     /* What clients are shown. */
-    struct fr_bytes *snapshot; /* the frame; NULL: none yet */
-    struct fr_version version;
+    struct fr_snapshot *snapshot; /* NULL: none yet */
     uint32_t snapshot_number;
     struct fr_bytes *error; /* the load-error in force; NULL: none */
     uint32_t error_number;

@@ -14,8 +14,7 @@ void fr_feed_update_fanouts(struct fr_feed *feed)
     struct fr_update now = {.snapshot = feed->snapshot,
                             .error = feed->error,
                             .snapshot_number = feed->snapshot_number,
-                            .error_number = feed->error_number,
-                            .version = feed->version};
+                            .error_number = feed->error_number};
     for (struct fr_list *link = feed->fanouts.next; link != &feed->fanouts; link = link->next) {
         struct fr_fanout *fanout = FR_CONTAINER(link, struct fr_fanout, in_feed);
         fr_fanout_update(fanout, &now, fanout->waits);
@@ -88,21 +87,30 @@ static void note_push(struct fr_feed *feed)
     fr_histogram_add_since(&feed->worker->counters.publish_to_push, (uint64_t)feed->running_published_us);
 }
 
+/* NULL: the one that is shown says the same; `snapshot` what to show, a reference. False: no memory. */
+static bool find_snapshot(const struct fr_feed *feed, struct fr_bytes *bytes, struct fr_snapshot **snapshot)
+{
+    *snapshot = NULL;
+    if (bytes == NULL)
+        return true;
+    struct fr_version version = fr_version_of(feed->key->name, feed->key->topic, bytes->span);
+    if (feed->snapshot != NULL && fr_version_equal(&version, &feed->snapshot->version))
+        return true;
+    *snapshot = fr_snapshot_new(&version, bytes->span);
+    return *snapshot != NULL;
+}
+
 void fr_feed_succeed(struct fr_feed *feed, struct fr_bytes *bytes)
 {
-    struct fr_version version = feed->version;
-    if (bytes != NULL)
-        version = fr_version_of(feed->key->name, feed->key->topic, bytes->span);
-    bool changed = feed->snapshot == NULL || !fr_version_equal(&version, &feed->version);
+    struct fr_snapshot *snapshot;
+    if (!find_snapshot(feed, bytes, &snapshot)) {
+        fr_feed_fail(feed, "no-memory", "the data could not be sent");
+        return;
+    }
+    bool changed = snapshot != NULL;
     if (changed) {
-        struct fr_bytes *frame = fr_frame_snapshot(&version, bytes->span);
-        if (frame == NULL) {
-            fr_feed_fail(feed, "no-memory", "the data could not be sent");
-            return;
-        }
-        fr_bytes_release(feed->snapshot);
-        feed->snapshot = frame;
-        feed->version = version;
+        fr_snapshot_release(feed->snapshot);
+        feed->snapshot = snapshot;
     }
     bool healed = feed->error != NULL && !(feed->bus_error && !fr_feed_is_confirmed(feed));
     bool published = feed->running_publishes > 0 && bytes != NULL && !fr_feed_options(feed)->skip_unchanged;

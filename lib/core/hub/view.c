@@ -9,17 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static struct fr_version *copy_version(const struct fr_version *version)
-{
-    struct fr_version *copy = malloc(sizeof(*copy));
-    if (copy != NULL)
-        *copy = *version;
-    return copy;
-}
-
 static void forget_held(struct fr_view *view)
 {
-    free(view->held);
+    fr_snapshot_release(view->held);
     view->held = NULL;
 }
 
@@ -108,7 +100,8 @@ void fr_view_open(struct fr_view *view, struct fr_fanout *fanout, struct fr_admi
                   const struct fr_version *held)
 {
     /* Without memory for what the client holds it gets the snapshot once more. */
-    view->held = held == NULL ? NULL : copy_version(held);
+    view->held = held == NULL ? NULL : fr_snapshot_of_version(held);
+    view->takes_differences &= !fanout->key->loader->options.no_differences;
     keep_admission(view, admission);
     fr_fanout_join(fanout, view);
 }
@@ -133,21 +126,51 @@ void fr_view_close(struct fr_view *view)
         fr_fanout_part(view->fanout, view);
 }
 
-static enum fr_view_news take_snapshot(struct fr_view *view, const struct fr_update *update,
-                                       struct fr_bytes **frame)
+/* In place of the whole. */
+static enum fr_difference_state take_difference(struct fr_view *view, struct fr_bytes **frame)
 {
     struct fr_counters *counters = &view->fanout->worker->counters;
-    bool same = view->held != NULL && fr_version_equal(view->held, &update->version);
+    if (!view->takes_differences || view->held == NULL)
+        return FR_DIFFERENCE_NONE;
+    enum fr_difference_state state = fr_fanout_differ(view->fanout, view->held, frame);
+    if (state == FR_DIFFERENCE_MADE) {
+        const struct fr_bytes *whole = view->fanout->update.snapshot->frame;
+        fr_count(&counters->differences_pushed, 1);
+        fr_count(&counters->differences_saved_bytes, whole->span.len - (*frame)->span.len);
+    }
+    return state;
+}
+
+/* From here on the client holds what the fanout shows. */
+static void note_taken(struct fr_view *view)
+{
+    const struct fr_update *update = &view->fanout->update;
     if (view->snapshot_seen != 0)
-        fr_count(&counters->snapshots_skipped, update->snapshot_number - view->snapshot_seen - 1);
+        fr_count(&view->fanout->worker->counters.snapshots_skipped,
+                 update->snapshot_number - view->snapshot_seen - 1);
     view->snapshot_seen = update->snapshot_number;
     forget_held(view);
+    if (view->takes_differences)
+        view->held = fr_snapshot_acquire(update->snapshot);
+}
+
+static enum fr_view_news take_snapshot(struct fr_view *view, struct fr_snapshot *snapshot,
+                                       struct fr_bytes **frame)
+{
+    bool same = view->snapshot_seen == 0 && view->held != NULL &&
+                fr_version_equal(&view->held->version, &snapshot->version);
     if (same) {
         *frame = fr_bytes_acquire(view->fanout->worker->freshet->unchanged);
+        note_taken(view);
         return FR_NEWS_UNCHANGED;
     }
-    fr_count(&counters->snapshots_pushed, 1);
-    *frame = fr_bytes_acquire(update->snapshot);
+    enum fr_difference_state state = take_difference(view, frame);
+    if (state == FR_DIFFERENCE_MAKING)
+        return FR_NEWS_NONE;
+    if (state == FR_DIFFERENCE_NONE)
+        *frame = fr_bytes_acquire(snapshot->frame);
+    note_taken(view);
+    fr_count(&view->fanout->worker->counters.snapshots_pushed, 1);
     return FR_NEWS_SNAPSHOT;
 }
 
@@ -171,7 +194,7 @@ static enum fr_view_news take_next(struct fr_view *view, struct fr_bytes **frame
         return fr_message_feed_take(view->fanout->messages, view, frame);
     const struct fr_update *update = &view->fanout->update;
     if (update->snapshot != NULL && view->snapshot_seen != update->snapshot_number)
-        return take_snapshot(view, update, frame);
+        return take_snapshot(view, update->snapshot, frame);
     if (update->error == NULL || view->error_seen == update->error_number)
         return FR_NEWS_NONE;
     view->error_seen = update->error_number;

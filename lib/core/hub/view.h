@@ -16,20 +16,23 @@
 struct fr_admission;
 struct fr_fanout;
 struct fr_peer;
+struct fr_snapshot;
 
 /* Embedded in a stream; zeroed before it is opened. */
 struct fr_view {
-    struct fr_list link;            /* in its fanout: among those behind, or those that have all */
-    struct fr_fanout *fanout;       /* NULL: closed */
-    uint32_t snapshot_seen;         /* number of the snapshot taken last; 0: none yet */
-    uint32_t error_seen;            /* the same of load-errors */
-    struct fr_version *held;        /* what the client says it has; forgotten with the first news */
-    const char *name;               /* on a stream of several: what the client calls it; else NULL */
+    struct fr_list link;      /* in its fanout: among those behind, or those that have all */
+    struct fr_fanout *fanout; /* NULL: closed */
+    uint32_t snapshot_seen;   /* number of the snapshot taken last; 0: none yet */
+    uint32_t error_seen;      /* the same of load-errors */
+    struct fr_snapshot *held; /* what the client says it has; forgotten with the first news, but if it takes
+                                 differences this is the snapshot sent last. NULL: nothing */
+    const char *name;         /* on a stream of several: what the client calls it; else NULL */
     struct fr_admission *admission; /* NULL: no guards */
     uint32_t message_seen;          /* the same of a message loader's messages, the low bits */
-    bool message_gap; /* some of these stayed in a feed before this one, and it has not been told so */
-    bool in_gzip;     /* what is sent of it is; set before it is opened */
-    bool joining;     /* waits for the feed's word on what is current */
+    bool message_gap;       /* some of these stayed in a feed before this one, and it has not been told so */
+    bool in_gzip;           /* what is sent of it is; set before it is opened */
+    bool takes_differences; /* likewise: the client can apply them */
+    bool joining;           /* waits for the feed's word on what is current */
 };
 
 /* Opens the view on a fanout that was got for it. `admission`, admitted, is taken over; NULL: no guards.

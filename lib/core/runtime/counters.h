@@ -27,6 +27,9 @@
     X(cache_evicted)                                                                                         \
     X(snapshots_pushed)                                                                                      \
     X(snapshots_skipped)                                                                                     \
+    X(differences_made)                                                                                      \
+    X(differences_pushed)                                                                                    \
+    X(differences_saved_bytes)                                                                               \
     X(messages_pushed)                                                                                       \
     X(messages_lost)                                                                                         \
     X(messages_repeated)                                                                                     \

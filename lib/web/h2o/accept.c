@@ -142,26 +142,36 @@ static bool is_webkit_gtk(const h2o_req_t *req)
            !has(agent, "Chromium");
 }
 
-/* `text/event-stream;gzip=0`: pages can't set Accept-Encoding. */
-static void look_for_no_gzip(void *context, struct freshet_span range, struct freshet_span parameters)
+/* A parameter of `text/event-stream` in Accept, which is what a page can say to any origin unasked. */
+struct parameter {
+    const char *name, *value;
+    bool found;
+};
+
+static void look_for_parameter(void *context, struct freshet_span range, struct freshet_span parameters)
 {
-    bool *refused = context;
+    struct parameter *wanted = context;
     while (is_text(range, "text/event-stream") && parameters.len > 0) {
         struct freshet_span value = cut(&parameters, ';'), name = cut(&value, '=');
-        *refused |= is_text(name, "gzip") && is_text(fr_text_trim(value), "0");
+        wanted->found |= is_text(name, wanted->name) && is_text(fr_text_trim(value), wanted->value);
     }
 }
 
-static bool refuses_gzip(const h2o_req_t *req)
+static bool has_parameter(const h2o_req_t *req, const char *name, const char *value)
 {
-    bool refused = false;
-    walk(req, H2O_TOKEN_ACCEPT, look_for_no_gzip, &refused);
-    return refused;
+    struct parameter wanted = {.name = name, .value = value};
+    walk(req, H2O_TOKEN_ACCEPT, look_for_parameter, &wanted);
+    return wanted.found;
 }
 
 bool fr_h2o_wants_gzip(const struct fr_h2o_mount *mount, const h2o_req_t *req)
 {
     enum freshet_h2o_gzip gzip = mount->options.gzip;
-    return gzip != FRESHET_H2O_GZIP_NEVER && accepts_gzip(req) && !refuses_gzip(req) &&
+    return gzip != FRESHET_H2O_GZIP_NEVER && accepts_gzip(req) && !has_parameter(req, "gzip", "0") &&
            (gzip == FRESHET_H2O_GZIP_ALWAYS || !is_webkit_gtk(req));
+}
+
+bool fr_h2o_takes_differences(const h2o_req_t *req)
+{
+    return has_parameter(req, "differences", "1");
 }

@@ -76,6 +76,7 @@ struct fr_h2o_stream *fr_h2o_stream_new(const struct fr_h2o_visit *visit)
     self->sock = visit->req->conn->callbacks->get_socket(visit->req->conn);
     self->opened_us = mount_worker->worker->now_us;
     self->peer = visit->peer;
+    self->stream.view.takes_differences = fr_h2o_takes_differences(visit->req);
     fr_stream_init(&self->stream, visit->in_gzip ? &mount_worker->gzip : &mount_worker->plain,
                    visit->req->version >= 0x101);
     return self;

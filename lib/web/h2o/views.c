@@ -132,6 +132,7 @@ static void add_view(const struct fr_h2o_visit *visit, struct fr_views *views, s
     struct fr_target target;
     if (named == NULL)
         return;
+    named->view.takes_differences = fr_h2o_takes_differences(visit->req);
     enum freshet_status status = find_route(visit->mount_worker->mount, name, &target, &loader, &params);
     if (status == FRESHET_OK)
         visit_named(visit, named, loader, params, &target);

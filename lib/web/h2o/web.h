@@ -91,6 +91,9 @@ void fr_h2o_cors_answer(const struct fr_h2o_mount *mount, h2o_req_t *req);
 bool fr_h2o_accepts_events(const h2o_req_t *req);
 /* Whether its client is to have it in gzip, as far as the mount is asked. */
 bool fr_h2o_wants_gzip(const struct fr_h2o_mount *mount, const h2o_req_t *req);
+/* Whether they say that who asks can apply differences: a header that a page may send to any origin unasked.
+ */
+bool fr_h2o_takes_differences(const h2o_req_t *req);
 
 /* Has requests that two readers may end in different places refused before any handler of the path sees them;
  * once is enough. Before h2o_context_init(). */
