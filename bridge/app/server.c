@@ -94,13 +94,6 @@ static enum freshet_status configure(struct server *server, struct freshet_error
     return FRESHET_OK;
 }
 
-/* Whether every answer that is to come on a loop has been given. */
-static bool has_answered(h2o_context_t *context, void *user)
-{
-    const struct app *app = user;
-    return http_pending(app->router, context) == 0;
-}
-
 enum freshet_status server_new(struct server **out, struct app *app, int listen_fd, struct ssl_ctx_st *tls,
                                uint32_t drain_deadline_ms, struct freshet_error *error)
 {
@@ -117,8 +110,6 @@ enum freshet_status server_new(struct server **out, struct app *app, int listen_
                                                          .threads = app->options->threads,
                                                          .tls = tls,
                                                          .drain_deadline_ms = drain_deadline_ms,
-                                                         .ended = has_answered,
-                                                         .user = app,
                                                          .log = app->log};
     server->ended_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (server->options.stop_fd >= 0 && server->ended_fd >= 0)

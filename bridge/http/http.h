@@ -70,7 +70,4 @@ struct http_later *http_later_new(struct http_request *request);
 void http_later_json(struct http_later *later, int status, json_t *json);
 void http_later_error(struct http_later *later, int status, const char *error, const char *field);
 
-/* Answers that are still to come on this loop; the owner's loop. Zero before h2o_context_dispose(). */
-size_t http_pending(struct http_router *router, h2o_context_t *context);
-
 #endif

@@ -4,11 +4,6 @@
 
 #include "http/http.h"
 
-/* Of one loop; only its thread touches it. */
-struct http_worker {
-    size_t pending; /* answers that are still to come */
-};
-
 /* The listed origin that the request comes from, or NULL. */
 const char *http_listed_origin(const h2o_req_t *req, const char *const *origins);
 /* Whether a page of another site sent this: an Origin that is neither listed nor the Host asked for. */
@@ -19,7 +14,6 @@ void http_add_origin_headers(h2o_req_t *req, const char *const *origins);
 void http_answer_preflight(h2o_req_t *req);
 
 const char *http_instance(const struct http_router *router);
-struct http_worker *http_worker_of(struct http_router *router, h2o_context_t *context);
 
 /* Sends what is complete: `body` is copied. */
 void http_send(h2o_req_t *req, const char *instance, int status, const char *type, struct freshet_span body);

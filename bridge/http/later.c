@@ -1,49 +1,33 @@
 /* An answer that comes later, on the loop of its request. */
 #include "http/internal.h"
+#include <freshet/h2o_server.h>
 #include <stdlib.h>
 
 struct http_later {
-    struct http_request request; /* without the parameters; `h2o` is NULL when the request has gone */
-    struct http_worker *worker;
-    struct tie *tie; /* valid while the request is there */
+    struct http_router *router;
+    struct freshet_h2o_later *request;
 };
-
-/* Lives in the request's pool and goes with it. */
-struct tie {
-    struct http_later *later; /* NULL: answered */
-};
-
-static void untie(void *memory)
-{
-    struct tie *tie = memory;
-    if (tie->later != NULL)
-        tie->later->request.h2o = NULL;
-}
 
 struct http_later *http_later_new(struct http_request *request)
 {
     struct http_later *later = calloc(1, sizeof(*later));
-    if (later == NULL) {
+    struct freshet_h2o_later *kept = later == NULL ? NULL : freshet_h2o_later_new(request->h2o);
+    if (kept == NULL) {
+        free(later);
         http_answer_error(request, 500, "out of memory", NULL);
         return NULL;
     }
-    later->request = (struct http_request){.h2o = request->h2o, .router = request->router};
-    later->worker = http_worker_of(request->router, request->h2o->conn->ctx);
-    later->tie = h2o_mem_alloc_shared(&request->h2o->pool, sizeof(*later->tie), untie);
-    later->tie->later = later;
-    later->worker->pending++;
+    *later = (struct http_later){request->router, kept};
     return later;
 }
 
 void http_later_json(struct http_later *later, int status, json_t *json)
 {
-    if (later->request.h2o != NULL) {
-        later->tie->later = NULL;
-        http_answer_json(&later->request, status, json);
-    } else {
+    struct http_request request = {.h2o = freshet_h2o_later_take(later->request), .router = later->router};
+    if (request.h2o != NULL)
+        http_answer_json(&request, status, json);
+    else
         json_decref(json);
-    }
-    later->worker->pending--;
     free(later);
 }
 

@@ -35,16 +35,6 @@ const char *http_instance(const struct http_router *router)
     return router->instance;
 }
 
-struct http_worker *http_worker_of(struct http_router *router, h2o_context_t *context)
-{
-    return h2o_context_get_handler_context(context, &router->handler);
-}
-
-size_t http_pending(struct http_router *router, h2o_context_t *context)
-{
-    return http_worker_of(router, context)->pending;
-}
-
 static int hex_digit(char c)
 {
     if (c >= '0' && c <= '9')
@@ -172,26 +162,10 @@ static int on_request(h2o_handler_t *handler, h2o_req_t *req)
     return 0;
 }
 
-static void begin_worker(h2o_handler_t *handler, h2o_context_t *context)
-{
-    struct http_worker *worker = h2o_mem_alloc(sizeof(*worker));
-    memset(worker, 0, sizeof(*worker));
-    h2o_context_set_handler_context(context, handler, worker);
-}
-
-static void end_worker(h2o_handler_t *handler, h2o_context_t *context)
-{
-    struct http_worker *worker = h2o_context_get_handler_context(context, handler);
-    assert(worker->pending == 0);
-    free(worker);
-}
-
 struct http_router *http_router_new(h2o_pathconf_t *path, const char *instance)
 {
     struct http_router *router = (struct http_router *)h2o_create_handler(path, sizeof(*router));
     router->handler.on_req = on_request;
-    router->handler.on_context_init = begin_worker;
-    router->handler.on_context_dispose = end_worker;
     router->instance = instance;
     router->origins = no_origins;
     return router;

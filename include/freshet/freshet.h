@@ -12,6 +12,7 @@
 #include <freshet/loader.h>
 #include <freshet/log.h>
 #include <freshet/message.h>
+#include <freshet/once.h>
 #include <freshet/request.h>
 #include <freshet/span.h>
 #include <freshet/stats.h>

@@ -28,6 +28,7 @@
 #include <freshet/guard.h>
 #include <freshet/instance.h>
 #include <freshet/log.h>
+#include <freshet/once.h>
 #include <freshet/span.h>
 #include <freshet/stats.h>
 #include <freshet/status.h>
@@ -40,6 +41,7 @@ extern "C" {
 #endif
 
 struct st_h2o_pathconf_t;
+struct st_h2o_req_t;
 struct st_h2o_context_t;
 struct st_h2o_globalconf_t;
 struct st_h2o_hostconf_t;
@@ -145,6 +147,22 @@ void freshet_h2o_worker_leave(struct freshet_h2o_worker *worker);
 
 /* Streams of this worker whose connection is not closed; the owner's loop. */
 size_t freshet_h2o_worker_streams(const struct freshet_h2o_worker *worker);
+
+/* `request` NULL: it has gone, its client has. Else it has to be answered now, or later again. On the
+ * request's loop; `answer` is valid until it returns. */
+typedef void (*freshet_h2o_once_cb)(struct st_h2o_req_t *request, const struct freshet_once_answer *answer,
+                                    void *user);
+
+/* freshet_load_once() for a request that a handler of the application has, which then returns 0: with its
+ * client's address and headers, and the guards of the mount. `url` is that of the view's stream as the page
+ * has it,
+ * `/live/board/b1`; the mount is looked for among the paths of the request's host. FRESHET_OK: `answered` is
+ * called exactly once. Else it is not, and the request is to be answered: as freshet_load_once() says;
+ * FRESHET_INVALID also: no mount has that URL, or the request's context has not joined; FRESHET_TOO_LARGE:
+ * over 32 of its headers are looked at. The request's loop. */
+enum freshet_status freshet_h2o_load_once(struct st_h2o_req_t *request, const char *url,
+                                          freshet_h2o_once_cb answered, void *user,
+                                          struct freshet_error *error);
 
 /* Serves the browser's side directly below the path, which may have other handlers after this one:
  * freshet.js, freshet-view.js and use-live.js, to be asked for again each time (ETag), and under names with

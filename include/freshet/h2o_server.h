@@ -29,6 +29,7 @@ extern "C" {
 struct st_h2o_context_t;
 struct st_h2o_globalconf_t;
 struct st_h2o_hostconf_t;
+struct st_h2o_req_t;
 struct st_h2o_socket_t;
 struct ssl_ctx_st;
 
@@ -83,9 +84,20 @@ enum freshet_status freshet_h2o_listen(struct freshet_h2o_listener **out, struct
 /* Accepts no more; connections go on. The loop's thread, before h2o_context_dispose(). NULL is fine. */
 void freshet_h2o_listener_close(struct freshet_h2o_listener *listener);
 
+/* A request that is answered later: its handler makes one, returns 0, and gives it to whoever will know the
+ * answer. The client, and with it the request, may be gone by then; the handle stays safe. */
+struct freshet_h2o_later;
+
+/* NULL: no memory, the request is to be answered at once. In the handler's call, or later on the request's
+ * loop. */
+struct freshet_h2o_later *freshet_h2o_later_new(struct st_h2o_req_t *request);
+/* The request, to be answered now, or NULL if it has gone. The handle is gone, too: exactly once for each, on
+ * the request's loop. freshet_h2o_serve() does not end before. */
+struct st_h2o_req_t *freshet_h2o_later_take(struct freshet_h2o_later *later);
+
 /* Asked on a loop that has no stream and no connection left, until it says true, at least 10 times a second:
- * whether nothing of the application's is still to come there, such as the answer to a request whose client
- * has left. `context` is disposed then. Must not block. */
+ * whether nothing of the application's is still to come there. Requests of freshet_h2o_later_new() are waited
+ * for anyway. `context` is disposed then. Must not block. */
 typedef bool (*freshet_h2o_ended_cb)(struct st_h2o_context_t *context, void *user);
 
 /* A zeroed struct with `size` set means all defaults. */

@@ -83,6 +83,8 @@ struct freshet_stats {
     uint64_t snapshots_pushed;   /* to streams */
     uint64_t snapshots_skipped;  /* a newer one replaced it before this stream could take it, or the stream
                                     ended first */
+    uint64_t once_answered;      /* freshet_load_once(): with a state */
+    uint64_t once_refused;       /* freshet_load_once(): without, also those that came too late */
     uint64_t differences_made;   /* between two snapshots, for all streams that need it; also those that were
                                     not clearly smaller than the snapshot, and not used */
     uint64_t differences_pushed; /* to streams, in place of snapshots; counted among these, too */

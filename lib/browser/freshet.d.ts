@@ -16,7 +16,7 @@ export interface LiveError {
 }
 
 /**
- * - `connecting`: nothing has come yet
+ * - `connecting`: nothing has come yet; what is shown, if anything, was rendered on the server
  * - `open`: what is shown is the newest state; also in a tab that another one tells
  * - `reconnecting`: the link is lost and tried again; the data is kept
  * - `stale`: the newest state could not be read (`error` says why); the data is kept
@@ -58,7 +58,11 @@ export interface LiveView<Data> {
 }
 
 export interface Live {
-  /** Opens a view. `path` is the URL that `curl` would be given, absolute or relative to the page, or to the worker.
+  /** Opens a view. What the server has rendered for it, with freshet_once_html() into a
+   * `<script type="application/json" data-initial="/live/board/b1" data-version="…">`, is shown at once, and its version
+   * asked with: the stream sends the newest only if that is another. The first view of a path takes it, once.
+   *
+   * `path` is the URL that `curl` would be given, absolute or relative to the page, or to the worker.
    * `/live/counter` is of the page's own host also where `<base>` is of another; other relative ones follow `<base>`.
    * Views on the same mount share one connection; views opened or closed in one turn change it once. Throws a
    * TypeError for a path that is not below the mount, a URIError for a bad `%`. */

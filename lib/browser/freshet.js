@@ -373,6 +373,9 @@ class Link {
 
 const isOver = ({ status }) => status === 'closed' || status === 'error';
 
+// Elements that were taken: who comes later must not be shown what was rendered long ago.
+const taken = new WeakSet();
+
 class Connection {
   // By path: what is known, the link that brings it, and its users. These are views of this tab, and the ids of tabs
   // that this one tells.
@@ -399,10 +402,26 @@ class Connection {
     return below.replace(/[^/]+/g, (segment) => encodeURIComponent(decodeURIComponent(segment))) + search;
   }
 
+  // What the server has rendered into the page, once.
+  findRendered(path) {
+    for (const element of globalThis.document?.querySelectorAll('script[data-initial]') ?? []) {
+      try {
+        if (taken.has(element) || this.pathOf(element.dataset.initial) !== path) continue;
+        taken.add(element);
+        const { version } = element.dataset;
+        const text = JSON.parse(element.textContent);
+        if (version && typeof text === 'string') return { text, version, status: 'connecting' };
+      } catch {
+        // It is below another mount, or was not made by freshet_once_html().
+      }
+    }
+    return undefined;
+  }
+
   enter(path, user, version = '') {
     const length = queryOf(path, '').length + versionLength + 1;
     const fresh = { path, length, version, status: 'reconnecting', users: new Set() };
-    const subscription = this.subscriptions.get(path) ?? fresh;
+    const subscription = this.subscriptions.get(path) ?? Object.assign(fresh, this.findRendered(path));
     this.subscriptions.set(path, subscription);
     subscription.users.add(user);
     this.change();
@@ -472,7 +491,8 @@ class Connection {
   }
 
   lost(subscription, error = subscription.error) {
-    if (!isOver(subscription)) this.tell(subscription, { status: 'reconnecting', error });
+    const status = subscription.status === 'connecting' && !error ? 'connecting' : 'reconnecting';
+    if (!isOver(subscription)) this.tell(subscription, { status, error });
   }
 
   allLost() {

@@ -28,6 +28,23 @@ test('every status in the order of what happens', async () => {
   ].map((note) => note.map((value) => value ?? undefined)));
 });
 
+// contract 9.7, 5.10
+test('a page that was rendered on the server: shown at once, gone on from, and a difference fits it', async () => {
+  const text = JSON.stringify({ title: '</script><!-- 😀\u2028', rows: Array.from({ length: 3000 }, (_, i) => `row ${i} of many of them: ä日`) });
+  const element = `<script type="application/json" data-initial="/live/a" data-version="1">${JSON.stringify(text).replaceAll('<', '\\u003c')}</script>`;
+  const views = await serve({ live: false, pages: { '/rendered': `<!doctype html><meta charset="utf-8"><title>x</title>${element}` } });
+  const page = await open(views.origin, '/rendered');
+  await show(page, ['/a']);
+  const stream = await views.exchange();
+  assert.equal(stream.held, '1');
+  await reached(page, '/a', 'connecting', JSON.parse(text));
+  stream.open().write(': unchanged\n\n');
+  await reached(page, '/a', 'open', JSON.parse(text));
+  const at = text.indexOf('row 7 ');
+  stream.difference('2', '1', [[0, at], 'changed 😀 ', [at + 6, text.length]]);
+  await reached(page, '/a', 'open', JSON.parse(text.replace('row 7 ', 'changed 😀 ')));
+});
+
 // contract 9.1
 test('offline and online: at once, whatever the delay has grown to', async () => {
   const views = await serve();

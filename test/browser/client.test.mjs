@@ -604,6 +604,78 @@ test('a difference to what the stream before has brought meanwhile is not folded
   await seen.reached('open', [10, 20, 30]);
 });
 
+// ---- rendered on the server ----
+
+// As freshet_once_html() makes it.
+const rendered = (path, version, text) => (
+  { dataset: { initial: script.origin + path, version }, textContent: JSON.stringify(text) });
+const onPage = async (make, call) => {
+  const elements = make();
+  globalThis.document = { baseURI: script.origin, querySelectorAll: () => elements };
+  try {
+    await call();
+  } finally {
+    delete globalThis.document;
+  }
+};
+
+// contract 9.7
+test('what was rendered is shown at once, folded once, and gone on from', () => onPage(
+  () => [rendered('/live/other', v3, '9'), rendered('/elsewhere/a', v3, '9'), rendered('/live/a', v1, '1')],
+  async () => {
+    const view = live(a, { initial: [], reduce: (acc, chunk) => [...acc, chunk] });
+    const seen = record(view);
+    assert.deepEqual([view.status, view.data], ['connecting', [1]]);
+    const stream = (await script.exchange()).open();
+    assert.equal(stream.held, v1);
+    stream.write(': unchanged\n\n');
+    await seen.reached('open', [1]);
+    stream.snapshot(v2, '2');
+    await seen.reached('open', [1, 2]);
+    assert.deepEqual(seen.statuses(), ['connecting', 'open', 'open']);
+  },
+));
+
+test('the newest replaces what was rendered, and a difference fits it', () => onPage(
+  () => [rendered('/live/a', v1, '"a <b>"'), rendered('/live/b', v1, '10')],
+  async () => {
+    const views = [live(a), live(b)];
+    const seen = views.map(record);
+    assert.deepEqual(views.map(({ data }) => data), ['a <b>', 10]);
+    const stream = (await script.exchange()).open();
+    assert.deepEqual(stream.views, [[a, v1], [b, v1]]);
+    stream.frameDifference(a, v2, v1, [[0, 3], [6, 7]]).frame(b, v2, '20');
+    await Promise.all([seen[0].reached('open', 'a '), seen[1].reached('open', 20)]);
+  },
+));
+
+test('it is taken once; without an answer the view is reconnecting with the error', () => onPage(
+  () => [rendered('/live/a', v1, '1')],
+  async () => {
+    const view = live(a);
+    (await script.exchange()).refuse(503, { code: 'not-now' });
+    await record(view).reached('reconnecting', 1);
+    assert.equal(view.error.code, 'not-now');
+    view.close();
+    await new Promise(setImmediate); // given up
+    const later = live(a);
+    assert.deepEqual([later.status, later.data], ['connecting', undefined]);
+    await until('asked without', async () => (await script.exchange()).open().snapshot(v2, '2').held === '');
+    await record(later).reached('open', 2);
+  },
+));
+
+test('an element that nobody can read is left alone', () => onPage(
+  () => [{ ...rendered('/live/a', v1, '1'), textContent: '{' }, { ...rendered('/live/a', v1, '1'), textContent: '1' },
+    rendered('/live/a', undefined, '1'), { dataset: { initial: 'http://[' }, textContent: '1' }],
+  async () => {
+    const view = live(a);
+    assert.equal(view.data, undefined);
+    (await script.exchange()).open().snapshot(v2, '2');
+    await record(view).reached('open', 2);
+  },
+));
+
 // ---- several views on one stream ----
 
 async function two() {

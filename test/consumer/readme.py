@@ -22,6 +22,7 @@ MAX_LINES = 35
 AROUND = """#include <freshet/freshet.h>
 #include <freshet/h2o.h>
 #include <freshet/redis.h>
+#include <h2o.h>
 #include <stdio.h>
 #include <stdlib.h>
 char *read_board(struct freshet_span board_id);

@@ -1,7 +1,7 @@
 /* Request targets. Input: the mount's path, a line feed, and the target as a client sends it. */
 #include "core/channel/pattern.h"
+#include "core/request/target.h"
 #include "decoded.h"
-#include "web/stream/target.h"
 
 /* What the contract says of one segment. */
 static enum freshet_status judge_segment(const char *raw, size_t len)

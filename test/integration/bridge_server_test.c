@@ -26,13 +26,6 @@ void http_allow_origins(struct http_router *router, const char *const *origins)
     (void)origins;
 }
 
-size_t http_pending(struct http_router *router, h2o_context_t *context)
-{
-    (void)router;
-    (void)context;
-    return 0;
-}
-
 void log_line(const struct freshet_log *log, enum freshet_log_level level, const char *format, ...)
 {
     (void)log;

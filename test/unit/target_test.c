@@ -1,6 +1,6 @@
 #include <criterion/criterion.h>
 
-#include "web/stream/target.h"
+#include "core/request/target.h"
 
 static enum freshet_status cut(const char *mount, const char *target, struct fr_target *out)
 {

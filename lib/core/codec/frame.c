@@ -270,6 +270,16 @@ struct freshet_span fr_frame_text(const struct fr_bytes *snapshot, struct fr_buf
     return freshet_span(lines->data, lines->len);
 }
 
+/* Codes have no quotes. */
+struct freshet_span fr_frame_error_code(const struct fr_bytes *load_error)
+{
+    struct freshet_span rest = fr_frame_body(load_error->span);
+    bool is_error = skip(&rest, "event: load-error\ndata: {\"code\":\"");
+    assert(is_error);
+    (void)is_error;
+    return fr_text_cut(&rest, '"');
+}
+
 struct fr_bytes *fr_frame_gap(int64_t lost)
 {
     struct fr_buffer event = {0};

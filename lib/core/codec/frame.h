@@ -38,6 +38,8 @@ struct fr_bytes *fr_frame_message(struct freshet_span bytes);
 struct fr_bytes *fr_frame_gap(int64_t lost);
 /* Event `load-error`. Both texts go into JSON. */
 struct fr_bytes *fr_frame_load_error(struct freshet_span code, struct freshet_span message);
+/* Its code. Points into the frame. */
+struct freshet_span fr_frame_error_code(const struct fr_bytes *load_error);
 /* Event `end`. */
 struct fr_end {
     struct freshet_span code;

@@ -259,7 +259,7 @@ static void end_views(struct fr_fanout *fanout)
         struct fr_view *view = FR_CONTAINER(link, struct fr_view, link);
         view->joining = true; /* for what will not come */
         fr_list_append(&fanout->told, link);
-        fanout->worker->host.view_lost(view, FRESHET_CLOSE_NO_MEMORY);
+        fr_view_tell_lost(view, FRESHET_CLOSE_NO_MEMORY);
     }
 }
 
@@ -289,14 +289,13 @@ static void deliver_to_views(struct fr_mail *mail)
 static size_t sweep(struct fr_task *task, size_t limit)
 {
     struct fr_fanout *fanout = FR_CONTAINER(task, struct fr_fanout, sweep);
-    struct fr_worker *worker = fanout->worker;
     struct fr_list *link;
     size_t told = 0;
     fr_fanout_acquire(fanout);
     while (told < limit && !fanout->closed && (link = fr_list_shift(&fanout->behind)) != NULL) {
         fr_list_append(&fanout->told, link);
         told++;
-        worker->host.view_ready(FR_CONTAINER(link, struct fr_view, link));
+        fr_view_tell_ready(FR_CONTAINER(link, struct fr_view, link));
     }
     if (!fanout->closed && fr_list_is_empty(&fanout->behind) && fanout->messages != NULL)
         fr_message_feed_swept(fanout->messages);

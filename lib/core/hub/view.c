@@ -4,6 +4,7 @@
 #include "core/guard/admission.h"
 #include "core/hub/fanout.h"
 #include "core/hub/message_feed.h"
+#include "core/hub/once.h"
 #include "core/load/loader.h"
 #include "core/runtime/context.h"
 #include <stdlib.h>
@@ -15,12 +16,28 @@ static void forget_held(struct fr_view *view)
     view->held = NULL;
 }
 
+void fr_view_tell_ready(struct fr_view *view)
+{
+    if (view->is_once)
+        fr_once_ready(view);
+    else
+        view->fanout->worker->host.view_ready(view);
+}
+
+void fr_view_tell_lost(struct fr_view *view, enum freshet_close_reason reason)
+{
+    if (view->is_once)
+        fr_once_lost(view);
+    else
+        view->fanout->worker->host.view_lost(view, reason);
+}
+
 /* ---- guards of an open view ---- */
 
 static void lose(struct fr_view *view, const struct fr_verdict *verdict)
 {
     view->admission->verdict = verdict;
-    view->fanout->worker->host.view_lost(view, FRESHET_CLOSE_DENIED);
+    fr_view_tell_lost(view, FRESHET_CLOSE_DENIED);
     /* The view may be gone. */
 }
 
@@ -43,7 +60,7 @@ static void move(struct fr_view *view, const struct freshet_identity *identity)
     enum freshet_status status = key == NULL ? FRESHET_NO_MEMORY : fr_fanout_get(worker, key, &fanout);
     fr_feed_key_release(key);
     if (status != FRESHET_OK) {
-        worker->host.view_lost(view, FRESHET_CLOSE_NO_MEMORY);
+        fr_view_tell_lost(view, FRESHET_CLOSE_NO_MEMORY);
         return;
     }
     forget_held(view);
@@ -73,7 +90,7 @@ static void go_on(struct fr_view *view)
     } else if (!freshet_span_equal(view->fanout->key->identity, freshet_span(identity.text, identity.len))) {
         move(view, &identity);
     } else {
-        view->fanout->worker->host.view_ready(view);
+        fr_view_tell_ready(view);
     }
 }
 

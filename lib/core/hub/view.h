@@ -29,16 +29,20 @@ struct fr_view {
     const char *name;         /* on a stream of several: what the client calls it; else NULL */
     struct fr_admission *admission; /* NULL: no guards */
     uint32_t message_seen;          /* the same of a message loader's messages, the low bits */
-    bool message_gap;       /* some of these stayed in a feed before this one, and it has not been told so */
-    bool in_gzip;           /* what is sent of it is; set before it is opened */
-    bool takes_differences; /* likewise: the client can apply them */
-    bool joining;           /* waits for the feed's word on what is current */
+    bool message_gap : 1; /* some of these stayed in a feed before this one, and it has not been told so */
+    bool in_gzip : 1;     /* what is sent of it is; set before it is opened */
+    bool takes_differences : 1; /* likewise: the client can apply them */
+    bool joining : 1;           /* waits for the feed's word on what is current */
+    bool is_once : 1;           /* likewise: of freshet_load_once(), which is told in place of the host */
 };
 
 /* Opens the view on a fanout that was got for it. `admission`, admitted, is taken over; NULL: no guards.
  * `held` is what the client says it has, NULL: nothing. See visit.h for the way there. */
 void fr_view_open(struct fr_view *view, struct fr_fanout *fanout, struct fr_admission *admission,
                   const struct fr_version *held);
+/* There is something to take; there will be nothing any more. It may be gone then. */
+void fr_view_tell_ready(struct fr_view *view);
+void fr_view_tell_lost(struct fr_view *view, enum freshet_close_reason reason);
 /* Closed ones are fine. */
 void fr_view_close(struct fr_view *view);
 

@@ -76,6 +76,18 @@ static size_t count_header_bytes(const struct fr_request_view *request_view)
     return bytes;
 }
 
+void fr_request_view_add_absent(struct fr_request_view *request_view, char *const *names)
+{
+    for (; names != NULL && *names != NULL; names++) {
+        struct freshet_span name = freshet_span_text(*names);
+        bool is_there = false;
+        for (size_t i = 0; i < request_view->header_count && !is_there; i++)
+            is_there = freshet_span_equal(request_view->headers[i].name, name);
+        if (!is_there && request_view->header_count < FR_REQUEST_ROOM_HEADERS)
+            request_view->headers[request_view->header_count++] = (struct fr_field){.name = name};
+    }
+}
+
 enum freshet_status fr_request_copy_new(struct fr_request_copy **out,
                                         const struct fr_request_view *request_view)
 {

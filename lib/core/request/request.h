@@ -44,6 +44,9 @@ struct fr_request_view {
         *like; /* kept of the same request before, to share equal headers with; NULL: none */
 };
 
+/* Adds those of the names, which end with NULL, that are not there, as not sent; a NULL list is empty. */
+void fr_request_view_add_absent(struct fr_request_view *request_view, char *const *names);
+
 /* FRESHET_INVALID: the query has a bad '%' or invalid UTF-8. FRESHET_TOO_LARGE. FRESHET_NO_MEMORY. */
 enum freshet_status fr_request_copy_new(struct fr_request_copy **out,
                                         const struct fr_request_view *request_view);

@@ -27,6 +27,8 @@
     X(cache_evicted)                                                                                         \
     X(snapshots_pushed)                                                                                      \
     X(snapshots_skipped)                                                                                     \
+    X(once_answered)                                                                                         \
+    X(once_refused)                                                                                          \
     X(differences_made)                                                                                      \
     X(differences_pushed)                                                                                    \
     X(differences_saved_bytes)                                                                               \

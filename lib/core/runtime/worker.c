@@ -84,6 +84,7 @@ enum freshet_status fr_worker_new(struct fr_worker **out, struct freshet *freshe
     fr_list_init(&worker->homes);
     fr_list_init(&worker->tasks);
     fr_list_init(&worker->residents);
+    fr_list_init(&worker->visitors);
     if (!fr_map_init(&worker->subscriptions) || !fr_map_init(&worker->feeds) ||
         !fr_map_init(&worker->fanouts)) {
         fr_worker_release(worker);
@@ -184,10 +185,10 @@ static void leave_counters(struct fr_worker *worker)
     pthread_mutex_unlock(&freshet->homes.lock);
 }
 
-static void end_residents(struct fr_worker *worker)
+static void end_all(struct fr_list *residents)
 {
-    while (!fr_list_is_empty(&worker->residents)) {
-        struct fr_resident *resident = FR_CONTAINER(worker->residents.next, struct fr_resident, link);
+    while (!fr_list_is_empty(residents)) {
+        struct fr_resident *resident = FR_CONTAINER(residents->next, struct fr_resident, link);
         resident->end(resident);
     }
 }
@@ -196,10 +197,11 @@ void fr_worker_leave(struct fr_worker *worker)
 {
     if (worker == NULL)
         return;
+    end_all(&worker->visitors);
     assert(worker->views == 0 && "drain comes first");
     tell_doubt(worker, true); /* this may be the one that was to see to it */
     fr_homes_leave(&worker->freshet->homes, worker);
-    end_residents(worker);
+    end_all(&worker->residents);
     fr_mailbox_close(&worker->mailbox);
     while (fr_mailbox_deliver(&worker->mailbox, SIZE_MAX))
         ;

@@ -46,6 +46,7 @@ struct fr_worker {
     struct fr_map fanouts;       /* of shared feeds that have streams here, by key */
     struct fr_list tasks;        /* fr_task.link, in the order of their turns */
     struct fr_list residents;
+    struct fr_list visitors; /* fr_resident.link, too: they end first, while its views may still be open */
     size_t views;
     bool leaving; /* written under the lock of the homes */
     struct fr_counters counters;

@@ -3,9 +3,9 @@
 #include "base/options.h"
 #include "base/text.h"
 #include "core/load/loader.h"
+#include "core/request/target.h"
 #include "web/h2o/socket.h"
 #include "web/h2o/web.h"
-#include "web/stream/target.h"
 #include <stdlib.h>
 #include <string.h>
 

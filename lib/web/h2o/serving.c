@@ -1,6 +1,7 @@
 /* One loop of freshet_h2o_serve(): its connections, and its end. */
 #include "base/clock.h"
 #include "base/log.h"
+#include "web/h2o/later.h"
 #include "web/h2o/layout.h"
 #include "web/h2o/serve.h"
 #include <assert.h>
@@ -92,6 +93,7 @@ static bool has_ended(struct fr_h2o_serving *serving)
 {
     const struct freshet_h2o_serve_options *options = &serving->server->options;
     return serving->state == FR_H2O_LOOP_CLOSING && fr_list_is_empty(&serving->connections) &&
+           fr_h2o_later_pending() == 0 &&
            (options->ended == NULL || options->ended(&serving->context, options->user));
 }
 

@@ -1,6 +1,7 @@
 /* From a request for a route to its answer: what is kept of it, its guards, the limits. While guards are out
  * h2o has the request; nothing of it is read then, and when it goes the visit goes with it. */
 #include "core/load/loader.h"
+#include "core/request/query.h"
 #include "web/h2o/socket.h"
 #include <string.h>
 
@@ -54,19 +55,6 @@ static void borrow(struct fr_request_view *request_view, struct freshet_span nam
         request_view->too_many = true;
 }
 
-/* That a header was not sent is kept as well. */
-static void borrow_absent(struct fr_request_view *request_view, char *const *list)
-{
-    for (; list != NULL && *list != NULL; list++) {
-        struct freshet_span name = freshet_span_text(*list);
-        bool is_there = false;
-        for (size_t i = 0; i < request_view->header_count && !is_there; i++)
-            is_there = freshet_span_equal(request_view->headers[i].name, name);
-        if (!is_there && request_view->header_count < FR_REQUEST_ROOM_HEADERS)
-            request_view->headers[request_view->header_count++] = (struct fr_field){.name = name};
-    }
-}
-
 void fr_h2o_borrow_headers(const struct fr_h2o_mount *mount, const struct freshet_loader *loader,
                            const h2o_req_t *req, struct fr_request_view *request_view)
 {
@@ -79,17 +67,32 @@ void fr_h2o_borrow_headers(const struct fr_h2o_mount *mount, const struct freshe
         if (names(loader->headers, name) || names(mount->request_headers, name))
             borrow(request_view, name, header->value);
     }
-    borrow_absent(request_view, loader->headers);
-    borrow_absent(request_view, mount->request_headers);
+    fr_request_view_add_absent(request_view, loader->headers);
+    fr_request_view_add_absent(request_view, mount->request_headers);
+}
+
+/* `last-event-id=<version>` in the query: an EventSource that goes on from what a page was rendered with
+ * can't set a header. When it comes back by itself it sends the header, which is newer. */
+static bool read_query(struct fr_h2o_visit *visit, struct freshet_span query)
+{
+    struct freshet_span name, value;
+    char *room = h2o_mem_alloc_pool(&visit->req->pool, query.len + 1);
+    bool found = false;
+    while (!found && fr_query_next(&query, &room, &name, &value) == FRESHET_OK)
+        found = freshet_span_equal(name, freshet_span_text("last-event-id")) &&
+                fr_version_parse(value, &visit->core.held);
+    return found;
 }
 
 /* The version that the client says it has. */
-static void note_held(struct fr_h2o_visit *visit)
+static void note_held(struct fr_h2o_visit *visit, const struct fr_target *target)
 {
     const h2o_headers_t *headers = &visit->req->headers;
     ssize_t at = h2o_find_header_by_str(headers, H2O_STRLIT("last-event-id"), -1);
-    if (at == -1)
+    if (at == -1) {
+        visit->core.has_held = read_query(visit, target->query);
         return;
+    }
     h2o_iovec_t value = headers->entries[at].value;
     visit->core.has_held = fr_version_parse(freshet_span(value.base, value.len), &visit->core.held);
 }
@@ -160,7 +163,7 @@ static void go(struct fr_h2o_visit *visit, struct freshet_loader *loader, struct
     request_view.peer = fr_h2o_peer_print(&visit->peer, peer);
     fr_h2o_borrow_headers(mount, loader, visit->req, &request_view);
     visit->core = (struct fr_visit){.worker = core_of(visit), .loader = loader, .params = params};
-    note_held(visit);
+    note_held(visit, target);
     enum fr_visit_answer answer = fr_visit_begin(&visit->core, &request_view, &guards, &refusal);
     if (answer != FR_VISIT_YES)
         fr_h2o_visit_refuse(visit, answer, &refusal);

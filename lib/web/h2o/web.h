@@ -4,9 +4,9 @@
 
 #include "core/hub/view.h"
 #include "core/hub/visit.h"
+#include "core/request/target.h"
 #include "core/runtime/worker.h"
 #include "web/stream/stream.h"
-#include "web/stream/target.h"
 #include <freshet/h2o.h>
 #include <h2o.h>
 #include <pthread.h>

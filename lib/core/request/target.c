@@ -1,4 +1,4 @@
-#include "web/stream/target.h"
+#include "core/request/target.h"
 
 #include "base/percent.h"
 #include "base/text.h"
