@@ -109,7 +109,7 @@ test('a large board: what changes is sent as a difference, to one view and to ea
     return Object.fromEntries(['differences_pushed', 'differences_made', 'differences_saved_bytes'].map((name) =>
       [name, +new RegExp(`^freshet_${name}_total (\\d+)$`, 'm').exec(metrics)[1]]));
   };
-  for (let i = 0; i < 40; i++) assert.equal((await post('/board/large/tasks', { title: `${i}: <b> ${'😀日本'.repeat(i)}` })).status, 201);
+  for (let i = 0; i < 100; i++) assert.equal((await post('/board/large/tasks', { title: `${i}: <b> ${'😀日本'.repeat(i % 40)}` })).status, 201);
   const alone = live(two, '/board/large', { as: 'text' });
   const several = connect(`${two.origin}/live`);
   const beside = ['/board/large', '/counter'].map((path) => several(`${two.origin}/live${path}`, { as: 'text' }));

@@ -93,3 +93,27 @@ Test(h2o_differences, who_asks_in_other_words_gets_the_whole)
     }
     rig_down();
 }
+
+static void publish_in_gzip(size_t padding, uint64_t differences)
+{
+    up(padding);
+    struct rig_client *page = ask("/live/counter", TAKES "Accept-Encoding: gzip\r\n");
+    rig_expect(page, "content-encoding: gzip\r\n");
+    RIG_WAIT(rig_stats().snapshots_pushed == 1);
+    rig_publish(1);
+    RIG_WAIT(rig_stats().snapshots_pushed == 2);
+    cr_expect_eq(rig_stats().differences_pushed, differences);
+    rig_hang_up(page);
+    rig_down();
+}
+
+/* contract 5.10, 5.11: what deflate's window holds is gzip's */
+Test(h2o_differences, in_gzip_a_state_within_its_window_has_none)
+{
+    publish_in_gzip(5000, 0);
+}
+
+Test(h2o_differences, in_gzip_a_large_state_has_some)
+{
+    publish_in_gzip(30000, 1);
+}

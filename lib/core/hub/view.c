@@ -147,7 +147,9 @@ void fr_view_close(struct fr_view *view)
 static enum fr_difference_state take_difference(struct fr_view *view, struct fr_bytes **frame)
 {
     struct fr_counters *counters = &view->fanout->worker->counters;
-    if (!view->takes_differences || view->held == NULL)
+    size_t size = view->fanout->update.snapshot->frame->span.len;
+    if (!view->takes_differences || view->held == NULL ||
+        (view->in_gzip && size < FR_DIFFERENCE_LEAST_IN_GZIP_BYTES))
         return FR_DIFFERENCE_NONE;
     enum fr_difference_state state = fr_fanout_differ(view->fanout, view->held, frame);
     if (state == FR_DIFFERENCE_MADE) {
