@@ -5,7 +5,7 @@ import contextlib
 import http.client
 
 # Stated times, in seconds.
-HEAL_S = 2.0        # from the end of a fault until every client shows the newest (issue: 1 s in the median)
+HEAL_S = 2.0        # from the end of a fault until every client shows the newest; report.py judges the median
 UNPROVED_S = 4.0    # from when deliveries have become impossible until readiness says so: a probe each second, the
                     # newest of which has to be two seconds old at most
 FOUND_S = 8.0       # until an instance whose deliveries fail for another reason is not ready: a half-open link is
@@ -27,7 +27,7 @@ class Oracle:
         self.deliveries = 0
         self.readiness_looks = 0
         self.load_errors = collections.Counter()
-        self.newest = {}       # by topic: what was accepted and when, the newest last
+        self.newest = {}         # by topic: what was accepted and when, the newest last
         self.severed_since = {}  # by instance: (how many faults, since when)
         self.splits, self.split_at = 0, float("-inf")  # how many there are, and when the last one ended
 

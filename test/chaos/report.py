@@ -46,4 +46,6 @@ class Report:
             yield "| %s | %d | %s |" % (kind, count, times(self.alone[kind]))
         yield "| all %d rounds | %d | %s |" % (len(self.heals), sum(self.survived.values()), times(self.heals))
         yield ""
-        yield "%d deliveries and %d answers about readiness checked." % (oracle.deliveries, oracle.readiness_looks)
+        errors = ", ".join("%d of %s" % (count, code) for code, count in oracle.load_errors.most_common()) or "none"
+        yield "%d deliveries and %d answers about readiness checked; load errors told: %s." % (
+            oracle.deliveries, oracle.readiness_looks, errors)
