@@ -16,8 +16,7 @@ LOOK_S = 0.25
 SHOWN = 3           # of what is wrong in the same way
 START_S = 3.0       # that an instance is left alone when it was started, or stood still
 
-# Why a stream may end, and what an instance has to have been told before.
-ENDS = {"going-away", "draining"}
+END = "going-away"  # the only reason why a stream may end, where the instance was told to leave
 
 
 class Oracle:
@@ -63,7 +62,7 @@ class Oracle:
         if told is None and not gone:
             self.complain("%s: its stream of %s ended without a word (status %s, after %d snapshots)" %
                           (client.name, instance.name, parser.status, parser.snapshots))
-        elif told is not None and not (gone and told in ENDS):
+        elif told is not None and not (gone and told == END):
             self.complain("%s: %s has ended its stream: %r" % (client.name, instance.name, client.end))
 
     def stale(self, client, topic, newest):
