@@ -4,12 +4,12 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "core/guard/admission.h"
+#include "web/stream/stream_due.h"
+#include "web/stream/stream_end.h"
 #include "web/stream/views.h"
 #include <assert.h>
 #include <freshet/instance.h>
 #include <string.h>
-
-#define WRITE_TIMEOUT_STEP_BYTES 65536
 
 static void pump(struct fr_stream *stream);
 
@@ -18,100 +18,13 @@ static struct fr_stream_group *group_of(const struct fr_stream *stream)
     return stream->config->group;
 }
 
-/* The part of a frame that this stream's framing needs. */
-static struct freshet_span payload(const struct fr_stream *stream, const struct fr_bytes *frame)
-{
-    return stream->chunked ? frame->span : fr_frame_body(frame->span);
-}
-
-static uint32_t after(uint32_t from_ms, uint64_t wait_ms)
-{
-    return from_ms + (uint32_t)(wait_ms < INT32_MAX ? wait_ms : INT32_MAX);
-}
-
-static bool is_before(uint32_t one_ms, uint32_t other_ms)
-{
-    return (int32_t)(one_ms - other_ms) < 0;
-}
-
-/* Until when the frame that starts now may take. */
-static uint32_t write_deadline(const struct fr_stream *stream)
-{
-    uint64_t timeout_ms = stream->config->write_timeout_ms;
-    size_t size = stream->frame == NULL ? 0 : payload(stream, stream->frame).len;
-    if (timeout_ms == FRESHET_NEVER)
-        return after(stream->since_ms, INT32_MAX);
-    return after(stream->since_ms, timeout_ms * (1 + size / WRITE_TIMEOUT_STEP_BYTES));
-}
-
-/* What waits before it in the kernel may have more time; it can't be done earlier then. */
-static void allow(struct fr_stream *stream)
-{
-    uint32_t until_ms = write_deadline(stream);
-    if (!stream->watches || is_before(stream->allowed_ms, until_ms))
-        stream->allowed_ms = until_ms;
-}
-
-/* All that has been written so far. */
-static void watch(struct fr_stream *stream)
-{
-    stream->watches = true;
-    stream->watched = stream->config->ops->written(stream);
-    stream->confirm_ms = stream->allowed_ms;
-}
-
-static bool ages(const struct fr_stream *stream)
-{
-    return stream->config->max_age_ms != FRESHET_NEVER && stream->end == NULL &&
-           stream->state < FR_STREAM_ENDING;
-}
-
-static bool wants_end(const struct fr_stream *stream)
-{
-    const struct fr_stream_group *group = group_of(stream);
-    if (group->draining && stream->end == NULL && stream->state < FR_STREAM_ENDING)
-        return true;
-    return ages(stream) && !is_before(group->now_ms, stream->expires_ms);
-}
-
-/* When its state has a deadline. */
-static uint32_t state_due(const struct fr_stream *stream)
-{
-    uint32_t now_ms = group_of(stream)->now_ms;
-    if (stream->state == FR_STREAM_LINGERING)
-        return after(stream->since_ms, FR_STREAM_LINGER_MS);
-    if (stream->state != FR_STREAM_IDLE)
-        return stream->allowed_ms;
-    if (stream->config->heartbeat_ms == FRESHET_NEVER)
-        return after(now_ms, INT32_MAX);
-    return after(stream->since_ms, stream->config->heartbeat_ms);
-}
-
-static bool has_watch(const struct fr_stream *stream)
-{
-    return stream->watches && stream->state < FR_STREAM_ENDING;
-}
-
-/* When fr_stream_check() has something to do. */
-static uint32_t due(const struct fr_stream *stream)
-{
-    if (wants_end(stream))
-        return group_of(stream)->now_ms;
-    uint32_t at_ms = state_due(stream);
-    if (ages(stream) && is_before(stream->expires_ms, at_ms))
-        at_ms = stream->expires_ms;
-    if (has_watch(stream) && is_before(stream->confirm_ms, at_ms))
-        at_ms = stream->confirm_ms;
-    return at_ms;
-}
-
 /* One that is the encoder's is filed when it comes back. */
 static void file(struct fr_stream *stream)
 {
     struct fr_stream_group *group = group_of(stream);
     if (stream->state == FR_STREAM_ENCODING)
         return;
-    fr_wheel_put(&group->wheel, &stream->link, due(stream), group->now_ms);
+    fr_wheel_put(&group->wheel, &stream->link, fr_stream_due(stream), group->now_ms);
 }
 
 static void unfile(struct fr_stream *stream)
@@ -207,7 +120,7 @@ static bool enter_idle(struct fr_stream *stream)
     bool watched = stream->watches;
     enter(stream, FR_STREAM_IDLE);
     if (!watched)
-        watch(stream);
+        fr_stream_watch(stream);
     if (before != FR_STREAM_IDLE || !watched)
         file(stream);
     return true;
@@ -222,7 +135,7 @@ static void count_bytes(struct fr_stream *stream, size_t bytes)
 /* Sends what is left of the frame. True: all of it was taken, and the stream is idle again. */
 static bool push(struct fr_stream *stream)
 {
-    struct freshet_span all = payload(stream, stream->frame);
+    struct freshet_span all = fr_stream_payload(stream, stream->frame);
     struct freshet_span rest = freshet_span(all.data + stream->offset, all.len - stream->offset);
     ssize_t taken = stream->config->ops->send(stream, rest);
     if (taken < 0) {
@@ -243,31 +156,13 @@ static bool start(struct fr_stream *stream, struct fr_bytes *frame)
     stream->frame = frame;
     stream->offset = 0;
     stream->since_ms = group_of(stream)->now_ms;
-    allow(stream);
+    fr_stream_allow(stream);
     return push(stream);
-}
-
-/* The last event, which is given up, with what ends gzip and a chunked body, so that all leave in one write.
- * NULL: no memory. */
-static struct fr_bytes *make_last(struct fr_stream *stream, struct fr_bytes *event)
-{
-    if (fr_stream_gzip(stream) != NULL)
-        event = fr_encoder_finish(stream, event);
-    if (event == NULL || !stream->chunked)
-        return event;
-    size_t last_len = strlen(FR_LAST_CHUNK);
-    struct fr_bytes *both = fr_bytes_new(event->span.len + last_len);
-    if (both != NULL) {
-        memcpy(fr_bytes_room(both), event->span.data, event->span.len);
-        memcpy(fr_bytes_room(both) + event->span.len, FR_LAST_CHUNK, last_len);
-    }
-    fr_bytes_release(event);
-    return both;
 }
 
 static bool start_end(struct fr_stream *stream)
 {
-    struct fr_bytes *last = make_last(stream, stream->end);
+    struct fr_bytes *last = fr_stream_last_frame(stream, stream->end);
     stream->end = NULL;
     if (last == NULL) {
         enter_closed(stream, FRESHET_CLOSE_NO_MEMORY);
@@ -357,35 +252,6 @@ static void pump(struct fr_stream *stream)
         idle = stream->end != NULL ? start_end(stream) : start_next(stream);
 }
 
-static const char *end_code(enum freshet_close_reason reason)
-{
-    switch (reason) {
-    case FRESHET_CLOSE_DRAIN:
-        return "going-away";
-    case FRESHET_CLOSE_NO_MEMORY:
-        return "no-memory";
-    case FRESHET_CLOSE_MAX_AGE:
-        return "max-age";
-    default:
-        return "topic-moved";
-    }
-}
-
-struct fr_end fr_stream_describe_end(const struct fr_stream *stream, const struct fr_view *view,
-                                     enum freshet_close_reason reason)
-{
-    const struct fr_stream_config *config = stream->config;
-    if (reason == FRESHET_CLOSE_DENIED) {
-        const struct fr_verdict *verdict = view->admission->verdict;
-        const char *location = verdict->location == NULL ? "" : verdict->location;
-        return (struct fr_end){freshet_span_text(verdict->code), -1, freshet_span_text(location)};
-    }
-    uint64_t retry_ms = reason == FRESHET_CLOSE_DRAIN
-                            ? fr_random_between(0, config->group->spread_ms)
-                            : fr_random_between(config->retry_min_ms, config->retry_max_ms);
-    return (struct fr_end){.code = freshet_span_text(end_code(reason)), .retry_ms = (int64_t)retry_ms};
-}
-
 static void begin_end(struct fr_stream *stream, enum freshet_close_reason reason)
 {
     if (set_end(stream, reason))
@@ -399,10 +265,10 @@ void fr_stream_init(struct fr_stream *stream, const struct fr_stream_config *con
     stream->state = FR_STREAM_OPENING;
     stream->since_ms = config->group->now_ms;
     stream->view.in_gzip = config->gzip_at != 0;
-    allow(stream);
+    fr_stream_allow(stream);
     fr_list_init(&stream->link);
     if (config->max_age_ms != FRESHET_NEVER)
-        stream->expires_ms = after(config->group->now_ms, fr_random_jitter(config->max_age_ms));
+        stream->expires_ms = fr_stream_after(config->group->now_ms, fr_random_jitter(config->max_age_ms));
     config->group->count++;
     file(stream);
 }
@@ -447,7 +313,7 @@ void fr_stream_writable(struct fr_stream *stream, size_t taken)
     uint32_t since_ms = stream->since_ms;
     count_bytes(stream, taken);
     stream->offset += (uint32_t)taken;
-    bool done = stream->offset == payload(stream, stream->frame).len;
+    bool done = stream->offset == fr_stream_payload(stream, stream->frame).len;
     bool idle = done ? enter_idle(stream) : push(stream);
     if (done || idle)
         fr_histogram_add(&fr_worker_counters(group->worker)->write_time,
@@ -492,11 +358,6 @@ void fr_stream_encoded(struct fr_stream *stream)
         pump(stream);
 }
 
-static bool is_past(const struct fr_stream *stream, uint32_t at_ms)
-{
-    return !is_before(group_of(stream)->now_ms, at_ms);
-}
-
 /* An idle stream that is due has been silent for too long. */
 static void send_heartbeat(struct fr_stream *stream)
 {
@@ -517,17 +378,17 @@ static void check_watched(struct fr_stream *stream)
     }
     stream->watches = queued > 0;
     if (stream->watches)
-        watch(stream);
+        fr_stream_watch(stream);
     file(stream);
 }
 
 void fr_stream_check(struct fr_stream *stream)
 {
-    if (!is_past(stream, due(stream)))
+    if (!fr_stream_is_past(stream, fr_stream_due(stream)))
         file(stream);
-    else if (wants_end(stream))
+    else if (fr_stream_wants_end(stream))
         begin_end(stream, group_of(stream)->draining ? FRESHET_CLOSE_DRAIN : FRESHET_CLOSE_MAX_AGE);
-    else if (has_watch(stream) && is_past(stream, stream->confirm_ms))
+    else if (fr_stream_has_watch(stream) && fr_stream_is_past(stream, stream->confirm_ms))
         check_watched(stream);
     else if (stream->state == FR_STREAM_IDLE)
         send_heartbeat(stream);

@@ -115,10 +115,6 @@ void fr_stream_init(struct fr_stream *stream, const struct fr_stream_config *con
 /* The opposite while nothing has been counted or sent: closes the view, calls none of the ops. */
 void fr_stream_deinit(struct fr_stream *stream);
 
-/* What `end` says of a stream, or of one of its views: `view` tells why. */
-struct fr_end fr_stream_describe_end(const struct fr_stream *stream, const struct fr_view *view,
-                                     enum freshet_close_reason reason);
-
 /* Any of the following may close the stream: it must not be touched afterwards. */
 
 /* The head and `bytes` of the body have left. */

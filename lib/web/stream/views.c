@@ -3,7 +3,7 @@
 #include "base/bytes.h"
 #include "base/random.h"
 #include "core/runtime/counters.h"
-#include "web/stream/stream.h"
+#include "web/stream/stream_end.h"
 #include <stdlib.h>
 #include <string.h>
 
