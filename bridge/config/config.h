@@ -21,6 +21,7 @@ struct config_load {
     const char **get;        /* the same thing at one server or several; the last NULL, as below */
     const char **redis;      /* the words of a command */
     const char *file;        /* a path */
+    const char **forward;    /* of `get`: headers of the stream's request, in lower case; NULL: none */
     const char **headers;    /* of `get`: whole lines */
     const struct node *node; /* for complaints */
 };

@@ -52,11 +52,33 @@ static bool read_headers(struct reading *reading, const struct node *node, void 
     return true;
 }
 
+/* Names of headers that a client may choose for the backend: not those that say how a request is sent. */
+static bool read_forward(struct reading *reading, const struct node *node, void *place, const struct key *key)
+{
+    static const char *const own[] = {
+        "host",  "connection", "content-length", "transfer-encoding", "keep-alive",    "proxy-connection",
+        "te",    "trailer",    "upgrade",        "accept-encoding",   "if-none-match", "range",
+        "expect"};
+    if (!read_texts(reading, node, place, key))
+        return false;
+    for (const char **name = *(const char ***)place; *name != NULL; name++) {
+        for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
+            if (strcmp(*name, own[i]) == 0)
+                return false;
+        }
+        if ((*name)[strspn(*name, "abcdefghijklmnopqrstuvwxyz0123456789-")] != '\0')
+            return false;
+    }
+    return true;
+}
+
 static const struct key load_keys[] = {
     {"get", read_texts, offsetof(struct config_load, get), RIGHT_GET, NULL, false},
     {"redis", read_texts, offsetof(struct config_load, redis), RIGHT_REDIS, NULL, false},
     {"file", read_text, offsetof(struct config_load, file), "a path such as /var/lib/app/{room}.json", NULL,
      false},
+    {"forward", read_forward, offsetof(struct config_load, forward),
+     "names of headers in lower case, such as [cookie, authorization]", NULL, false},
     {"headers", read_headers, offsetof(struct config_load, headers),
      "names and texts, such as { authorization: { env: TOKEN } }", NULL, false},
 };
@@ -70,8 +92,8 @@ static bool read_load(struct reading *reading, const struct node *node, void *pl
         return false;
     if ((load->get != NULL) + (load->redis != NULL) + (load->file != NULL) != 1)
         return false;
-    if (load->headers != NULL && load->get == NULL)
-        reading_complain(reading, node, "headers go with get only");
+    if ((load->headers != NULL || load->forward != NULL) && load->get == NULL)
+        reading_complain(reading, node, "headers and forward go with get only");
     return true;
 }
 
@@ -145,6 +167,10 @@ static void check(struct reading *reading, const struct config_loader *loader)
         reading_complain(reading, node, "needs load, or messages: true, and not both");
     if (loader->shared && loader->per != NULL)
         reading_complain(reading, node, "shared and per exclude each other");
+    if (loader->load.forward != NULL && (loader->shared || loader->per != NULL))
+        reading_complain(reading, node,
+                         "a load for many has no request to forward from: forward goes without shared "
+                         "and per");
     if (loader->messages && loader->cache.on)
         reading_complain(reading, node, "messages are not cached");
     if (!loader->messages && loader->cache.on && !loader->shared && loader->per == NULL)

@@ -90,6 +90,8 @@ static void end_try(struct fetcher *fetcher, CURL *easy, CURLcode result)
     struct transfer *transfer = (struct transfer *)private;
     enum fetch_outcome outcome = transfer_outcome(transfer, result);
     bool failed = has_server_failed(transfer, outcome);
+    transfer->detail =
+        outcome == FETCH_ANSWERED ? "the server answers 502, 503 or 504" : curl_easy_strerror(result);
     curl_multi_remove_handle(fetcher->multi, easy);
     let_go(fetcher, transfer);
     if (failed || outcome == FETCH_ANSWERED)

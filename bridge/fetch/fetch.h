@@ -39,6 +39,7 @@ struct fetch_answer {
     enum fetch_outcome outcome;
     int status;               /* of FETCH_ANSWERED, else 0 */
     struct freshet_span body; /* as long as the callback lasts */
+    const char *detail;       /* for log lines: why it was not answered, without the URL; else NULL */
     const void *internal;
 };
 

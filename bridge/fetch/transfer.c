@@ -167,7 +167,9 @@ enum fetch_outcome transfer_outcome(const struct transfer *transfer, CURLcode re
 
 void transfer_finish(struct transfer *transfer, enum fetch_outcome outcome)
 {
-    struct fetch_answer answer = {.outcome = outcome, .internal = transfer};
+    struct fetch_answer answer = {.outcome = outcome,
+                                  .detail = outcome == FETCH_ANSWERED ? NULL : transfer->detail,
+                                  .internal = transfer};
     long status = 0;
     if (outcome == FETCH_ANSWERED) {
         curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);

@@ -20,6 +20,7 @@ struct transfer {
     fetch_wanted_cb wanted;
     fetch_done_cb done;
     void *user;
+    const char *detail;         /* what libcurl says of the last try that failed */
     enum fetch_outcome stopped; /* why our own callbacks ended it; FETCH_ANSWERED: they did not */
 };
 

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -37,36 +38,36 @@ static bool read_all(int fd, char *bytes, size_t *len)
     return true;
 }
 
-static void answer(const char *path, struct freshet_load load)
+static void answer(struct loads_route *route, const char *path, struct freshet_load load)
 {
     size_t len;
     int fd = open_plain(path, &len);
     if (fd < 0) {
         bool absent = errno == ENOENT || errno == ENOTDIR || errno == ENAMETOOLONG;
-        freshet_load_fail(load, absent ? "not-found" : "file-error", NULL);
+        loads_fail(route, load, absent ? "not-found" : "file-error", strerror(errno));
         return;
     }
     char *bytes = len > FETCH_DEFAULT_BODY_BYTES ? NULL : malloc(len + 1);
     if (bytes == NULL)
-        freshet_load_fail(load, len > FETCH_DEFAULT_BODY_BYTES ? "too-large" : "no-memory", NULL);
+        loads_fail(route, load, len > FETCH_DEFAULT_BODY_BYTES ? "too-large" : "no-memory", NULL);
     else if (read_all(fd, bytes, &len))
         freshet_load_answer(load, freshet_span(bytes, len));
     else
-        freshet_load_fail(load, "file-error", NULL);
+        loads_fail(route, load, "file-error", strerror(errno));
     free(bytes);
     close(fd);
 }
 
-void loads_read_file(const struct source *source, struct freshet_load load,
+void loads_read_file(struct loads_route *route, const struct source *source, struct freshet_load load,
                      const struct freshet_load_context *context)
 {
     char *path[1];
     size_t len[1];
     enum template_result result = loads_fill(source, context, path, len);
     if (result != TEMPLATE_FILLED) {
-        loads_refuse_values(load, result);
+        loads_refuse_values(route, load, result);
         return;
     }
-    answer(path[0], load);
+    answer(route, path[0], load);
     free(path[0]);
 }

@@ -57,14 +57,19 @@ static void give(struct call *call, const struct fetch_answer *answer)
 static void on_answer(const struct fetch_answer *answer, void *user)
 {
     struct call *call = user;
-    if (answer->outcome != FETCH_ANSWERED)
-        freshet_load_fail(call->load, fetch_outcome_code(answer->outcome), NULL);
+    char status[32];
+    snprintf(status, sizeof(status), "the backend answers %d", answer->status);
+    if (answer->outcome == FETCH_UNWANTED || answer->outcome == FETCH_CLOSED)
+        freshet_load_fail(call->load, fetch_outcome_code(answer->outcome),
+                          NULL); /* nobody is there any more */
+    else if (answer->outcome != FETCH_ANSWERED)
+        loads_fail(call->route, call->load, fetch_outcome_code(answer->outcome), answer->detail);
     else if (answer->status >= 200 && answer->status <= 299)
         give(call, answer);
     else if (answer->status == 304 && call->asked_whether_changed)
         freshet_load_unchanged(call->load);
     else
-        freshet_load_fail(call->load, code_of(answer->status), NULL);
+        loads_fail(call->route, call->load, code_of(answer->status), status);
     end(call);
 }
 
@@ -105,49 +110,95 @@ static void name_feed(struct call *call, const char *route, const struct freshet
     }
 }
 
-/* Whether the backend may answer that nothing has changed: `line` then says what the feed has. A feed that
- * begins has nothing, whatever one before it had. */
-static bool ask_whether_changed(struct call *call, const struct freshet_load_context *context, char *line,
-                                size_t size)
+/* Whether the backend may answer that nothing has changed: `tag` is what the feed has. A feed that begins has
+ * nothing, whatever one before it had. */
+static bool ask_whether_changed(struct call *call, const struct freshet_load_context *context,
+                                char tag[ETAGS_MAX_BYTES + 1])
 {
     struct freshet_span feed = freshet_span(call->feed, call->feed_len);
-    char tag[ETAGS_MAX_BYTES + 1];
     if (call->feed == NULL)
         return false;
-    if (context->cause == FRESHET_CAUSE_CONNECT) {
-        etags_forget(&call->route->etags, feed);
-        return false;
-    }
-    if (!etags_find(&call->route->etags, feed, tag))
-        return false;
-    snprintf(line, size, "if-none-match: %s", tag);
-    return true;
+    if (context->cause != FRESHET_CAUSE_CONNECT)
+        return etags_find(&call->route->etags, feed, tag);
+    etags_forget(&call->route->etags, feed);
+    return false;
 }
 
 /* ---- the request ---- */
 
-static enum freshet_status start(struct call *call, const struct source *source, char *const *urls,
+/* Lines of a request, and the texts that were made for it. */
+struct lines {
+    const char **all; /* the last NULL */
+    size_t count;
+    char *made[SOURCE_MAX_TEXTS];
+    size_t made_count;
+};
+
+static size_t count_texts(const char *const *texts)
+{
+    size_t count = 0;
+    while (texts != NULL && texts[count] != NULL)
+        count++;
+    return count;
+}
+
+static void free_lines(struct lines *lines)
+{
+    for (size_t i = 0; i < lines->made_count; i++)
+        free(lines->made[i]);
+    free(lines->all);
+}
+
+static bool add_line(struct lines *lines, const char *name, struct freshet_span value)
+{
+    char *line;
+    if (asprintf(&line, "%s: %.*s", name, (int)value.len, value.data) < 0)
+        return false;
+    lines->made[lines->made_count++] = line;
+    lines->all[lines->count++] = line;
+    return true;
+}
+
+/* What the client sent of the headers that are handed on. */
+static bool add_forwarded(struct lines *lines, const char *const *names,
+                          const struct freshet_request *request)
+{
+    for (; names != NULL && *names != NULL; names++) {
+        struct freshet_span value;
+        if (freshet_request_header(request, *names, &value) == FRESHET_OK && !add_line(lines, *names, value))
+            return false;
+    }
+    return true;
+}
+
+static bool make_lines(struct lines *lines, struct call *call, const struct freshet_load_context *context)
+{
+    const struct config_load *load = &call->source->loader->load;
+    size_t configured = count_texts(load->headers);
+    char tag[ETAGS_MAX_BYTES + 1];
+    *lines = (struct lines){.all = calloc(configured + count_texts(load->forward) + 2, sizeof(*lines->all))};
+    if (lines->all == NULL)
+        return false;
+    for (; lines->count < configured; lines->count++)
+        lines->all[lines->count] = load->headers[lines->count];
+    call->asked_whether_changed = ask_whether_changed(call, context, tag);
+    return (!call->asked_whether_changed || add_line(lines, "if-none-match", freshet_span_text(tag))) &&
+           add_forwarded(lines, load->forward, context->request);
+}
+
+static enum freshet_status start(struct call *call, char *const *urls,
                                  const struct freshet_load_context *context)
 {
-    const char *const *configured = source->loader->load.headers;
-    size_t count = 0;
-    while (configured != NULL && configured[count] != NULL)
-        count++;
-    const char **headers = calloc(count + 2, sizeof(*headers));
-    char line[ETAGS_MAX_BYTES + 32];
-    if (headers == NULL)
-        return FRESHET_NO_MEMORY;
-    if (count > 0)
-        memcpy(headers, configured, count * sizeof(*headers));
-    call->asked_whether_changed = ask_whether_changed(call, context, line, sizeof(line));
-    if (call->asked_whether_changed)
-        headers[count] = line;
-    struct fetch_request request = {.urls = (const char *const *)urls,
-                                    .headers = headers,
-                                    .timeout_ms = source->timeout_ms,
-                                    .wanted = is_wanted};
-    enum freshet_status status = fetch_start(call->route->loads->options.fetcher, &request, on_answer, call);
-    free(headers);
+    struct lines lines;
+    enum freshet_status status = FRESHET_NO_MEMORY;
+    if (make_lines(&lines, call, context)) {
+        struct fetch_request request = {.urls = (const char *const *)urls,
+                                        .headers = lines.all,
+                                        .timeout_ms = call->source->timeout_ms,
+                                        .wanted = is_wanted};
+        status = fetch_start(call->route->loads->options.fetcher, &request, on_answer, call);
+    }
+    free_lines(&lines);
     return status;
 }
 
@@ -158,7 +209,7 @@ void loads_get(struct loads_route *route, const struct source *source, struct fr
     size_t lens[FETCH_MAX_URLS];
     enum template_result result = loads_fill(source, context, urls, lens);
     if (result != TEMPLATE_FILLED) {
-        loads_refuse_values(load, result);
+        loads_refuse_values(route, load, result);
         return;
     }
     enum freshet_status status = FRESHET_NO_MEMORY;
@@ -170,12 +221,12 @@ void loads_get(struct loads_route *route, const struct source *source, struct fr
         config_acquire(source->config);
         if (context->request == NULL)
             name_feed(call, route->loader->route, context);
-        status = start(call, source, urls, context);
+        status = start(call, urls, context);
     }
     loads_free_texts(urls, source->count);
     if (status == FRESHET_OK)
         return;
-    freshet_load_fail(load, status == FRESHET_FULL ? "busy" : "no-memory", NULL);
+    loads_fail(route, load, status == FRESHET_FULL ? "busy" : "no-memory", freshet_status_text(status));
     if (call != NULL)
         end(call);
 }

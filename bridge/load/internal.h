@@ -13,13 +13,13 @@ struct loads_route {
     struct freshet_channel *channel;
     struct freshet_cache *cache; /* NULL: none */
     struct etags etags;
+    struct log_news failures;    /* by code */
     const struct source *source; /* under the lock, with a hold on its config; NULL: there is no such route */
 };
 
 struct loads {
     struct loads_options options;
-    struct config *config;    /* the first */
-    struct log_news refusals; /* of Redis, by the first word of what it answers */
+    struct config *config; /* the first */
     pthread_mutex_t lock;
     struct loads_route *routes;
     size_t count;
@@ -35,8 +35,11 @@ void loads_source_release(const struct source *source);
 void loads_keep_tag(struct loads_route *route, const struct source *source, struct freshet_span feed,
                     struct freshet_span tag);
 
-/* Answers a load that could not be filled in. */
-void loads_refuse_values(struct freshet_load load, enum template_result result);
+/* Answers a load with a code, and tells the log when that is news; `detail` may be NULL, and is for the log
+ * only. */
+void loads_fail(struct loads_route *route, struct freshet_load load, const char *code, const char *detail);
+/* The same for a load that could not be filled in. */
+void loads_refuse_values(struct loads_route *route, struct freshet_load load, enum template_result result);
 /* Fills all of the source's texts in, into `texts` and `lens`, of source->count, of malloc(). */
 enum template_result loads_fill(const struct source *source, const struct freshet_load_context *context,
                                 char **texts, size_t *lens);
@@ -47,7 +50,7 @@ void loads_get(struct loads_route *route, const struct source *source, struct fr
                const struct freshet_load_context *context);
 void loads_ask_redis(struct loads_route *route, const struct source *source, struct freshet_load load,
                      const struct freshet_load_context *context);
-void loads_read_file(const struct source *source, struct freshet_load load,
+void loads_read_file(struct loads_route *route, const struct source *source, struct freshet_load load,
                      const struct freshet_load_context *context);
 
 #endif

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_GUARDS = 16 };
+enum { MAX_GUARDS = 16, MAX_HEADERS = 17 }; /* one more than the library takes, which says so */
 
 /* ---- what the loads share ---- */
 
@@ -46,12 +46,20 @@ void loads_keep_tag(struct loads_route *route, const struct source *source, stru
     pthread_mutex_unlock(&route->loads->lock);
 }
 
-void loads_refuse_values(struct freshet_load load, enum template_result result)
+void loads_fail(struct loads_route *route, struct freshet_load load, const char *code, const char *detail)
+{
+    if (log_is_news(&route->failures, freshet_span_text(code)))
+        log_line(route->loads->options.log, FRESHET_LOG_WARN, "route %s: a load failed: %s%s%s",
+                 route->loader->route, code, detail == NULL ? "" : ": ", detail == NULL ? "" : detail);
+    freshet_load_fail(load, code, NULL);
+}
+
+void loads_refuse_values(struct loads_route *route, struct freshet_load load, enum template_result result)
 {
     static const char *const codes[] = {[TEMPLATE_MISSING] = "missing-value",
                                         [TEMPLATE_BAD] = "bad-value",
                                         [TEMPLATE_NO_MEMORY] = "no-memory"};
-    freshet_load_fail(load, codes[result], NULL);
+    loads_fail(route, load, codes[result], NULL);
 }
 
 void loads_free_texts(char **texts, size_t count)
@@ -90,7 +98,7 @@ static void load_route(struct freshet_load load, const struct freshet_load_conte
     else if (source->kind == CONFIG_REDIS)
         loads_ask_redis(route, source, load, context);
     else
-        loads_read_file(source, load, context);
+        loads_read_file(route, source, load, context);
     loads_source_release(source);
 }
 
@@ -156,11 +164,25 @@ static enum freshet_status make_cache(struct loads_route *route, struct freshet_
     return freshet_cache_new(&route->cache, route->loads->options.freshet, &options, error);
 }
 
+/* What guards and the load look at, in `names`. NULL: nothing. */
+static const char *const *list_headers(const struct loads_route *route, const char **names)
+{
+    const char *const *lists[] = {route->loads->options.headers, route->loader->load.forward};
+    size_t count = 0;
+    for (size_t i = 0; i < 2; i++) {
+        for (const char *const *name = lists[i]; name != NULL && *name != NULL && count < MAX_HEADERS; name++)
+            names[count++] = *name;
+    }
+    names[count] = NULL;
+    return count == 0 ? NULL : names;
+}
+
 static enum freshet_status register_loader(struct loads_route *route, const struct freshet_guard *guards,
                                            size_t guard_count, struct freshet_error *error)
 {
     const struct config_loader *loader = route->loader;
     bool is_file = config_source_of(loader) == CONFIG_FILE;
+    const char *headers[MAX_HEADERS + 1];
     struct freshet_loader_options options = {
         .size = sizeof(options),
         .name = loader->name,
@@ -172,7 +194,7 @@ static enum freshet_status register_loader(struct loads_route *route, const stru
         .identity = loader->per == NULL ? NULL : identify,
         .use = guards,
         .use_count = guard_count,
-        .headers = route->loads->options.headers,
+        .headers = list_headers(route, headers),
         .cache = route->cache,
         .on_loop = !is_file,
         .skip_unchanged = loader->skip_unchanged,
@@ -205,6 +227,7 @@ static void add_route(struct loads *loads, struct config *config, const struct c
     route->loads = loads;
     route->loader = loader;
     etags_init(&route->etags);
+    log_news_init(&route->failures);
     loads_source_set(route, source_new(config, loader));
     size_t guard_count = choose_guards(route, config, guards);
     if (!check_needs(loads, config, loader) || route->source == NULL || guard_count == 0)
@@ -232,7 +255,6 @@ struct loads *loads_new(const struct loads_options *options, struct config *conf
     loads->options = *options;
     loads->config = config_acquire(config);
     pthread_mutex_init(&loads->lock, NULL);
-    log_news_init(&loads->refusals);
     for (size_t i = 0; i < config->loader_count; i++) {
         size_t mark = reading_enter(&config->reading, "loaders", 0);
         reading_enter(&config->reading, NULL, i);
@@ -252,8 +274,8 @@ void loads_destroy(struct loads *loads)
         freshet_channel_destroy(route->channel);
         freshet_cache_release(route->cache);
         etags_deinit(&route->etags);
+        log_news_deinit(&route->failures);
     }
-    log_news_deinit(&loads->refusals);
     pthread_mutex_destroy(&loads->lock);
     config_release(loads->config);
     free(loads->routes);

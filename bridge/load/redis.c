@@ -1,12 +1,13 @@
 /* State that a command of Redis gives. */
 #include "load/internal.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* A load that waits for Redis. */
 struct call {
     struct freshet_load load;
-    struct loads *loads;
+    struct loads_route *route;
     enum reply_shape shape;
     size_t count;
     char *words[SOURCE_MAX_TEXTS]; /* of `count`, with their lengths */
@@ -19,21 +20,12 @@ static void end(struct call *call)
     free(call);
 }
 
-static void log_refusal(struct loads *loads, struct freshet_span words)
-{
-    const char *space = memchr(words.data, ' ', words.len);
-    size_t code_len = space == NULL ? words.len : (size_t)(space - words.data);
-    if (log_is_news(&loads->refusals, freshet_span(words.data, code_len)))
-        log_line(loads->options.log, FRESHET_LOG_WARN, "loads: redis refuses a command: %.*s",
-                 words.len > 200 ? 200 : (int)words.len, words.data);
-}
-
 static void answer(struct call *call, const struct freshet_redis_reply *reply)
 {
     size_t len, fields = call->count > 2 ? call->count - 2 : 0;
     char *text = reply_text(reply, call->shape, call->arguments + 2, fields, &len);
     if (text == NULL)
-        freshet_load_fail(call->load, "no-text", NULL);
+        loads_fail(call->route, call->load, "no-text", NULL);
     else
         freshet_load_give(call->load, freshet_span(text, len), free, text);
 }
@@ -42,10 +34,12 @@ static void on_reply(enum freshet_status status, const struct freshet_redis_repl
 {
     struct call *call = user;
     if (status != FRESHET_OK) {
-        freshet_load_fail(call->load, "store-down", NULL);
+        loads_fail(call->route, call->load, "store-down", freshet_status_text(status));
     } else if (reply->type == FRESHET_REDIS_ERROR) {
-        log_refusal(call->loads, reply->text);
-        freshet_load_fail(call->load, "store-refused", NULL);
+        char words[200];
+        snprintf(words, sizeof(words), "%.*s", (int)(reply->text.len < 199 ? reply->text.len : 199),
+                 reply->text.data);
+        loads_fail(call->route, call->load, "store-refused", words);
     } else {
         answer(call, reply);
     }
@@ -58,13 +52,13 @@ void loads_ask_redis(struct loads_route *route, const struct source *source, str
     size_t lens[SOURCE_MAX_TEXTS];
     struct call *call = calloc(1, sizeof(*call));
     if (call == NULL) {
-        freshet_load_fail(load, "no-memory", NULL);
+        loads_fail(route, load, "no-memory", NULL);
         return;
     }
-    *call = (struct call){.load = load, .loads = route->loads, .shape = source->shape};
+    *call = (struct call){.load = load, .route = route, .shape = source->shape};
     enum template_result result = loads_fill(source, context, call->words, lens);
     if (result != TEMPLATE_FILLED) {
-        loads_refuse_values(load, result);
+        loads_refuse_values(route, load, result);
         free(call);
         return;
     }
@@ -74,6 +68,6 @@ void loads_ask_redis(struct loads_route *route, const struct source *source, str
     if (freshet_redis_command(store_link(route->loads->options.store), call->arguments, call->count,
                               source->timeout_ms, on_reply, call) == FRESHET_OK)
         return;
-    freshet_load_fail(load, "store-down", NULL);
+    loads_fail(route, load, "store-down", NULL);
     end(call);
 }

@@ -30,7 +30,8 @@ static bool is_same(const struct config_loader *a, const struct config_loader *b
 {
     bool a_file = config_source_of(a) == CONFIG_FILE, b_file = config_source_of(b) == CONFIG_FILE;
     return same_text(a->name, b->name) && same_text(a->topic, b->topic) && a->messages == b->messages &&
-           a->shared == b->shared && same_texts(a->per, b->per) && same_texts(a->use, b->use) &&
+           a->shared == b->shared && same_texts(a->per, b->per) &&
+           same_texts(a->load.forward, b->load.forward) && same_texts(a->use, b->use) &&
            same_cache(&a->cache, &b->cache) && a->skip_unchanged == b->skip_unchanged && a_file == b_file &&
            (!a_file || a->timeout_ms == b->timeout_ms) && a->min_interval_ms == b->min_interval_ms &&
            a->settle_ms == b->settle_ms && a->max_concurrent_loads == b->max_concurrent_loads &&

@@ -2,6 +2,8 @@
 import json
 import os
 import signal
+import socket
+import ssl
 import subprocess
 import threading
 import time
@@ -147,6 +149,7 @@ def a_backend_that_dies_and_comes_back(case):
     published(redis, "c")
     fails_with(stream, "backend-down")
     assert stream.newest == "1"
+    assert "route c: a load failed: backend-down: Couldn't connect to server" in bridge.log(), bridge.log()
     backend.start()
     stream.shows(2, 5)
     assert bridge.ready()
@@ -251,6 +254,21 @@ def loads_of_those_who_left_are_given_up(case):
 
 
 @test
+def a_load_of_one_stream_brings_the_headers_of_its_request(case):
+    # contract 10.3
+    backend = Backend(case, lambda request: text("%s %s" % (request.headers.get("cookie"), request.headers.get("x-secret"))))
+    bridge = serve(case, """
+loaders:
+  - { route: mine, load: { get: "%s/mine", forward: [cookie], headers: { x-secret: s } } }
+""" % backend.url)
+    first = Stream(bridge.port, "/live/mine", headers={"Cookie": "session=1", "X-Secret": "forged"})
+    second = Stream(bridge.port, "/live/mine", headers={"Cookie": "session=2"})
+    first.shows("session=1 s")
+    second.shows("session=2 s")
+    Stream(bridge.port, "/live/mine").shows("None s")
+
+
+@test
 def redis_gives_texts_hashes_and_lists(case):
     # contract 10.2
     redis = case.redis()
@@ -275,6 +293,7 @@ loaders:
     Stream(bridge.port, "/live/doc").shows('{"a":1}')
     Stream(bridge.port, "/live/none").shows("null")
     fails_with(Stream(bridge.port, "/live/wrong"), "store-refused")
+    assert "route wrong: a load failed: store-refused: WRONGTYPE" in bridge.log()
     redis.command("HSET", "user:7", "age", "8")
     published(redis, "user/7")
     user.until(lambda s: json.loads(s.newest)["age"] == "8")
@@ -360,6 +379,35 @@ loaders:
 
 
 @test
+def streams_over_tls(case):
+    cert, key = (os.path.join(case.folder, name) for name in ("cert.pem", "key.pem"))
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", key,
+                    "-out", cert, "-days", "1", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"],
+                   check=True, capture_output=True)
+    redis = case.redis()
+    redis.command("SET", "c", "7")
+    bridge = serve(case, """
+tls_certificate: %s
+tls_key: %s
+loaders: [{ route: c, load: { redis: [GET, c] }, shared: true }]
+""" % (cert, key), redis=redis, wait=False)
+    until(lambda: "listening on https://" in bridge.log(), 3)
+    context = ssl.create_default_context(cafile=cert)
+    with socket.create_connection(("127.0.0.1", bridge.port), timeout=deadline(1)) as plain:
+        with context.wrap_socket(plain, server_hostname="localhost") as connection:
+            connection.sendall(b"GET /live/c HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            got = b""
+            while b"data: 7" not in got:
+                piece = connection.recv(65536)
+                assert piece, got
+                got += piece
+    write(key, "no key")
+    other = serve(case, "tls_certificate: %s\ntls_key: %s\n" % (cert, key), name="other.yaml", wait=False)
+    other.expected_exit = 2
+    assert other.wait() == 2 and "tls_key" in other.log(), other.log()
+
+
+@test
 def check_config_says_what_is_wrong_and_options_override_the_file(case):
     # contract 10.1
     path = os.path.join(case.folder, "live.yaml")
@@ -381,6 +429,12 @@ def check_config_says_what_is_wrong_and_options_override_the_file(case):
             ("loaders:\n- { route: 'a/:id', topic: 'b/:x', messages: true }\n", ":2: loaders[0]: loader a.id: parameter"),
             ("loaders:\n- { route: 'a/:b-c', messages: true }\n", ":2: loaders[0]: channel "),
             ("loaders:\n- { route: a, messages: true, use: [nobody] }\n", ":2: loaders[0]: there is no guard nobody"),
+            ("loaders:\n- { route: a, load: { get: http://h/, forward: [cookie] }, shared: true }\n",
+             ":2: loaders[0]: a load for many has no request"),
+            ("loaders:\n- { route: a, load: { get: http://h/, forward: [host] } }\n",
+             ":2: loaders[0].load.forward: wrong value; right is names of headers"),
+            ("loaders:\n- { route: a, load: { file: /x, forward: [cookie] } }\n",
+             ":2: loaders[0].load: headers and forward go with get only"),
             ("tls_certificate: /nowhere\n", "--tls-certificate and --tls-key go together")):
         status, out, err = check(config)
         assert status == 2 and out == "" and complaint in err, (config, err)
