@@ -54,14 +54,15 @@ static void raise_descriptor_limit(void)
 }
 
 /* Before any thread starts, so that all of them leave these signals to main(). */
-static int catch_signals(void)
+static int catch_signals(bool reads_again)
 {
     sigset_t set;
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGUSR1);
-    sigaddset(&set, SIGHUP);
+    if (reads_again) /* else it ends the program, as when its terminal is closed */
+        sigaddset(&set, SIGHUP);
     if (pthread_sigmask(SIG_BLOCK, &set, NULL) != 0)
         return -1;
     /* A shell's background jobs are born with SIGINT ignored, and what is ignored never arrives. */
@@ -205,7 +206,6 @@ static int take_signal(const struct program *program)
     return len == sizeof(info) ? (int)info.ssi_signo : SIGTERM;
 }
 
-/* SIGHUP has nothing to say to a program without a file. */
 static void read_again(struct program *program)
 {
     if (program->live != NULL && !atomic_load(&program->app.draining))
@@ -292,7 +292,7 @@ int main(int argc, char **argv)
     log_news_init(&program.app.refused_publishes);
     program.app.log = log_to_stderr(program.options.log_level);
     raise_descriptor_limit();
-    program.signal_fd = catch_signals();
+    program.signal_fd = catch_signals(program.app.config != NULL);
     enum freshet_status status = start(&program, &error);
     if (status != FRESHET_OK)
         _exit(fail(status, &error)); /* threads run: leave without taking anything from under them */

@@ -11,8 +11,7 @@ struct arena {
     struct arena_block *first;
 };
 
-/* Zeroed; never NULL: a configuration is read before anything is served, and without memory for it the
- * program ends with a line on stderr. */
+/* Zeroed; never NULL: without the few kilobytes of a configuration the program ends with a line on stderr. */
 void *arena_alloc(struct arena *arena, size_t size);
 /* `len` bytes and a NUL. */
 char *arena_text(struct arena *arena, const char *bytes, size_t len);

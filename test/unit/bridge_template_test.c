@@ -94,6 +94,38 @@ Test(bridge_template, word_holds_a_value_as_it_is)
     FILLS(TEMPLATE_WORD, "", "7", "");
 }
 
+static size_t count_slashes(const char *url)
+{
+    size_t count = 0;
+    for (; *url != '\0' && *url != '?'; url++)
+        count += *url == '/';
+    return count;
+}
+
+/* contract 10.3: whatever the bytes are */
+Test(bridge_template, no_bytes_change_the_shape_of_a_url)
+{
+    static const char hostile[] = "./\\?#&%=@:{}\r\n \t\"'<>;,\x01\x7f\x80\xff_1";
+    unsigned seed = 7;
+    for (int round = 0; round < 20000; round++) {
+        char value[8];
+        size_t len = 1 + (size_t)rand_r(&seed) % 7;
+        for (size_t i = 0; i < len; i++)
+            value[i] = hostile[(size_t)rand_r(&seed) % (sizeof(hostile) - 1)];
+        value[len] = '\0';
+        if (fill(TEMPLATE_URL, "http://h:1/a/{id}/b?c={id}&d", value) == TEMPLATE_BAD) {
+            cr_assert(strcmp(value, ".") == 0 || strcmp(value, "..") == 0);
+            continue;
+        }
+        cr_assert_eq(strncmp(filled, "http://h:1/a/", 13), 0);
+        cr_assert_eq(count_slashes(filled), 5);
+        const char *query = strchr(filled, '?');
+        cr_assert_eq(strncmp(query - 2, "/b?c=", 5), 0, "%s", filled);
+        cr_assert_eq(strspn(query, "?c=d&%-_.!~*'()0123456789ABCDEF"), strlen(query), "%s", filled);
+        cr_assert_str_eq(strchr(query, '&'), "&d");
+    }
+}
+
 Test(bridge_template, too_long_a_value_is_refused)
 {
     static char value[TEMPLATE_MAX_BYTES + 1];
