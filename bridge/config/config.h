@@ -33,12 +33,17 @@ struct config_cache {
     uint32_t max_age_ms;
 };
 
+/* Whether streams of the same topic and parameters share their loads. Not said: if the load is the same for
+ * all of them, having nothing in it of a single client. */
+enum config_sharing { CONFIG_AS_LOAD_IS = 0, CONFIG_SHARED, CONFIG_NOT_SHARED };
+
 /* As struct freshet_loader_options where nothing else is said; 0: its default. */
 struct config_loader {
     const char *route, *name; /* `name` is made of the route where it is not said */
     const char *topic;        /* a channel's name; the route where it is not said */
     struct config_load load;
-    bool messages, shared;
+    bool messages;
+    enum config_sharing shared;
     const char **per; /* attributes that guards set: who has the same shares a feed; NULL: not said */
     const char **use; /* guards by name; NULL: none */
     struct config_cache cache;

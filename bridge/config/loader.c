@@ -116,13 +116,21 @@ static bool read_cache(struct reading *reading, const struct node *node, void *p
 
 /* ---- the loader ---- */
 
+static bool read_sharing(struct reading *reading, const struct node *node, void *place, const struct key *key)
+{
+    bool shared = false;
+    bool good = read_flag(reading, node, &shared, key);
+    *(enum config_sharing *)place = shared ? CONFIG_SHARED : CONFIG_NOT_SHARED;
+    return good;
+}
+
 static const struct key loader_keys[] = {
     {"route", read_text, AT(route), "a path below /live such as order/:orderId", NULL, true},
     {"name", read_text, AT(name), "letters, digits and _ . -", NULL, false},
     {"topic", read_text, AT(topic), "what is published, such as order/:orderId", NULL, false},
     {"load", read_load, AT(load), "a map with one of get, redis and file", NULL, false},
     {"messages", read_flag, AT(messages), RIGHT_FLAG, NULL, false},
-    {"shared", read_flag, AT(shared), RIGHT_FLAG, NULL, false},
+    {"shared", read_sharing, AT(shared), RIGHT_FLAG, NULL, false},
     {"per", read_texts, AT(per), "names of what guards find out, such as [user]", NULL, false},
     {"use", read_texts, AT(use), "names of guards, such as [signed-in]", NULL, false},
     {"cache", read_cache, AT(cache), "true, or a map with max_entries, max_bytes and max_age", NULL, false},
@@ -165,16 +173,14 @@ static void check(struct reading *reading, const struct config_loader *loader)
     bool loads = loader->load.node != NULL;
     if (loads == loader->messages)
         reading_complain(reading, node, "needs load, or messages: true, and not both");
-    if (loader->shared && loader->per != NULL)
+    if (loader->shared == CONFIG_SHARED && loader->per != NULL)
         reading_complain(reading, node, "shared and per exclude each other");
-    if (loader->load.forward != NULL && (loader->shared || loader->per != NULL))
+    if (loader->load.forward != NULL && (loader->shared == CONFIG_SHARED || loader->per != NULL))
         reading_complain(reading, node,
                          "a load for many has no request to forward from: forward goes without shared "
                          "and per");
     if (loader->messages && loader->cache.on)
         reading_complain(reading, node, "messages are not cached");
-    if (!loader->messages && loader->cache.on && !loader->shared && loader->per == NULL)
-        reading_complain(reading, node, "cache needs shared or per");
     if (loader->per != NULL && loader->use == NULL)
         reading_complain(reading, node, "per needs use: the guards that find out what it names");
 }

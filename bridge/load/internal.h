@@ -12,6 +12,7 @@ struct loads_route {
     const struct config_loader *loader; /* as it was registered, in the first config */
     struct freshet_channel *channel;
     struct freshet_cache *cache; /* NULL: none */
+    bool shared;
     struct etags etags;
     struct log_news failures;    /* by code */
     const struct source *source; /* under the lock, with a hold on its config; NULL: there is no such route */

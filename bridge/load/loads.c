@@ -190,7 +190,7 @@ static enum freshet_status register_loader(struct loads_route *route, const stru
         .channel = route->channel,
         .load = loader->messages ? NULL : load_route,
         .user = route,
-        .shared = loader->shared,
+        .shared = route->shared,
         .identity = loader->per == NULL ? NULL : identify,
         .use = guards,
         .use_count = guard_count,
@@ -228,9 +228,11 @@ static void add_route(struct loads *loads, struct config *config, const struct c
     route->loader = loader;
     etags_init(&route->etags);
     log_news_init(&route->failures);
-    loads_source_set(route, source_new(config, loader));
+    const struct source *source = source_new(config, loader);
+    loads_source_set(route, source);
+    route->shared = source != NULL && source_is_shared(source);
     size_t guard_count = choose_guards(route, config, guards);
-    if (!check_needs(loads, config, loader) || route->source == NULL || guard_count == 0)
+    if (!check_needs(loads, config, loader) || source == NULL || guard_count == 0)
         return;
     enum freshet_status status = freshet_channel_new(&route->channel, loader->topic, &error);
     if (status == FRESHET_OK)

@@ -26,11 +26,12 @@ static bool same_cache(const struct config_cache *a, const struct config_cache *
 
 /* Whether all that was registered is the same: only where the state comes from may differ, and how long that
  * may take. A file is read on the pool, which is registered, too, with its time. */
-static bool is_same(const struct config_loader *a, const struct config_loader *b)
+static bool is_same(const struct loads_route *route, const struct source *source)
 {
+    const struct config_loader *a = route->loader, *b = source->loader;
     bool a_file = config_source_of(a) == CONFIG_FILE, b_file = config_source_of(b) == CONFIG_FILE;
     return same_text(a->name, b->name) && same_text(a->topic, b->topic) && a->messages == b->messages &&
-           a->shared == b->shared && same_texts(a->per, b->per) &&
+           route->shared == source_is_shared(source) && same_texts(a->per, b->per) &&
            same_texts(a->load.forward, b->load.forward) && same_texts(a->use, b->use) &&
            same_cache(&a->cache, &b->cache) && a->skip_unchanged == b->skip_unchanged && a_file == b_file &&
            (!a_file || a->timeout_ms == b->timeout_ms) && a->min_interval_ms == b->min_interval_ms &&
@@ -76,7 +77,7 @@ static void take(struct loads *loads, const struct source *source)
     if (route == NULL)
         log_line(loads->options.log, FRESHET_LOG_WARN, "route %s is new: it is served from the next start on",
                  source->loader->route);
-    else if (!is_same(route->loader, source->loader))
+    else if (!is_same(route, source))
         log_line(loads->options.log, FRESHET_LOG_WARN,
                  "route %s stays as it was: what has changed beside load counts from the next start on",
                  source->loader->route);

@@ -38,25 +38,28 @@ static bool is_in(const char **names, const char *name)
 
 /* Whether a load knows a value of that name: those who share a feed have in common what makes them share it.
  */
-static bool is_known(const struct config_loader *loader, const char *name)
+static bool is_known(struct source *source, const char *name)
 {
+    const struct config_loader *loader = source->loader;
     if (source_route_has(loader->route, name))
         return true;
-    if (loader->shared || loader->per != NULL)
+    if (loader->shared == CONFIG_SHARED || loader->per != NULL)
         return is_in(loader->per, name);
+    source->of_client = true;
     return loader->use != NULL;
 }
 
-static bool check_names(struct config *config, const struct config_loader *loader,
-                        const struct template *template, const struct node *node)
+static bool check_names(struct source *source, const struct template *template, const struct node *node)
 {
+    const struct config_loader *loader = source->loader;
     for (size_t i = 0; i < template->count; i++) {
         const char *name = template->pieces[i].text;
-        if (!template->pieces[i].is_name || is_known(loader, name))
+        if (!template->pieces[i].is_name || is_known(source, name))
             continue;
-        reading_complain(&config->reading, node,
+        reading_complain(&source->config->reading, node,
                          "there is no value {%s}; right is a parameter of the route%s", name,
-                         loader->shared ? ", and nothing of a single client, since the loader is shared"
+                         loader->shared == CONFIG_SHARED
+                             ? ", and nothing of a single client, since the loader is shared"
                          : loader->per != NULL ? " or a name in per"
                                                : " or, with use, what a guard finds out");
         return false;
@@ -74,7 +77,7 @@ static bool add(struct source *source, enum template_kind kind, const char *text
         return false;
     }
     source->templates[source->count++] = template;
-    return check_names(config, source->loader, template, node);
+    return check_names(source, template, node);
 }
 
 static bool add_all(struct source *source, enum template_kind kind, const char *const *texts, size_t max,
@@ -121,6 +124,24 @@ static bool add_texts(struct source *source)
     }
 }
 
+bool source_is_shared(const struct source *source)
+{
+    if (source->loader->shared == CONFIG_AS_LOAD_IS)
+        return source->loader->per == NULL && !source->of_client;
+    return source->loader->shared == CONFIG_SHARED;
+}
+
+/* Only what is one for many can be kept for the next of them. */
+static bool check_cache(const struct source *source)
+{
+    const struct config_loader *loader = source->loader;
+    if (!loader->cache.on || loader->messages || loader->per != NULL || source_is_shared(source))
+        return true;
+    reading_complain(&source->config->reading, node_find(loader->node, "cache"),
+                     "a load of one stream is not cached: cache goes with shared or per");
+    return false;
+}
+
 const struct source *source_new(struct config *config, const struct config_loader *loader)
 {
     struct source *source = arena_alloc(&config->arena, sizeof(*source));
@@ -130,7 +151,8 @@ const struct source *source_new(struct config *config, const struct config_loade
     source->timeout_ms = loader->timeout_ms == 0 ? SOURCE_DEFAULT_TIMEOUT_MS : loader->timeout_ms;
     source->templates = arena_alloc(&config->arena, (SOURCE_MAX_TEXTS + 1) * sizeof(*source->templates));
     size_t mark = reading_enter(&config->reading, "load", 0);
+    source->of_client = loader->load.forward != NULL;
     bool good = add_texts(source);
     reading_leave(&config->reading, mark);
-    return good ? source : NULL;
+    return good && check_cache(source) ? source : NULL;
 }

@@ -16,11 +16,15 @@ struct source {
     const struct template **templates; /* URLs, words of a command, or one path */
     size_t count;
     enum reply_shape shape; /* of a command */
+    bool of_client;         /* something of a single client is in it: a header, or what a guard found out */
     uint32_t timeout_ms;
 };
 
 /* NULL: what is wrong has been told in the config's way. `config->reading.way` leads to the loader. */
 const struct source *source_new(struct config *config, const struct config_loader *loader);
+
+/* Whether all streams of one topic and parameters have one load. */
+bool source_is_shared(const struct source *source);
 
 /* Whether the route, such as order/:orderId, has that parameter. */
 bool source_route_has(const char *route, const char *name);

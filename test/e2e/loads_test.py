@@ -269,6 +269,23 @@ loaders:
 
 
 @test
+def loads_are_shared_unless_they_have_something_of_a_client(case):
+    # contract 10.3
+    backend = Backend(case, lambda request: text(request.path))
+    bridge = serve(case, """
+loaders:
+  - { route: "one/:id", load: { get: "%s/one/{id}" } }
+  - { route: "each/:id", load: { get: "%s/each/{id}" }, shared: false }
+  - { route: "mine/:id", load: { get: "%s/mine/{id}", forward: [cookie] } }
+""" % (backend.url, backend.url, backend.url))
+    for path, loads in (("one", 1), ("each", 4), ("mine", 4)):
+        streams = [Stream(bridge.port, "/live/%s/7" % path) for _ in range(4)]
+        for stream in streams:
+            stream.shows("/%s/7" % path)
+        assert backend.paths.count("/%s/7" % path) == loads, backend.paths
+
+
+@test
 def redis_gives_texts_hashes_and_lists(case):
     # contract 10.2
     redis = case.redis()
@@ -431,6 +448,8 @@ def check_config_says_what_is_wrong_and_options_override_the_file(case):
             ("loaders:\n- { route: a, messages: true, use: [nobody] }\n", ":2: loaders[0]: there is no guard nobody"),
             ("loaders:\n- { route: a, load: { get: http://h/, forward: [cookie] }, shared: true }\n",
              ":2: loaders[0]: a load for many has no request"),
+            ("loaders:\n- { route: a, load: { file: /x }, shared: false, cache: true }\n",
+             ":2: loaders[0]: a load of one stream is not cached"),
             ("loaders:\n- { route: a, load: { get: http://h/, forward: [host] } }\n",
              ":2: loaders[0].load.forward: wrong value; right is names of headers"),
             ("loaders:\n- { route: a, load: { file: /x, forward: [cookie] } }\n",
