@@ -57,6 +57,7 @@ enum freshet_status live_start(struct live **out, struct app *app, struct freshe
                                     .fetcher = app->fetcher,
                                     .store = app->store,
                                     .has_redis = has_redis(app->options),
+                                    .max_bytes = app->options->library.max_snapshot_bytes,
                                     .log = &app->log};
     publish_start(app, &app->config->publish);
     live->guards =

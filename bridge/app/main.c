@@ -107,7 +107,13 @@ static enum freshet_status make_freshet(struct program *program, struct freshet_
                                       .max_streams_per_peer = given->max_streams_per_client,
                                       .max_topics = given->max_topics,
                                       .max_new_topics_per_s = given->max_new_topics,
-                                      .max_new_topics_per_s_per_peer = given->max_new_topics_per_client};
+                                      .max_new_topics_per_s_per_peer = given->max_new_topics_per_client,
+                                      .pool_threads = given->library.pool_threads,
+                                      .max_message_bytes = (uint32_t)given->library.max_message_bytes,
+                                      .max_snapshot_bytes = (uint32_t)given->library.max_snapshot_bytes,
+                                      .poll_while_down_ms = given->library.poll_while_down_ms,
+                                      .guard_interval_ms = given->library.guard_interval_ms,
+                                      .linger_ms = given->library.linger_ms};
     if (given->redis != NULL) {
         struct freshet_redis_options redis = redis_link_options(&program->redis, given);
         struct freshet_error detail = {""};

@@ -63,8 +63,12 @@ static void on_stream_end(const struct freshet_stream_end *end, void *user)
 static enum freshet_status configure(struct server *server, struct freshet_error *error)
 {
     const struct freshet_h2o_header instance = {"x-instance", server->app->instance};
+    const struct library_options *library = &server->app->options->library;
     struct freshet_h2o_mount_options mount = {
         .size = sizeof(mount),
+        .heartbeat_ms = library->heartbeat_ms,
+        .max_age_ms = library->max_age_ms,
+        .write_timeout_ms = library->write_timeout_ms,
         .headers = &instance,
         .header_count = 1,
         .origins = server->app->options->origins[0] == NULL ? NULL : server->app->options->origins,

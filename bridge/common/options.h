@@ -17,6 +17,13 @@
 #define OPTIONS_MAX_PROXIES    16
 #define OPTIONS_NAME_BYTES     1024
 
+/* What only the file of --config can say: options of the library, under their names there. 0: its default. */
+struct library_options {
+    uint32_t guard_interval_ms, linger_ms, poll_while_down_ms, pool_threads;
+    uint32_t heartbeat_ms, max_age_ms, write_timeout_ms; /* of the mount */
+    size_t max_snapshot_bytes, max_message_bytes;
+};
+
 struct options {
     const char *config; /* what is served; NULL: counter and boards */
     bool check_config;
@@ -45,6 +52,7 @@ struct options {
     /* Of proxies that tell the client's address; as `names`; they point into `proxy_text`. */
     const char *proxies[OPTIONS_MAX_PROXIES + 1];
     char proxy_text[OPTIONS_NAME_BYTES];
+    struct library_options library;
     const char *peer;         /* origin of an instance that the page shows, too; NULL: none */
     const char *demo_control; /* origin of what stops and starts things for the demo; NULL: none */
 };

@@ -80,6 +80,33 @@ static bool read_admin(struct reading *reading, const struct node *node, void *p
     return config_read_admin(reading, node, &((struct target *)place)->config->admin, key);
 }
 
+/* ---- options of the library ---- */
+
+#define LIBRARY_AT(field) offsetof(struct library_options, field)
+
+/* Into a struct library_options. */
+static const struct key library_keys[] = {
+    {"guard_interval", read_time, LIBRARY_AT(guard_interval_ms), RIGHT_TIME, NULL, false},
+    {"linger", read_time, LIBRARY_AT(linger_ms), RIGHT_TIME, NULL, false},
+    {"poll_while_down", read_time, LIBRARY_AT(poll_while_down_ms), RIGHT_TIME, NULL, false},
+    {"pool_threads", read_number, LIBRARY_AT(pool_threads), RIGHT_NUMBER, NULL, false},
+    {"heartbeat", read_time, LIBRARY_AT(heartbeat_ms), RIGHT_TIME, NULL, false},
+    {"max_age", read_time, LIBRARY_AT(max_age_ms), RIGHT_TIME, NULL, false},
+    {"write_timeout", read_time, LIBRARY_AT(write_timeout_ms), RIGHT_TIME, NULL, false},
+    {"max_snapshot_bytes", read_bytes, LIBRARY_AT(max_snapshot_bytes), RIGHT_BYTES, NULL, false},
+    {"max_message_bytes", read_bytes, LIBRARY_AT(max_message_bytes), RIGHT_BYTES, NULL, false},
+};
+enum { LIBRARY_KEYS = sizeof(library_keys) / sizeof(library_keys[0]) };
+
+static bool read_library(struct reading *reading, const struct node *node, void *place, const struct key *key)
+{
+    const struct key *inner = key->more;
+    struct target *target = place;
+    return inner->read(reading, node, (char *)&target->options->library + inner->offset, inner);
+}
+
+/* ---- all of them ---- */
+
 static const struct key own_keys[] = {
     {"demo", read_demo, 0, RIGHT_FLAG, NULL, false},
     {"loaders", read_loaders, 0, "a list of loaders, each with route and load", NULL, false},
@@ -91,7 +118,7 @@ enum { OWN_KEYS = sizeof(own_keys) / sizeof(own_keys[0]) };
 
 static void read_root(struct reading *reading, struct target *target)
 {
-    struct key keys[ARGUMENTS_MAX_SETTINGS + OWN_KEYS];
+    struct key keys[ARGUMENTS_MAX_SETTINGS + LIBRARY_KEYS + OWN_KEYS];
     size_t setting_count, count = 0;
     const struct setting *all = options_settings(&setting_count);
     for (size_t i = 0; i < setting_count; i++) {
@@ -99,6 +126,9 @@ static void read_root(struct reading *reading, struct target *target)
             keys[count++] = (struct key){
                 key_name(reading->arena, all[i].name), read_setting, 0, all[i].right, &all[i], false};
     }
+    for (size_t i = 0; i < LIBRARY_KEYS; i++)
+        keys[count++] = (struct key){library_keys[i].name,  read_library,     0,
+                                     library_keys[i].right, &library_keys[i], false};
     memcpy(keys + count, own_keys, sizeof(own_keys));
     if (!reading_map(reading, target->config->root, keys, count + OWN_KEYS, target))
         reading_complain(reading, target->config->root,

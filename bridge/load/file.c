@@ -47,9 +47,10 @@ static void answer(struct loads_route *route, const char *path, struct freshet_l
         loads_fail(route, load, absent ? "not-found" : "file-error", strerror(errno));
         return;
     }
-    char *bytes = len > FETCH_DEFAULT_BODY_BYTES ? NULL : malloc(len + 1);
+    bool too_large = len > route->loads->options.max_bytes;
+    char *bytes = too_large ? NULL : malloc(len + 1);
     if (bytes == NULL)
-        loads_fail(route, load, len > FETCH_DEFAULT_BODY_BYTES ? "too-large" : "no-memory", NULL);
+        loads_fail(route, load, too_large ? "too-large" : "no-memory", NULL);
     else if (read_all(fd, bytes, &len))
         freshet_load_answer(load, freshet_span(bytes, len));
     else

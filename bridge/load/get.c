@@ -195,6 +195,7 @@ static enum freshet_status start(struct call *call, char *const *urls,
         struct fetch_request request = {.urls = (const char *const *)urls,
                                         .headers = lines.all,
                                         .timeout_ms = call->source->timeout_ms,
+                                        .max_body_bytes = call->route->loads->options.max_bytes,
                                         .wanted = is_wanted};
         status = fetch_start(call->route->loads->options.fetcher, &request, on_answer, call);
     }

@@ -255,6 +255,8 @@ struct loads *loads_new(const struct loads_options *options, struct config *conf
         return NULL;
     }
     loads->options = *options;
+    if (loads->options.max_bytes == 0)
+        loads->options.max_bytes = FETCH_DEFAULT_BODY_BYTES;
     loads->config = config_acquire(config);
     pthread_mutex_init(&loads->lock, NULL);
     for (size_t i = 0; i < config->loader_count; i++) {

@@ -19,6 +19,7 @@ struct loads_options {
     struct fetcher *fetcher; /* outlives the workers */
     struct store *store;     /* the same */
     bool has_redis;          /* whether commands can be loaded from */
+    size_t max_bytes;        /* of a state; 0: FETCH_DEFAULT_BODY_BYTES */
     const struct loads_guard *guards;
     size_t guard_count;
     const char *const *headers; /* that guards look at: names in lower case, the last NULL; or NULL */

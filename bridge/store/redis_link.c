@@ -73,6 +73,7 @@ struct freshet_redis_options redis_link_options(struct redis_link *link, const s
     struct freshet_redis_options redis = {.size = sizeof(redis),
                                           .url = options->redis,
                                           .prefix = options->prefix,
+                                          .max_message_bytes = (uint32_t)options->library.max_message_bytes,
                                           .tls_ca_file = options->redis_tls_ca,
                                           .tls_cert_file = options->redis_tls_certificate,
                                           .tls_key_file = options->redis_tls_key};

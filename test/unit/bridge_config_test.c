@@ -61,7 +61,17 @@ Test(bridge_config, says_all_that_the_command_line_can)
                                     "allow_host: [a.example, b.example]\n"
                                     "allow_origin: https://a.example\n"
                                     "tls_certificate: /cert\n"
-                                    "tls_key: /key\n"),
+                                    "tls_key: /key\n"
+                                    "trust_proxy: [127.0.0.1, 10.0.0.0/8]\n"
+                                    "guard_interval: 10s\n"
+                                    "linger: 1s\n"
+                                    "poll_while_down: 2s\n"
+                                    "pool_threads: 8\n"
+                                    "heartbeat: 20s\n"
+                                    "max_age: 1h\n"
+                                    "write_timeout: 5s\n"
+                                    "max_snapshot_bytes: 2MiB\n"
+                                    "max_message_bytes: 128KiB\n"),
                        "%s", complained);
     cr_assert_str_eq(options.host, "::1");
     cr_assert_eq(options.port, 9000);
@@ -81,6 +91,16 @@ Test(bridge_config, says_all_that_the_command_line_can)
     cr_assert_str_eq(options.origins[0], "https://a.example");
     cr_assert_str_eq(options.tls_certificate, "/cert");
     cr_assert_str_eq(options.tls_key, "/key");
+    cr_assert_str_eq(options.proxies[1], "10.0.0.0/8");
+    cr_assert_eq(options.library.guard_interval_ms, 10000);
+    cr_assert_eq(options.library.linger_ms, 1000);
+    cr_assert_eq(options.library.poll_while_down_ms, 2000);
+    cr_assert_eq(options.library.pool_threads, 8);
+    cr_assert_eq(options.library.heartbeat_ms, 20000);
+    cr_assert_eq(options.library.max_age_ms, 3600000);
+    cr_assert_eq(options.library.write_timeout_ms, 5000);
+    cr_assert_eq(options.library.max_snapshot_bytes, 2 * 1024 * 1024);
+    cr_assert_eq(options.library.max_message_bytes, 128 * 1024);
 }
 
 Test(bridge_config, has_everything_of_a_loader)
