@@ -47,7 +47,7 @@ struct config_loader {
     const char **per; /* attributes that guards set: who has the same shares a feed; NULL: not said */
     const char **use; /* guards by name; NULL: none */
     struct config_cache cache;
-    bool skip_unchanged;
+    bool skip_unchanged, no_gzip, no_differences;
     uint32_t timeout_ms, min_interval_ms, settle_ms, max_concurrent_loads;
     uint32_t max_queued_messages;
     size_t max_queued_bytes;

@@ -116,6 +116,15 @@ static bool read_cache(struct reading *reading, const struct node *node, void *p
 
 /* ---- the loader ---- */
 
+/* What is on unless it is said to be off. */
+static bool read_absence(struct reading *reading, const struct node *node, void *place, const struct key *key)
+{
+    bool on = true;
+    bool good = read_flag(reading, node, &on, key);
+    *(bool *)place = !on;
+    return good;
+}
+
 static bool read_sharing(struct reading *reading, const struct node *node, void *place, const struct key *key)
 {
     bool shared = false;
@@ -138,6 +147,8 @@ static const struct key loader_keys[] = {
     {"min_interval", read_time, AT(min_interval_ms), RIGHT_TIME, NULL, false},
     {"max_concurrent_loads", read_number, AT(max_concurrent_loads), RIGHT_NUMBER, NULL, false},
     {"skip_unchanged", read_flag, AT(skip_unchanged), RIGHT_FLAG, NULL, false},
+    {"gzip", read_absence, AT(no_gzip), RIGHT_FLAG, NULL, false},
+    {"differences", read_absence, AT(no_differences), RIGHT_FLAG, NULL, false},
     {"settle", read_time, AT(settle_ms), RIGHT_TIME, NULL, false},
     {"max_queued_messages", read_number, AT(max_queued_messages), RIGHT_NUMBER, NULL, false},
     {"max_queued_bytes", read_bytes, AT(max_queued_bytes), RIGHT_BYTES, NULL, false},

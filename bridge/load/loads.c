@@ -198,6 +198,8 @@ static enum freshet_status register_loader(struct loads_route *route, const stru
         .cache = route->cache,
         .on_loop = !is_file,
         .skip_unchanged = loader->skip_unchanged,
+        .no_gzip = loader->no_gzip,
+        .no_differences = loader->no_differences,
         .timeout_ms = is_file ? loader->timeout_ms : 0, /* the others end by their own deadline */
         .min_interval_ms = loader->min_interval_ms,
         .settle_ms = loader->settle_ms,

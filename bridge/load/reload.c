@@ -33,7 +33,8 @@ static bool is_same(const struct loads_route *route, const struct source *source
     return same_text(a->name, b->name) && same_text(a->topic, b->topic) && a->messages == b->messages &&
            route->shared == source_is_shared(source) && same_texts(a->per, b->per) &&
            same_texts(a->load.forward, b->load.forward) && same_texts(a->use, b->use) &&
-           same_cache(&a->cache, &b->cache) && a->skip_unchanged == b->skip_unchanged && a_file == b_file &&
+           same_cache(&a->cache, &b->cache) && a->skip_unchanged == b->skip_unchanged &&
+           a->no_gzip == b->no_gzip && a->no_differences == b->no_differences && a_file == b_file &&
            (!a_file || a->timeout_ms == b->timeout_ms) && a->min_interval_ms == b->min_interval_ms &&
            a->settle_ms == b->settle_ms && a->max_concurrent_loads == b->max_concurrent_loads &&
            a->max_queued_messages == b->max_queued_messages && a->max_queued_bytes == b->max_queued_bytes;

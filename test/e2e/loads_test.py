@@ -10,7 +10,7 @@ import time
 import urllib.parse
 
 from backend import Backend, serve, text, write
-from support import BRIDGE, deadline, main, request, test, until
+from support import BRIDGE, deadline, exchange, main, request, test, until
 from streams import Stream
 
 
@@ -401,6 +401,15 @@ loaders:
     published(redis, "b")
     Stream(bridge.port, "/live/b").shows("new")
     assert not a.closed
+
+
+@test
+def a_loader_can_be_without_gzip(case):
+    bridge = serve(case, "loaders: [{ route: plain, messages: true, gzip: false }, { route: packed, messages: true }]")
+    ask = "GET /live/%s HTTP/1.1\r\nHost: localhost\r\nAccept-Encoding: gzip\r\n\r\n"
+    for route, packed in (("plain", False), ("packed", True)):
+        head = exchange(bridge.port, (ask % route).encode(), stop=b"\r\n\r\n")
+        assert (b"content-encoding: gzip" in head.lower()) == packed, head
 
 
 @test

@@ -119,6 +119,8 @@ Test(bridge_config, has_everything_of_a_loader)
                      "    settle: 1h\n"
                      "    max_concurrent_loads: 9\n"
                      "    skip_unchanged: true\n"
+                     "    gzip: false\n"
+                     "    differences: false\n"
                      "  - { route: 'chat/:room', messages: true, max_queued_messages: 7, "
                      "max_queued_bytes: 64KiB }\n"),
         "%s", complained);
@@ -137,7 +139,8 @@ Test(bridge_config, has_everything_of_a_loader)
     cr_assert_eq(first->min_interval_ms, 2000);
     cr_assert_eq(first->settle_ms, 3600000);
     cr_assert_eq(first->max_concurrent_loads, 9);
-    cr_assert(first->skip_unchanged);
+    cr_assert(first->skip_unchanged && first->no_gzip && first->no_differences);
+    cr_assert(!second->skip_unchanged && !second->no_gzip && !second->no_differences);
     cr_assert_str_eq(second->name, "chat.room");
     cr_assert_str_eq(second->topic, "chat/:room");
     cr_assert(second->messages);
