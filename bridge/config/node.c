@@ -18,13 +18,36 @@ static bool refuse(struct parse *parse, size_t line, const char *text)
     return false;
 }
 
+/* libyaml says what it found; what would be right in these places is this. */
+static const char *find_advice(const char *problem)
+{
+    static const struct {
+        const char *problem, *advice;
+    } known[] = {
+        {"expected ',' or", "; between { } and [ ] a text that has one of { } [ ] , in it stands in quotes"},
+        {"unexpected ':'", "; between { } and [ ] a text that has a colon and braces in it stands in quotes"},
+        {"cannot start any token",
+         "; lines are indented with spaces, and a text that begins so stands in quotes"},
+        {"expected key", "; keys of one map stand below each other"},
+        {"mapping values are not allowed", "; a text that has a colon and a space in it stands in quotes"},
+    };
+    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+        if (strstr(problem, known[i].problem) != NULL)
+            return known[i].advice;
+    }
+    return "";
+}
+
 /* libyaml's own words, and where it was. */
 static bool next_event(struct parse *parse, yaml_event_t *event)
 {
     if (yaml_parser_parse(&parse->parser, event))
         return true;
     const char *problem = parse->parser.problem;
-    refuse(parse, parse->parser.problem_mark.line, problem == NULL ? "no YAML" : problem);
+    char text[sizeof(parse->error->text)];
+    snprintf(text, sizeof(text), "%.80s%s", problem == NULL ? "no memory" : problem,
+             problem == NULL ? "" : find_advice(problem));
+    refuse(parse, parse->parser.problem_mark.line, text);
     return false;
 }
 

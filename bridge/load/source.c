@@ -131,6 +131,21 @@ bool source_is_shared(const struct source *source)
     return source->loader->shared == CONFIG_SHARED;
 }
 
+/* A parameter is the client's to choose: it must not stand in the place of who the client is. */
+static bool check_per(const struct source *source)
+{
+    const struct config_loader *loader = source->loader;
+    for (const char **name = loader->per; name != NULL && *name != NULL; name++) {
+        if (!source_route_has(loader->route, *name))
+            continue;
+        reading_complain(&source->config->reading, node_find(loader->node, "per"),
+                         "the route has a parameter %.100s, too; right is another name for one of them",
+                         *name);
+        return false;
+    }
+    return true;
+}
+
 /* Only what is one for many can be kept for the next of them. */
 static bool check_cache(const struct source *source)
 {
@@ -154,5 +169,5 @@ const struct source *source_new(struct config *config, const struct config_loade
     source->of_client = loader->load.forward != NULL;
     bool good = add_texts(source);
     reading_leave(&config->reading, mark);
-    return good && check_cache(source) ? source : NULL;
+    return good && check_per(source) && check_cache(source) ? source : NULL;
 }

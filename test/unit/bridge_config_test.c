@@ -194,10 +194,15 @@ Test(bridge_config, secrets_come_from_the_environment_and_from_files_and_are_nev
     int fd = mkstemp(secret);
     cr_assert_eq(write(fd, "redis://:pa55@h:1\n", 18), 18);
     close(fd);
-    snprintf(text, sizeof(text), "redis: { file: %s }\nstore: { env: TOKEN }\n", secret);
-    cr_assert_null(read_text_of(text));
+    snprintf(text, sizeof(text), "redis: { file: %s }\nprefix: { env: TOKEN }\n", secret);
+    cr_assert_not_null(read_text_of(text), "%s", complained);
     unlink(secret);
     cr_assert_str_eq(options.redis, "redis://:pa55@h:1");
+    cr_assert_str_eq(options.prefix, "s3cret");
+    config_release(config);
+    free(complained);
+    strcpy(path, "/tmp/freshet-config-XXXXXX");
+    cr_assert_null(read_text_of("prefix: x\nstore: { env: TOKEN }\n"));
     cr_assert_not_null(strstr(complained, ":2: store: wrong value; right is a URL as --redis takes it"));
     cr_assert_null(strstr(complained, "s3cret"));
 }
@@ -211,6 +216,11 @@ Test(bridge_config, what_two_readers_would_read_in_two_ways_is_refused)
         {"prefix: &a x\nredis: *a\n", ":2: aliases"},
         {"threads: 1\n---\nthreads: 2\n", ":2: a second document begins"},
         {"threads: [1\n", "expected ',' or ']'"},
+        {"loaders:\n- { route: a, load: { get: http://h/{id} } }\n",
+         ":2: did not find expected ',' or '}'; between"},
+        {"loaders:\n\t- route: a\n", ":2: found character that cannot start any token; lines are indented"},
+        {"loaders:\n- route: a\n load: x\n", ":3: did not find expected key; keys of one map"},
+        {"prefix: a: b\n", ":1: mapping values are not allowed in this context; a text"},
         {"- a\n", ":1: wrong; right is a map"},
         {"a: \"\\0\"\n", ":1: a text with a zero byte"},
         {"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[x]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]\n", "nested too deeply"},
