@@ -4,6 +4,7 @@
 #include "app/metrics.h"
 #include "app/server.h"
 #include "app/tls.h"
+#include "command/command.h"
 #include "common/app.h"
 #include "example/board.h"
 #include "example/counter.h"
@@ -287,6 +288,9 @@ int main(int argc, char **argv)
 {
     struct program program = {.signal_fd = -1};
     struct freshet_error error = {""};
+    int command = command_run(argc, argv, environment);
+    if (command >= 0)
+        return command;
     enum options_result read = options_read(&program.options, argc, argv, environment, stdout, stderr);
     if (read == OPTIONS_RUN && program.options.config != NULL)
         read = read_config(&program, argc, argv);

@@ -66,6 +66,19 @@ static void complain_stray(const struct arguments *arguments, const char *word, 
         fprintf(err, "%s: argument %d is not an option; --help lists them\n", arguments->program, position);
 }
 
+/* What getopt has left. */
+static enum options_result take_words(const struct arguments *arguments, void *options, int argc, char **argv,
+                                      FILE *err)
+{
+    if (arguments->set_words != NULL && arguments->set_words(options, argc - optind, argv + optind))
+        return OPTIONS_RUN;
+    if (arguments->set_words != NULL)
+        fprintf(err, "%s: right is %s; --help tells more\n", arguments->program, arguments->words);
+    else if (optind < argc)
+        complain_stray(arguments, argv[optind], optind, err);
+    return arguments->set_words == NULL && optind == argc ? OPTIONS_RUN : OPTIONS_WRONG;
+}
+
 /* What getopt knows; a setting's code is its place in the table. */
 static void list_options(const struct arguments *arguments, struct option *list)
 {
@@ -102,10 +115,7 @@ static enum options_result read_arguments(const struct arguments *arguments, voi
         if (!apply(arguments, options, &arguments->settings[code], optarg == NULL ? "" : optarg, false, err))
             return OPTIONS_WRONG;
     }
-    if (optind == argc)
-        return OPTIONS_RUN;
-    complain_stray(arguments, argv[optind], optind, err);
-    return OPTIONS_WRONG;
+    return take_words(arguments, options, argc, argv, err);
 }
 
 enum options_result arguments_read(const struct arguments *arguments, void *options, int argc, char **argv,

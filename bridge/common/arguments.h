@@ -18,9 +18,12 @@ enum { ARGUMENTS_MAX_SETTINGS = 32 };
 
 struct arguments {
     const char *program;
-    const char *help;               /* all of it */
-    const struct setting *settings; /* ARGUMENTS_MAX_SETTINGS at most */
-    size_t count;                   /* of `settings` */
+    const char *help;                                          /* all of it */
+    const struct setting *settings;                            /* ARGUMENTS_MAX_SETTINGS at most */
+    size_t count;                                              /* of `settings` */
+    bool (*set_words)(void *options, int count, char **words); /* what stands behind the options, kept and not
+                                                                  copied; NULL: nothing may */
+    const char *words;                                         /* what is right there */
     void (*set_defaults)(void *options);
 };
 
