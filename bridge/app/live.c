@@ -1,4 +1,5 @@
 #include "app/live.h"
+#include "admin/admin.h"
 #include "app/tls.h"
 #include "fetch/fetch.h"
 #include "guard/guards.h"
@@ -12,6 +13,8 @@
 
 struct live {
     struct app *app;
+    struct publish_door publish;
+    struct admin *admin;
     struct guards *guards;
     struct loads *loads;
 };
@@ -42,6 +45,15 @@ static struct loads *make_loads(struct loads_options *options, const struct guar
     return loads;
 }
 
+/* What has a token of its own. */
+static enum freshet_status start_doors(struct live *live, struct app *app, struct freshet_error *error)
+{
+    const struct config_publish *publish = &app->config->publish;
+    if (publish->token != NULL)
+        publish_start(&live->publish, app, publish->path, publish->token);
+    return admin_start(&live->admin, app, app->config->admin.token, error);
+}
+
 enum freshet_status live_start(struct live **out, struct app *app, struct freshet_error *error)
 {
     struct live *live = *out = calloc(1, sizeof(*live));
@@ -59,7 +71,9 @@ enum freshet_status live_start(struct live **out, struct app *app, struct freshe
                                     .has_redis = has_redis(app->options),
                                     .max_bytes = app->options->library.max_snapshot_bytes,
                                     .log = &app->log};
-    publish_start(app, &app->config->publish);
+    status = start_doors(live, app, error);
+    if (status != FRESHET_OK)
+        return status;
     live->guards =
         guards_new(&(struct guards_options){.fetcher = app->fetcher, .log = &app->log}, app->config);
     if (live->guards != NULL)
@@ -71,6 +85,7 @@ void live_end_requests(struct live *live)
 {
     if (live == NULL)
         return;
+    admin_end(live->admin);
     fetcher_destroy(live->app->fetcher);
     live->app->fetcher = NULL;
 }
@@ -81,6 +96,7 @@ void live_stop(struct live *live)
         return;
     loads_destroy(live->loads);
     guards_destroy(live->guards);
+    admin_destroy(live->admin);
     free(live);
 }
 

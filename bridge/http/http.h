@@ -40,7 +40,7 @@ struct http_router *http_router_new(h2o_pathconf_t *path, const char *instance);
 void http_allow_origins(struct http_router *router, const char *const *origins);
 
 /* `pattern` such as `board/:boardId/tasks`, without a leading slash; GET answers HEAD too. Texts must outlive
- * the router. At most 16 routes. */
+ * the router. At most 32 routes. */
 void http_route(struct http_router *router, const char *method, const char *pattern, http_handle handle,
                 void *user);
 

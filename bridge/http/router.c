@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_ROUTES = 16, MAX_SEGMENTS = 6, MAX_PATH_BYTES = 1024 };
+enum { MAX_ROUTES = 32, MAX_SEGMENTS = 6, MAX_PATH_BYTES = 1024 };
 
 static const char *const no_origins[] = {NULL};
 

@@ -1,6 +1,9 @@
-# cmake -DOUT=page_data.c -DDIR=<this folder> -P embed.cmake: each file as an array of bytes.
-set(text "#include \"page/data.h\"\n")
-foreach(file page.html page.css page.js page-pane.js page-demo.js page.svg)
+# cmake -DOUT=page_data.c -DDIR=<a folder> -P embed.cmake: each of the folder's files for browsers as an array of bytes, as
+# its data.h declares them.
+get_filename_component(room ${DIR} NAME)
+set(text "#include \"${room}/data.h\"\n")
+file(GLOB files RELATIVE ${DIR} ${DIR}/*.html ${DIR}/*.css ${DIR}/*.js ${DIR}/*.svg)
+foreach(file ${files})
   string(REGEX REPLACE "[.-]" "_" name ${file})
   file(READ ${DIR}/${file} hex HEX)
   string(LENGTH "${hex}" len)

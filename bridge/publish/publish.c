@@ -238,17 +238,17 @@ static void take(struct app *app, struct http_request *request, json_t *body)
 
 static void post_publish(struct http_request *request, void *user)
 {
-    struct app *app = user;
-    if (!http_check_token(request, app->config->publish.token))
+    const struct publish_door *door = user;
+    if (!http_check_token(request, door->token))
         return;
     json_t *body = http_read_object(request);
     if (body != NULL)
-        take(app, request, body);
+        take(door->app, request, body);
     json_decref(body);
 }
 
-void publish_start(struct app *app, const struct config_publish *config)
+void publish_start(struct publish_door *door, struct app *app, const char *path, const char *token)
 {
-    if (config->token != NULL)
-        http_route(app->router, "POST", config->path, post_publish, app);
+    *door = (struct publish_door){app, token};
+    http_route(app->router, "POST", path, post_publish, door);
 }

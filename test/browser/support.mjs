@@ -178,15 +178,16 @@ const build = process.env.FRESHET_BUILD ?? join(root, 'build');
 
 // A freshet-bridge; `redis` may be absent.
 export class Bridge {
-  static async start({ redis, port = 0 } = {}) {
+  static async start({ redis, config, port = 0 } = {}) {
     const bridge = new Bridge();
-    bridge.redis = redis;
+    Object.assign(bridge, { redis, config });
     await bridge.start(port);
     return bridge;
   }
 
   async start(port = this.port) {
     const options = ['--listen', `127.0.0.1:${port}`, '--threads', '2', '--log-level', 'error'];
+    if (this.config) options.push('--config', this.config);
     if (this.redis) options.push('--redis', `redis://127.0.0.1:${this.redis.port}`);
     this.child = spawn(join(build, 'bridge/freshet-bridge'), options, { stdio: ['ignore', 'pipe', 'inherit'] });
     let out = '';
