@@ -148,14 +148,14 @@ def what_the_readme_shows_publishes(case):
     environment = {**os.environ, "FRESHET_URL": "http://127.0.0.1:%d" % fixture.bridges[0].port,
                    "FRESHET_PUBLISH_TOKEN": TOKEN}
     call = "publish('order/7', 'orders')"
-    for command in (["sh", "-c", shown("sh", "publish")], ["python3", "-c", shown("python", "publish") + call],
-                    ["node", "--input-type=module", "-e", shown("js", "publish") + "await " + call]):
+    for command in (["sh", "-c", shown("sh", "/publish")], ["python3", "-c", shown("python", "def publish") + call],
+                    ["node", "--input-type=module", "-e", shown("js", "function publish") + "await " + call]):
         fixture.n += 1
         subprocess.run(command, env=environment, check=True, capture_output=True)
         stream.shows(fixture.n)
     wrong = {**environment, "FRESHET_PUBLISH_TOKEN": "not the token"}
-    for command in (["sh", "-c", shown("sh", "publish")], ["python3", "-c", shown("python", "publish") + call],
-                    ["node", "--input-type=module", "-e", shown("js", "publish") + "await " + call]):
+    for command in (["sh", "-c", shown("sh", "/publish")], ["python3", "-c", shown("python", "def publish") + call],
+                    ["node", "--input-type=module", "-e", shown("js", "function publish") + "await " + call]):
         assert subprocess.run(command, env=wrong, capture_output=True, check=False).returncode != 0, command
 
 
