@@ -328,7 +328,8 @@ enum { SETTINGS = sizeof(settings) / sizeof(settings[0]) };
 static const struct arguments arguments = {
     .program = "freshet-bridge",
     .help = "freshet-bridge serves live state as event streams: what a file says, or,\n"
-            "without one, a counter and boards to try.\n"
+            "without one, a counter and boards to try. freshet-bridge publish and\n"
+            "freshet-bridge tail are commands of their own: each has --help.\n"
             "\n"
             "  --config FILE        what is served, and all below in YAML      [FRESHET_CONFIG]\n"
             "  --check-config       says what is wrong with the file, and leaves\n"

@@ -7,7 +7,7 @@
 #define RIGHT_SECRETS "a secret of 32 bytes or more, such as { env: NAME }, or a list of them"
 #define RIGHT_PAIRS   "a map of names, such as { sub: user }"
 
-enum { MAX_FORWARD = 16, MIN_SECRET_BYTES = 32 };
+enum { MIN_SECRET_BYTES = 32 };
 
 /* ---- values ---- */
 
@@ -42,27 +42,6 @@ static bool read_secrets(struct reading *reading, const struct node *node, void 
         return false;
     for (size_t i = 0; (*secrets)[i] != NULL; i++) {
         if (strlen((*secrets)[i]) < MIN_SECRET_BYTES)
-            return false;
-    }
-    return true;
-}
-
-/* In lower case, as the library keeps them. */
-static bool read_header_names(struct reading *reading, const struct node *node, void *place,
-                              const struct key *key)
-{
-    const char ***names = place;
-    if (!read_texts(reading, node, place, key))
-        return false;
-    for (size_t i = 0; (*names)[i] != NULL; i++) {
-        char *name = arena_text(reading->arena, (*names)[i], strlen((*names)[i]));
-        (*names)[i] = name;
-        for (; *name != '\0'; name++) {
-            if (!isalnum((unsigned char)*name) && *name != '-' && *name != '_')
-                return false;
-            *name = (char)tolower((unsigned char)*name);
-        }
-        if (i == MAX_FORWARD)
             return false;
     }
     return true;
@@ -168,7 +147,7 @@ static bool read_signed(struct reading *reading, const struct node *node, void *
 
 static const struct key guard_keys[] = {
     {"ask", read_urls, ASK(urls), RIGHT_URL, NULL, false},
-    {"forward", read_header_names, ASK(forward), "up to 16 names of headers, such as [cookie]", NULL, false},
+    {"forward", read_header_names, ASK(forward), RIGHT_HEADERS, NULL, false},
     {"attributes", read_names, ASK(attributes), "names of what the answer sets, such as [user]", NULL, false},
     {"for", read_time, ASK(for_ms), RIGHT_TIME, NULL, false},
     {"timeout", read_time, ASK(timeout_ms), RIGHT_TIME, NULL, false},

@@ -52,33 +52,12 @@ static bool read_headers(struct reading *reading, const struct node *node, void 
     return true;
 }
 
-/* Names of headers that a client may choose for the backend: not those that say how a request is sent. */
-static bool read_forward(struct reading *reading, const struct node *node, void *place, const struct key *key)
-{
-    static const char *const own[] = {
-        "host",  "connection", "content-length", "transfer-encoding", "keep-alive",    "proxy-connection",
-        "te",    "trailer",    "upgrade",        "accept-encoding",   "if-none-match", "range",
-        "expect"};
-    if (!read_texts(reading, node, place, key))
-        return false;
-    for (const char **name = *(const char ***)place; *name != NULL; name++) {
-        for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
-            if (strcmp(*name, own[i]) == 0)
-                return false;
-        }
-        if ((*name)[strspn(*name, "abcdefghijklmnopqrstuvwxyz0123456789-")] != '\0')
-            return false;
-    }
-    return true;
-}
-
 static const struct key load_keys[] = {
     {"get", read_texts, offsetof(struct config_load, get), RIGHT_GET, NULL, false},
     {"redis", read_texts, offsetof(struct config_load, redis), RIGHT_REDIS, NULL, false},
     {"file", read_text, offsetof(struct config_load, file), "a path such as /var/lib/app/{room}.json", NULL,
      false},
-    {"forward", read_forward, offsetof(struct config_load, forward),
-     "names of headers in lower case, such as [cookie, authorization]", NULL, false},
+    {"forward", read_header_names, offsetof(struct config_load, forward), RIGHT_HEADERS, NULL, false},
     {"headers", read_headers, offsetof(struct config_load, headers),
      "names and texts, such as { authorization: { env: TOKEN } }", NULL, false},
 };

@@ -1,4 +1,5 @@
 #include "config/read.h"
+#include <ctype.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -233,6 +234,44 @@ bool read_texts(struct reading *reading, const struct node *node, void *place, c
         return false;
     for (const struct node *at = alone ? node : node->first; i < count; at = at->next, i++) {
         if (!read_text(reading, at, &texts[i], key))
+            return false;
+    }
+    return true;
+}
+
+static bool is_own_header(const char *name)
+{
+    static const char *const own[] = {
+        "host",  "connection", "content-length", "transfer-encoding", "keep-alive",    "proxy-connection",
+        "te",    "trailer",    "upgrade",        "accept-encoding",   "if-none-match", "range",
+        "expect"};
+    for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
+        if (strcmp(name, own[i]) == 0)
+            return true;
+    }
+    return strncmp(name, "x-freshet-", 10) == 0; /* what the bridge says of a request, nobody else does */
+}
+
+static bool read_header_name(struct arena *arena, const char **name)
+{
+    char *lower = arena_text(arena, *name, strlen(*name));
+    *name = lower;
+    for (; *lower != '\0'; lower++) {
+        *lower = (char)tolower((unsigned char)*lower);
+        if (strchr("abcdefghijklmnopqrstuvwxyz0123456789-_", *lower) == NULL)
+            return false;
+    }
+    return !is_own_header(*name);
+}
+
+bool read_header_names(struct reading *reading, const struct node *node, void *place, const struct key *key)
+{
+    const char ***names = place;
+    unsigned before = reading->problems;
+    if (!read_texts(reading, node, place, key) || reading->problems != before)
+        return false;
+    for (size_t i = 0; (*names)[i] != NULL; i++) {
+        if (i == READ_MAX_HEADERS || !read_header_name(reading->arena, &(*names)[i]))
             return false;
     }
     return true;

@@ -64,10 +64,17 @@ bool read_bytes(struct reading *reading, const struct node *node, void *place, c
 /* const char **, the last NULL: texts, or one alone. */
 bool read_texts(struct reading *reading, const struct node *node, void *place, const struct key *key);
 
-#define RIGHT_TIME   "a time such as 500ms, 2s or 1m"
-#define RIGHT_FLAG   "true or false"
-#define RIGHT_NUMBER "a number from 1 to 100000000"
-#define RIGHT_BYTES  "a size such as 4096, 64KiB or 16MiB"
-#define RIGHT_TEXT   "a text, or { env: NAME } or { file: PATH } for where it is"
+/* const char **, the last NULL: up to READ_MAX_HEADERS names of headers of a client's request that are handed
+ * on, made lower case; none that belongs to a connection or its body, or that the bridge writes itself. */
+bool read_header_names(struct reading *reading, const struct node *node, void *place, const struct key *key);
+
+enum { READ_MAX_HEADERS = 16 };
+
+#define RIGHT_HEADERS "up to 16 names of headers, such as [cookie, authorization]"
+#define RIGHT_TIME    "a time such as 500ms, 2s or 1m"
+#define RIGHT_FLAG    "true or false"
+#define RIGHT_NUMBER  "a number from 1 to 100000000"
+#define RIGHT_BYTES   "a size such as 4096, 64KiB or 16MiB"
+#define RIGHT_TEXT    "a text, or { env: NAME } or { file: PATH } for where it is"
 
 #endif

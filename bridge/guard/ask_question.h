@@ -2,13 +2,14 @@
 #ifndef BRIDGE_GUARD_ASK_QUESTION_H
 #define BRIDGE_GUARD_ASK_QUESTION_H
 
+#include "config/read.h"
 #include "guard/answers.h"
 #include <freshet/request.h>
 
 /* The path below the mount is in this header, as the client sent it. */
 #define QUESTION_PATH_HEADER "x-freshet-path"
 
-enum { QUESTION_MAX_HEADERS = 16 };
+enum { QUESTION_MAX_HEADERS = READ_MAX_HEADERS };
 
 struct question {
     char *lines[QUESTION_MAX_HEADERS + 3]; /* `name: value`; the last NULL */

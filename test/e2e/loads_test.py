@@ -473,7 +473,7 @@ def check_config_says_what_is_wrong_and_options_override_the_file(case):
             ("loaders:\n- { route: a, load: { file: /x }, shared: false, cache: true }\n",
              ":2: loaders[0]: a load of one stream is not cached"),
             ("loaders:\n- { route: a, load: { get: http://h/, forward: [host] } }\n",
-             ":2: loaders[0].load.forward: wrong value; right is names of headers"),
+             ":2: loaders[0].load.forward: wrong value; right is up to 16 names of headers"),
             ("loaders:\n- { route: a, load: { file: /x, forward: [cookie] } }\n",
              ":2: loaders[0].load: headers and forward go with get only"),
             ("tls_certificate: /nowhere\n", "--tls-certificate and --tls-key go together")):
