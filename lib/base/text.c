@@ -26,6 +26,12 @@ struct freshet_span fr_text_cut(struct freshet_span *rest, char separator)
     return part;
 }
 
+bool fr_text_begins(struct freshet_span text, const char *words)
+{
+    size_t len = strlen(words);
+    return text.len >= len && memcmp(text.data, words, len) == 0;
+}
+
 int fr_text_hex_value(char digit)
 {
     if (digit >= '0' && digit <= '9')

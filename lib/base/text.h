@@ -9,6 +9,8 @@
 struct freshet_span fr_text_trim(struct freshet_span text);
 /* Takes what is before the first `separator` off `rest`, and the separator; without one, all of it. */
 struct freshet_span fr_text_cut(struct freshet_span *rest, char separator);
+/* Whether these are its first bytes. */
+bool fr_text_begins(struct freshet_span text, const char *words);
 /* The value of a hexadecimal digit of either case; -1: it is none. */
 int fr_text_hex_value(char digit);
 /* Whether it names a header as options have to: in lower case, of letters, digits, '-' and '_'. NULL does

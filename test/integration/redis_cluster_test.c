@@ -457,8 +457,36 @@ Test(redis_cluster_alone, says_that_a_server_is_no_cluster, .timeout = 60)
     redis_server_start(&server, NULL);
     snprintf(url, sizeof(url), "redis+cluster://127.0.0.1:%d", server.port);
     rig_start_url(&rig, url);
-    cr_assert(recorder_wait_log(&rig.heard, "cluster support disabled", WAIT_MS));
+    cr_assert(recorder_wait_log(&rig.heard, "it is no cluster, use redis://", WAIT_MS));
     cr_assert_eq(recorder_count_state(&rig.heard, FRESHET_BUS_PROVED), 0);
+    rig_stop(&rig);
+    redis_server_stop(&server);
+}
+
+static unsigned count_logins(const struct redis_server *server)
+{
+    char answer[16384];
+    unsigned calls = 0;
+    cr_assert(redis_server_ask(server, answer, sizeof(answer), "INFO", "commandstats", NULL));
+    const char *at = strstr(answer, "cmdstat_auth:");
+    if (at != NULL)
+        sscanf(at, "cmdstat_auth:calls=%u", &calls);
+    return calls;
+}
+
+/* contract 7.6, 7.9: a wrong password is not tried again and again; some servers lock users out for that. */
+Test(redis_cluster_alone, is_patient_where_its_login_is_refused, .timeout = 60)
+{
+    struct redis_server server;
+    struct rig rig;
+    char url[64];
+    redis_server_start(&server, NULL);
+    snprintf(url, sizeof(url), "redis+cluster://nobody:wrong@127.0.0.1:%d", server.port);
+    int64_t began_ms = rig_now_ms(), end_ms = began_ms + WAIT_MS;
+    rig_start_url(&rig, url);
+    while (count_logins(&server) < 3)
+        rig_nap(end_ms, rig.heard.log);
+    cr_assert_geq(rig_now_ms() - began_ms, 2 * 750); /* a second, less its jitter */
     rig_stop(&rig);
     redis_server_stop(&server);
 }

@@ -396,6 +396,19 @@ Test(redis_sentinel, url_of_one_server_that_leads_to_a_sentinel_says_so, .timeou
     stop_all();
 }
 
+/* contract 7.8: and the other way round */
+Test(redis_sentinel, url_of_sentinels_that_leads_to_a_server_says_so, .timeout = 120)
+{
+    struct redis_server server;
+    char url[64];
+    redis_server_start(&server, NULL);
+    snprintf(url, sizeof(url), "redis+sentinel://127.0.0.1:%d/main", server.port);
+    rig_start_url(&rig, url);
+    cr_assert(recorder_wait_log(&rig.heard, "it is no sentinel: use redis://", WAIT_MS), "%s", rig.heard.log);
+    rig_stop(&rig);
+    redis_server_stop(&server);
+}
+
 /* contract 7.8: sentinels and servers alike */
 Test(redis_sentinel, all_of_it_goes_over_tls, .timeout = 120)
 {

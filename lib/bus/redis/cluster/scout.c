@@ -1,5 +1,6 @@
 #include "bus/redis/cluster/scout.h"
 
+#include "base/text.h"
 #include <assert.h>
 #include <string.h>
 
@@ -20,15 +21,12 @@ struct fr_redis_address fr_redis_scout_next(struct fr_redis_scout *scout, const 
 /* The value in a line "name:value"; empty: there is no such line. */
 static struct freshet_span find_line(struct freshet_span info, const char *name)
 {
-    size_t name_len = strlen(name);
     while (info.len > 0) {
-        const char *newline = memchr(info.data, '\n', info.len);
-        size_t len = newline == NULL ? info.len : (size_t)(newline - info.data);
-        size_t text_len = len > 0 && info.data[len - 1] == '\r' ? len - 1 : len;
-        if (text_len > name_len && memcmp(info.data, name, name_len) == 0)
-            return freshet_span(info.data + name_len, text_len - name_len);
-        size_t skipped = newline == NULL ? len : len + 1;
-        info = freshet_span(info.data + skipped, info.len - skipped);
+        struct freshet_span line = fr_text_cut(&info, '\n');
+        if (line.len > 0 && line.data[line.len - 1] == '\r')
+            line.len--;
+        if (fr_text_begins(line, name))
+            return freshet_span(line.data + strlen(name), line.len - strlen(name));
     }
     return freshet_span(NULL, 0);
 }

@@ -1,6 +1,7 @@
 /* Which server a command goes to. There is one, or the nodes of a cluster, each of which is connected when
  * the first command for a slot of it comes. On the link's thread. */
 #include "base/log.h"
+#include "base/text.h"
 #include "bus/redis/cluster/redirect.h"
 #include "bus/redis/data/data.h"
 #include <stdio.h>
@@ -139,7 +140,7 @@ static bool is_passing(struct freshet_span error, const struct fr_redis_redirect
 {
     static const char *const words[] = {"CLUSTERDOWN", "TRYAGAIN", "MASTERDOWN"};
     for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-        if (error.len >= strlen(words[i]) && memcmp(error.data, words[i], strlen(words[i])) == 0)
+        if (fr_text_begins(error, words[i]))
             return true;
     return redirect->kind != FR_REDIS_REDIRECT_NONE;
 }

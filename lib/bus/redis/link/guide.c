@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/random.h"
+#include "base/text.h"
 #include "bus/redis/link/loop.h"
 #include "bus/redis/proto/push.h"
 #include "bus/redis/proto/wire.h"
@@ -101,6 +102,9 @@ static void refuse(struct fr_redis_guide_sentinel *sentinel, const redisReply *r
     if (reply->type == REDIS_REPLY_NIL)
         snprintf(reason.text, sizeof(reason.text), "it knows no master called \"%.100s\"",
                  fr_escape(freshet_span_text(guide->config->url.master)).text);
+    else if (reply->type == REDIS_REPLY_ERROR &&
+             fr_text_begins(freshet_span(reply->str, reply->len), "ERR unknown command"))
+        snprintf(reason.text, sizeof(reason.text), "it is no sentinel: use redis:// for a Redis");
     snprintf(guide->trouble, sizeof(guide->trouble), "%.80s: %.110s", sentinel->name, reason.text);
     fr_redis_sentinels_refuse(&guide->known, sentinel->place);
 }

@@ -46,7 +46,7 @@ static void tell(struct fr_redis_link *link, const struct fr_redis_reason *reaso
     bool known = strcmp(link->told, reason->text) == 0;
     enum freshet_log_level level =
         reason->fault == FR_REDIS_FAULT_LOGIN ? FRESHET_LOG_ERROR : FRESHET_LOG_WARN;
-    if (link->options.brief)
+    if (link->options.brief && reason->fault != FR_REDIS_FAULT_LOGIN)
         level = FRESHET_LOG_INFO;
     fr_log(link->options.log, known ? FRESHET_LOG_DEBUG : level, "redis %s: %s", link->options.name,
            reason->text);
@@ -88,7 +88,8 @@ void fr_redis_link_break(struct fr_redis_link *link, const struct fr_redis_reaso
         link->backoff_ms = 0;
     tell(link, &why);
     link->state = FR_REDIS_LINK_WAITING;
-    arm(link, next_delay_ms(link, why.fault));
+    link->delay_ms = next_delay_ms(link, why.fault);
+    arm(link, link->delay_ms);
     if (was == FR_REDIS_LINK_UP)
         link->options.owner.down(link->options.owner.user, &why);
 }
@@ -306,10 +307,12 @@ enum freshet_status fr_redis_link_init(struct fr_redis_link *link, struct fr_red
 {
     *link = (struct fr_redis_link){.options = *options, .loop = loop};
     fr_list_init(&link->guided);
+    link->timer = evtimer_new(loop->base, on_timer, link);
+    if (link->timer == NULL)
+        return FRESHET_NO_MEMORY;
     if (options->guide != NULL)
         fr_list_append(&options->guide->guided, &link->guided);
-    link->timer = evtimer_new(loop->base, on_timer, link);
-    return link->timer == NULL ? FRESHET_NO_MEMORY : FRESHET_OK;
+    return FRESHET_OK;
 }
 
 void fr_redis_link_start(struct fr_redis_link *link)
@@ -354,6 +357,11 @@ bool fr_redis_link_is_up(const struct fr_redis_link *link)
 bool fr_redis_link_is_heard(const struct fr_redis_link *link)
 {
     return fr_redis_link_is_up(link) && fr_redis_silence_is_short(&link->silence, fr_clock_monotonic_us());
+}
+
+bool fr_redis_link_is_looking_up(const struct fr_redis_link *link)
+{
+    return link->resolver != NULL && link->state < FR_REDIS_LINK_CONNECTING;
 }
 
 bool fr_redis_link_is_blind(const struct fr_redis_link *link)

@@ -77,6 +77,7 @@ struct fr_redis_link {
     struct fr_resp_limit guard;
     struct fr_redis_greeting greeting;
     uint32_t backoff_ms;
+    uint32_t delay_ms; /* until the attempt behind the last that failed */
     int64_t up_us;
     struct fr_redis_silence silence;         /* while it is up */
     char told[200];                          /* the reason logged last; empty: up was */
@@ -110,6 +111,8 @@ void fr_redis_link_deinit(struct fr_redis_link *link);
 bool fr_redis_link_is_up(const struct fr_redis_link *link);
 /* Up, and heard of within half of link_timeout_ms. */
 bool fr_redis_link_is_heard(const struct fr_redis_link *link);
+/* The attempt, or the one that comes, has no answer about its host's name yet. */
+bool fr_redis_link_is_looking_up(const struct fr_redis_link *link);
 /* Redis does not say who is the master: asking again is of no use. */
 bool fr_redis_link_is_blind(const struct fr_redis_link *link);
 /* It does not any more: this was its answer to ROLE. */

@@ -2,6 +2,8 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/random.h"
+#include "base/text.h"
 #include "bus/redis/link/loop.h"
 #include "bus/redis/proto/wire.h"
 #include <event2/event.h>
@@ -11,6 +13,7 @@
 #define LOOK_MS       25          /* while it asks: whether it has come to nothing */
 #define AT_ONCE_MS    50          /* between two attempts, at least */
 #define TROUBLED_MS   250         /* between two questions while something is not where it should be */
+#define NAME_TIMES    10          /* connect_timeout_ms for a name, once no node was of use */
 #define MAX_MAP_BYTES (16u << 20) /* of 16,384 slots that take turns, with a few replicas each */
 
 static int64_t ms_to_us(int64_t ms)
@@ -33,8 +36,8 @@ static bool is_asking(const struct fr_redis_mapper *mapper)
 
 void fr_redis_mapper_ask(struct fr_redis_mapper *mapper)
 {
-    int64_t now_us = fr_clock_monotonic_us(), earliest_us = mapper->begun_us + ms_to_us(AT_ONCE_MS);
-    int64_t next_us = now_us > earliest_us ? now_us : earliest_us;
+    int64_t now_us = fr_clock_monotonic_us();
+    int64_t next_us = now_us > mapper->earliest_us ? now_us : mapper->earliest_us;
     if (is_asking(mapper) || next_us >= mapper->next_us)
         return;
     mapper->next_us = next_us;
@@ -45,6 +48,7 @@ static void begin(struct fr_redis_mapper *mapper)
 {
     mapper->asked = fr_redis_scout_next(&mapper->scout, &mapper->map);
     mapper->begun_us = mapper->asked_us = fr_clock_monotonic_us();
+    mapper->earliest_us = mapper->begun_us + ms_to_us(AT_ONCE_MS);
     mapper->answers = 0;
     fr_redis_link_start(&mapper->asking);
     arm(mapper, ms_to_us(LOOK_MS));
@@ -68,12 +72,43 @@ static void tell(struct fr_redis_mapper *mapper, const char *reason)
     snprintf(mapper->told, sizeof(mapper->told), "%s", text);
 }
 
+static size_t count_candidates(const struct fr_redis_mapper *mapper)
+{
+    return mapper->map.node_count + mapper->scout.seed_count;
+}
+
 /* Another node is asked. That one does not answer is everyday; that none does is worth a line. */
 static void fail(struct fr_redis_mapper *mapper, const char *reason)
 {
-    if (++mapper->failures % (mapper->map.node_count + mapper->scout.seed_count) == 0)
+    if (++mapper->failures % count_candidates(mapper) == 0)
         tell(mapper, reason);
     end(mapper, ms_to_us(AT_ONCE_MS));
+}
+
+/* How long all of them are left in peace: longer with each round, as a link leaves its server, and for as
+ * long as a link does where a login was refused. */
+static int64_t rest_us(const struct fr_redis_mapper *mapper)
+{
+    const struct freshet_redis_options *options = &mapper->options.config->options;
+    uint32_t rest_ms = options->backoff_min_ms, max_ms = options->backoff_max_ms;
+    for (size_t rounds = mapper->mute / count_candidates(mapper); rounds > 1 && rest_ms < max_ms; rounds--)
+        rest_ms = rest_ms > max_ms / 2 ? max_ms : rest_ms * 2;
+    if (rest_ms < mapper->asking.delay_ms)
+        rest_ms = mapper->asking.delay_ms;
+    return ms_to_us(fr_random_between(rest_ms - rest_ms / 4, rest_ms));
+}
+
+/* The node had no map to give. Where that is so of each, they are not asked again at once: they are all away,
+ * or they refuse us. */
+static void fail_mute(struct fr_redis_mapper *mapper, const char *reason)
+{
+    bool is_round = ++mapper->mute % count_candidates(mapper) == 0;
+    fail(mapper, reason);
+    if (!is_round)
+        return;
+    int64_t pause_us = rest_us(mapper);
+    mapper->next_us = mapper->earliest_us = fr_clock_monotonic_us() + pause_us;
+    arm(mapper, pause_us);
 }
 
 static void take_map(struct fr_redis_mapper *mapper, const redisReply *reply)
@@ -82,9 +117,10 @@ static void take_map(struct fr_redis_mapper *mapper, const redisReply *reply)
     struct freshet_error error = {""};
     if (fr_redis_map_read(&map, reply, &mapper->asked, &error) != FRESHET_OK) {
         atomic_fetch_add_explicit(&mapper->errors, 1, memory_order_relaxed);
-        fail(mapper, error.text);
+        fail_mute(mapper, error.text);
         return;
     }
+    mapper->mute = 0;
     if (!fr_redis_scout_believes(&mapper->scout, &mapper->map, &mapper->outlook)) {
         fr_redis_map_deinit(&map);
         fail(mapper, mapper->outlook.works ? "it knows less than others have told"
@@ -100,17 +136,23 @@ static void take_map(struct fr_redis_mapper *mapper, const redisReply *reply)
     end(mapper, ms_to_us(is_troubled ? TROUBLED_MS : mapper->options.interval_ms));
 }
 
+/* The words of a server that is no node of a cluster. */
+static bool is_alone(struct freshet_span error)
+{
+    return fr_text_begins(error, "ERR This instance has cluster support disabled");
+}
+
 static void take_outlook(struct fr_redis_mapper *mapper, const redisReply *reply)
 {
-    char text[200];
-    if (reply->type == REDIS_REPLY_STRING &&
-        fr_redis_outlook_read(&mapper->outlook, freshet_span(reply->str, reply->len)))
+    char text[300];
+    struct freshet_span said =
+        reply->str == NULL ? freshet_span(NULL, 0) : freshet_span(reply->str, reply->len);
+    if (reply->type == REDIS_REPLY_STRING && fr_redis_outlook_read(&mapper->outlook, said))
         return;
-    snprintf(
-        text, sizeof(text), "CLUSTER INFO: \"%s\"",
-        fr_escape(reply->str == NULL ? freshet_span(NULL, 0) : freshet_span(reply->str, reply->len)).text);
+    snprintf(text, sizeof(text), "CLUSTER INFO: \"%s\"%s", fr_escape(said).text,
+             is_alone(said) ? ": it is no cluster, use redis://" : "");
     atomic_fetch_add_explicit(&mapper->errors, 1, memory_order_relaxed);
-    fail(mapper, text);
+    fail_mute(mapper, text);
 }
 
 static void on_map_reply(void *user, redisReply *reply)
@@ -130,7 +172,7 @@ static void on_map_up(void *user)
     struct evbuffer *output = fr_redis_link_output(&mapper->asking);
     mapper->asked_us = fr_clock_monotonic_us();
     if (output == NULL || !fr_redis_wire_add(output, info, 2) || !fr_redis_wire_add(output, slots, 2))
-        fail(mapper, "out of memory");
+        fail_mute(mapper, "out of memory");
 }
 
 static void on_map_down(void *user, const struct fr_redis_reason *reason)
@@ -144,14 +186,25 @@ static void on_map_ping(void *user)
     (void)user; /* two answers are out */
 }
 
-/* The link would try the same node again. */
+/* A slow name server would be asked in vain for ever if each attempt began anew. But the others that may
+ * have the map come first. */
+static bool waits_for_name(const struct fr_redis_mapper *mapper)
+{
+    int64_t connect_ms = mapper->options.config->options.connect_timeout_ms;
+    return fr_redis_link_is_looking_up(&mapper->asking) && mapper->mute >= count_candidates(mapper) &&
+           fr_clock_monotonic_us() - mapper->begun_us < ms_to_us(connect_ms * NAME_TIMES);
+}
+
+/* The link would try the same node again; its attempts have their own end. */
 static void look(struct fr_redis_mapper *mapper)
 {
     int64_t out_us = fr_clock_monotonic_us() - mapper->asked_us;
-    if (mapper->asking.state == FR_REDIS_LINK_WAITING)
-        fail(mapper, mapper->asking.told);
-    else if (out_us > ms_to_us(mapper->options.config->options.connect_timeout_ms))
-        fail(mapper, "no answer in time");
+    bool is_late = fr_redis_link_is_up(&mapper->asking) &&
+                   out_us > ms_to_us(mapper->options.config->options.connect_timeout_ms);
+    if (mapper->asking.state == FR_REDIS_LINK_WAITING && !waits_for_name(mapper))
+        fail_mute(mapper, mapper->asking.told);
+    else if (is_late)
+        fail_mute(mapper, "no answer in time");
     else
         arm(mapper, ms_to_us(LOOK_MS));
 }

@@ -32,10 +32,11 @@ struct fr_redis_mapper {
     struct fr_redis_scout scout;
     struct fr_redis_link asking;
     struct fr_redis_outlook outlook;
-    unsigned answers; /* that have come */
-    int64_t begun_us; /* the attempt */
-    int64_t next_us;  /* the next attempt */
-    size_t failures;  /* in a row */
+    unsigned answers;             /* that have come */
+    int64_t begun_us;             /* the attempt */
+    int64_t next_us, earliest_us; /* the next attempt, and when it may be made */
+    size_t failures;              /* in a row: answers that were not believed, and none */
+    size_t mute;                  /* in a row: none */
     struct event *timer;
     char told[512];              /* logged last; empty: there is a map */
     atomic_uint_fast64_t errors; /* any thread reads */

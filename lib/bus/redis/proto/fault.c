@@ -1,6 +1,6 @@
 #include "bus/redis/proto/fault.h"
 
-#include <string.h>
+#include "base/text.h"
 
 static const struct {
     const char *prefix;
@@ -25,11 +25,9 @@ static const struct {
 
 enum fr_redis_fault fr_redis_fault_of(struct freshet_span text)
 {
-    for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++) {
-        size_t len = strlen(prefixes[i].prefix);
-        if (text.len >= len && memcmp(text.data, prefixes[i].prefix, len) == 0)
+    for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++)
+        if (fr_text_begins(text, prefixes[i].prefix))
             return prefixes[i].fault;
-    }
     return FR_REDIS_FAULT_UNKNOWN;
 }
 

@@ -12,9 +12,9 @@
 
 static bool skip_prefix(struct freshet_span *text, const char *prefix)
 {
-    size_t len = strlen(prefix);
-    if (text->len < len || memcmp(text->data, prefix, len) != 0)
+    if (!fr_text_begins(*text, prefix))
         return false;
+    size_t len = strlen(prefix);
     *text = freshet_span(text->data + len, text->len - len);
     return true;
 }

@@ -1,15 +1,13 @@
 #include "bus/redis/shard/hearing.h"
 
+#include "base/text.h"
 #include "bus/redis/proto/fault.h"
-#include <string.h>
 
 bool fr_redis_is_astray(struct freshet_span error, const struct fr_redis_address *from,
                         struct fr_redis_redirect *redirect)
 {
-    struct freshet_span down = freshet_span_text("CLUSTERDOWN");
     *redirect = fr_redis_redirect_read(error, from);
-    return redirect->kind != FR_REDIS_REDIRECT_NONE ||
-           (error.len >= down.len && memcmp(error.data, down.data, down.len) == 0);
+    return redirect->kind != FR_REDIS_REDIRECT_NONE || fr_text_begins(error, "CLUSTERDOWN");
 }
 
 static bool take(struct fr_redis_lane *lane, const struct fr_redis_push *push, int64_t now_us)
