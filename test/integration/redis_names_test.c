@@ -1,5 +1,5 @@
-/* A name with two addresses, such as that of a group where one is the master, and a slow name server. Looking
- * up is faked: there are no such names on a test machine. */
+/* A name with two addresses, such as that of a group where one is the master. Looking up is faked: there is
+ * no such name on a test machine. */
 #include "redis_peer.h"
 #include "redis_rig.h"
 #include <arpa/inet.h>
@@ -8,7 +8,6 @@
 #include <stdlib.h>
 
 static int ports[2];
-static long slow_ms; /* that the name server takes */
 
 struct answer {
     struct addrinfo info;
@@ -33,7 +32,6 @@ int getaddrinfo(const char *host, const char *port, const struct addrinfo *hints
     (void)host, (void)port;
     if (hints->ai_flags & AI_NUMERICHOST)
         return EAI_NONAME;
-    nanosleep(&(struct timespec){.tv_nsec = slow_ms * 1000000}, NULL);
     *out = make(ports[0], make(ports[1], NULL));
     return 0;
 }
@@ -89,35 +87,6 @@ Test(redis_names, tries_the_next_address_after_one_that_is_no_master, .timeout =
 Test(redis_names, tries_the_next_address_after_one_that_is_silent, .timeout = 120)
 {
     expect_second(be_silent);
-}
-
-static bool be_a_cluster(void *user, const struct redis_peer_call *call)
-{
-    char slots[128];
-    (void)user;
-    if (strcmp(call->verb, "CLUSTER") != 0)
-        return false;
-    snprintf(slots, sizeof(slots), "*1\r\n*3\r\n:0\r\n:16383\r\n*2\r\n$9\r\n127.0.0.1\r\n:%d\r\n", ports[0]);
-    bool is_info = strcmp(call->command->element[1]->str, "INFO") == 0;
-    redis_peer_say(call, is_info ? "$43\r\ncluster_state:ok\r\ncluster_current_epoch:1\r\n\r\n" : slots);
-    return true;
-}
-
-/* contract 7.3, 7.9: none of them is found within the connect timeout, and there is no other node to ask */
-Test(redis_names, nodes_of_a_cluster_are_found_though_the_name_server_is_slow, .timeout = 120)
-{
-    struct redis_peer peer;
-    struct rig rig;
-    redis_peer_start(&peer, be_a_cluster, NULL);
-    ports[0] = ports[1] = atoi(strrchr(peer.url, ':') + 1);
-    slow_ms = 300;
-    struct freshet_redis_options options = rig_options("redis+cluster://a.example,b.example");
-    options.probe_interval_ms = FRESHET_NEVER;
-    options.connect_timeout_ms = 100;
-    rig_start(&rig, &options);
-    cr_assert(recorder_wait_state(&rig.heard, FRESHET_BUS_UP, 1, WAIT_MS), "%s", rig.heard.log);
-    rig_stop(&rig);
-    redis_peer_stop(&peer);
 }
 
 static void on_reply(enum freshet_status status, const struct freshet_redis_reply *reply, void *user)

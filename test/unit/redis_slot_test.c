@@ -89,4 +89,6 @@ Test(redis_slot, a_publisher_finds_the_channel_of_a_topic)
                  strlen("freshet:{73}counter"));
     freshet_redis_cluster_channel(channel, sizeof(channel), NULL, freshet_span_text("counter"));
     cr_assert_str_eq(channel, "freshet");
+    cr_assert_eq(freshet_redis_cluster_channel(NULL, 0, NULL, freshet_span(NULL, 5)),
+                 freshet_redis_cluster_channel(NULL, 0, NULL, freshet_span_text("")));
 }

@@ -55,8 +55,10 @@ size_t freshet_redis_cluster_channel(char *channel, size_t size, const char *pre
 {
     if (prefix == NULL)
         prefix = "freshet:";
+    if (topic.data == NULL)
+        topic = freshet_span_text("");
     unsigned tag = fr_redis_partition_tag(fr_redis_partition_of(topic));
-    int len = snprintf(channel, channel == NULL ? 0 : size, "%s{%u}%.*s", prefix, tag, (int)topic.len,
-                       topic.len == 0 ? "" : topic.data);
+    int len =
+        snprintf(channel, channel == NULL ? 0 : size, "%s{%u}%.*s", prefix, tag, (int)topic.len, topic.data);
     return (size_t)len;
 }

@@ -13,7 +13,7 @@
 #define LOOK_MS       25          /* while it asks: whether it has come to nothing */
 #define AT_ONCE_MS    50          /* between two attempts, at least */
 #define TROUBLED_MS   250         /* between two questions while something is not where it should be */
-#define NAME_TIMES    10          /* connect_timeout_ms for a name, once no node was of use */
+#define SLOWEST       10          /* connect_timeout_ms for what is slow, but goes on: a map, a name */
 #define MAX_MAP_BYTES (16u << 20) /* of 16,384 slots that take turns, with a few replicas each */
 
 static int64_t ms_to_us(int64_t ms)
@@ -192,18 +192,25 @@ static bool waits_for_name(const struct fr_redis_mapper *mapper)
 {
     int64_t connect_ms = mapper->options.config->options.connect_timeout_ms;
     return fr_redis_link_is_looking_up(&mapper->asking) && mapper->mute >= count_candidates(mapper) &&
-           fr_clock_monotonic_us() - mapper->begun_us < ms_to_us(connect_ms * NAME_TIMES);
+           fr_clock_monotonic_us() - mapper->begun_us < ms_to_us(connect_ms * SLOWEST);
+}
+
+/* The map of a large cluster may take its time on a slow way, if it comes. */
+static bool is_late(const struct fr_redis_mapper *mapper)
+{
+    int64_t patience_us = ms_to_us(mapper->options.config->options.connect_timeout_ms);
+    int64_t now_us = fr_clock_monotonic_us(), heard_us = mapper->asking.silence.heard_us;
+    if (!fr_redis_link_is_up(&mapper->asking))
+        return false;
+    return now_us - heard_us > patience_us || now_us - mapper->asked_us > patience_us * SLOWEST;
 }
 
 /* The link would try the same node again; its attempts have their own end. */
 static void look(struct fr_redis_mapper *mapper)
 {
-    int64_t out_us = fr_clock_monotonic_us() - mapper->asked_us;
-    bool is_late = fr_redis_link_is_up(&mapper->asking) &&
-                   out_us > ms_to_us(mapper->options.config->options.connect_timeout_ms);
     if (mapper->asking.state == FR_REDIS_LINK_WAITING && !waits_for_name(mapper))
         fail_mute(mapper, mapper->asking.told);
-    else if (is_late)
+    else if (is_late(mapper))
         fail_mute(mapper, "no answer in time");
     else
         arm(mapper, ms_to_us(LOOK_MS));
