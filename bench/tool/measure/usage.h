@@ -7,7 +7,7 @@
 
 struct usage {
     int64_t at_ns;              /* of now_ns() */
-    int64_t cpu_ns, system_ns;  /* utime + stime, stime */
+    int64_t cpu_ns, system_ns;  /* its clock of CPU time; stime of stat, which is counted in steps of 10 ms */
     uint64_t rss, pss, private; /* bytes; pss and private are 0 where they may not be read */
 };
 
