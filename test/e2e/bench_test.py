@@ -7,6 +7,7 @@ import socket
 import subprocess
 import threading
 import xml.dom.minidom
+import zlib
 
 from support import BUILD, TOP, deadline, main, test, until
 
@@ -44,7 +45,7 @@ class Peer:
     head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 
     def __init__(self, case, script, snapshot="0"):
-        self.script, self.snapshot, self.streams, self.posts = script, snapshot, [], []
+        self.script, self.snapshot, self.streams, self.posts, self.gets = script, snapshot, [], [], []
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=128)
         self.url = "http://127.0.0.1:%d" % self.listener.getsockname()[1]
         self.lock = threading.Lock()
@@ -75,6 +76,7 @@ class Peer:
                 data += piece
             head, _, data = data.partition(b"\r\n\r\n")
             if head.startswith(b"GET"):
+                self.gets.append(head)
                 self.open(connection)
                 return
             length = int(re.search(rb"content-length: (\d+)", head)[1])
@@ -97,10 +99,35 @@ class Peer:
         connection.sendall(b"HTTP/1.1 %d X\r\nContent-Length: 2\r\n\r\nok" % (answer or 200))
 
 
-def send(connection, data, name=None, pieces=1):
+class Packed(Peer):
+    """The same in gzip, packed once for all: its streams are there before the first publish."""
+
+    head = Peer.head.replace(b"Content-Type", b"Content-Encoding: gzip\r\nContent-Type")
+
+    def __init__(self, case, script, snapshot="0"):
+        self.packer = zlib.compressobj(wbits=31)
+        self.first = self.pack(snapshot)
+        super().__init__(case, script, snapshot)
+
+    def pack(self, data):
+        return self.packer.compress(b"data: %s\n\n" % str(data).encode()) + self.packer.flush(zlib.Z_SYNC_FLUSH)
+
+    def open(self, connection):
+        with self.lock:
+            connection.sendall(self.head)
+            send_chunk(connection, self.first)
+            self.streams.append(connection)
+
+
+def send(connection, data, name=None, pieces=1, version="9"):
     """An event in one chunk, in so many writes."""
-    event = (("event: %s\n" % name if name else "") + "id: 9\ndata: %s\n\n" % data).encode()
-    raw = b"%x\r\n%s\r\n" % (len(event), event)
+    lines = ["event: " + name] if name else []
+    lines += ["id: " + version] + ["data: " + line for line in str(data).split("\n")]
+    send_chunk(connection, ("\n".join(lines) + "\n\n").encode(), pieces)
+
+
+def send_chunk(connection, data, pieces=1):
+    raw = b"%x\r\n%s\r\n" % (len(data), data)
     step = -(-len(raw) // pieces)
     for at in range(0, len(raw), step):
         connection.sendall(raw[at:at + step])
@@ -247,6 +274,91 @@ def a_time_in_the_data_is_measured_too(case):
     assert 0 < run["p50_ns"] < deadline(0.1) * 1e9
 
 
+def to_all_packed(peer, number, streams):
+    packed = peer.pack("%d %s" % (number, "x" * 500))
+    for i, stream in enumerate(streams):
+        send_chunk(stream, packed, pieces=1 + i % 3)
+
+
+@test
+def streams_in_gzip_are_unpacked(case):
+    peer = Packed(case, to_all_packed)
+    run = Run(case, "--compressed", "--streams", 6, "--rate", 20, "--duration", "1s", *publishing(peer))
+    assert run.status == 0, run.table
+    run.expect(answered=120, deliveries=120, compressed=6, corrupt=0, gaps=0, behind=0, ended=0)
+    assert all(head.endswith(b"\r\naccept-encoding: gzip") for head in peer.gets), peer.gets
+    assert 500 < run["content-per-delivery_bytes"] < 510 and run["bytes-per-delivery_bytes"] < 60, run.table
+
+
+@test
+def what_is_wrong_in_gzip_is_told(case):
+    def script(peer, number, streams):
+        if number == 5:
+            send_chunk(streams[0], b"this is no gzip")
+            streams[1].sendall(b"0\r\n\r\n")  # a good end for HTTP, none for gzip
+            peer.streams = streams = streams[2:]
+        to_all_packed(peer, number, streams)
+
+    run = Run(case, "--compressed", "--streams", 4, "--rate", 10, "--duration", "1s", "--reconnect", "never", "--settle",
+              "200ms", "--max-corrupt", 0, *publishing(Packed(case, script)))
+    assert run.status == 1 and "BROKEN corrupt 2" in run.table, run.table
+    run.expect(corrupt=2, behind=2, answered=2 * 10 + 2 * 4, ended=0)
+
+
+@test
+def differences_are_put_into_what_a_stream_holds(case):
+    def script(_, number, streams):
+        for i, stream in enumerate(streams):
+            if i == 0 and number > 6:
+                continue  # this one has left
+            held = "nothing" if number == 6 and i == 0 else "v%d" % (number - 1)
+            if number == 1:
+                send(stream, "begin 1" + " end" * 100, version="v1")
+            else:
+                send(stream, '%s\n[[0,6],"%d",[%d,407]]' % (held, number, 6 + len(str(number - 1))), name="difference",
+                     version="v%d" % number)
+
+    peer = Peer(case, script)
+    run = Run(case, "--differences", "--streams", 3, "--rate", 10, "--duration", "900ms", "--reconnect", "never",
+              "--settle", "200ms", *publishing(peer))
+    run.expect(answered=2 * 9 + 5, differences=2 * 8 + 4, corrupt=1, behind=1, disorder=0, gaps=0)
+    assert run["content-per-delivery_bytes"] == 407 and run["bytes-per-delivery_bytes"] < 130, run.table
+    assert all(head.endswith(b"\r\naccept: text/event-stream;differences=1") for head in peer.gets), peer.gets
+
+
+@test
+def a_real_instance_in_gzip_says_what_it_says_plain(case):
+    redis = case.redis()
+    bridge = case.bridge(redis=redis)
+    until(bridge.ready)
+    for task in range(2, 90):
+        redis.command("HSET", "freshet:board/b", "%d:title" % task, "a task of this board, %d" % task, "%d:column" % task,
+                      "todo", "next", "89")
+    numbers = {}
+    for form in ("plain", "compressed"):
+        run = Run(case, *["--compressed"] * (form == "compressed"), "--streams", 20, "--publish", redis.url,
+                  "--redis-command", "HSET freshet:board/b 1:title s{seq} 1:column todo", "--channel", "freshet:board/b",
+                  "--number", 'after:"title":"s', "--rate", 40, "--duration", "2s", "--first-seq", 1000, "--max-behind",
+                  0, "--quiet", url(bridge) + "/live/board/b")
+        assert run.status == 0, run.table
+        run.expect(streams=20, answered=20 * 80, corrupt=0, disorder=0, ended=0)
+        numbers[form] = run.numbers
+    plain, compressed = numbers["plain"], numbers["compressed"]
+    assert compressed["compressed"] == 20
+    assert plain["content-per-delivery_bytes"] == compressed["content-per-delivery_bytes"] > 5000
+    assert compressed["bytes-per-delivery_bytes"] < 250 < 5000 < plain["bytes-per-delivery_bytes"]
+
+
+@test
+def who_only_watches_is_told_so(case):
+    plot = os.path.join(case.folder, "plot.svg")
+    run = Run(case, "--streams", 2, "--duration", "200ms", "--plot", plot, "--quiet", Peer(case, to_all).url)
+    assert run.status == 0 and "nothing published, only watched for 0.2 s" in run.table, run.table
+    with open(plot, encoding="utf-8") as file:
+        svg = file.read()
+    assert "only watched" in svg and svg.count("no publish was answered") == 2
+
+
 @test
 def what_is_no_event_stream_is_refused(case):
     bridge = case.bridge()
@@ -278,6 +390,11 @@ def a_real_instance_is_measured_over_http(case):
     with open(plot, encoding="utf-8") as file:
         svg = file.read()
     assert "a &#60;title&#62;" in svg and svg.count("<polyline") == 4
+    # What against what, both axes of both drawings, and it reads on dark paper.
+    for text in ("200 streams: %s/live/counter" % url(bridge), "40 publishes/s for 2 s: " + url(bridge),
+                 "time since publishing began", "share of the answered publishes", "prefers-color-scheme:dark"):
+        assert text in svg, text
+    assert svg.count("planned publish to arrival") == 2
     xml.dom.minidom.parseString(svg)
 
 

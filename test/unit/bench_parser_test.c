@@ -224,3 +224,23 @@ Test(bench_http, knows_an_event_stream_by_its_type)
         cr_assert(http_head_is_read(&parser) && parser.is_event_stream, "%s", types[i]);
     }
 }
+
+static enum http_coding coding_in(const char *header)
+{
+    struct http_parser parser;
+    char text[128];
+    const char *body;
+    size_t body_len;
+    snprintf(text, sizeof(text), "HTTP/1.1 200 OK\r\n%s\r\ncontent-length: 1\r\n\r\nx", header);
+    http_reset(&parser);
+    http_read(&parser, text, strlen(text), &body, &body_len);
+    return parser.coding;
+}
+
+Test(bench_http, tells_how_a_body_is_packed)
+{
+    cr_assert_eq(coding_in("x: y"), HTTP_PLAIN);
+    cr_assert_eq(coding_in("Content-Encoding: identity"), HTTP_PLAIN);
+    cr_assert_eq(coding_in("Content-Encoding: GZIP"), HTTP_GZIP);
+    cr_assert_eq(coding_in("content-encoding:br"), HTTP_OTHER);
+}

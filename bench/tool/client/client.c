@@ -38,6 +38,7 @@ static bool init(struct client *client, const struct options *options, struct sh
                                                                                 : NUMBER_SEQ,
                                        .time_unit_ns = options->time_unit_ns,
                                        .skips_are_lost = options->skips_are_lost};
+    client->histories = histories_new(&options->rule, options->differences);
     client->connect_rate = options->connect_rate / (double)options->processes;
     client->count = (uint32_t)((options->streams + options->processes - 1 - process) / options->processes);
     client->streams = calloc(client->count, sizeof(struct stream));

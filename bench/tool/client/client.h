@@ -5,6 +5,7 @@
 
 #include "measure/measure.h"
 #include "options/options.h"
+#include "wire/history.h"
 #include "wire/http.h"
 #include "wire/sse.h"
 
@@ -31,6 +32,7 @@ struct stream {
     struct tracker tracker;
     struct http_parser http;
     struct sse_parser sse;
+    struct history *history; /* NULL: nothing has come yet, or nothing has to be decoded */
 };
 
 /* Streams in the order in which they are due. Each stream is in one queue at most. */
@@ -44,6 +46,7 @@ struct client {
     struct shared *shared;
     struct stream_stats *stats;
     struct measure measure;
+    struct histories *histories;
     int poll_fd;
     struct stream *streams;
     uint32_t count, opened,

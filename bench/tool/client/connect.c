@@ -61,6 +61,8 @@ void client_close(struct client *client, struct stream *stream)
     if (stream->fd >= 0)
         close(stream->fd);
     stream->fd = -1;
+    history_leave(client->histories, stream->history);
+    stream->history = NULL;
     client->stats->open -= stream->is_open;
     client->stats->live -= stream->state == STREAM_LIVE;
     client->stats->slow_live -= stream->state == STREAM_LIVE && stream->pace != PACE_ORDINARY;
@@ -89,8 +91,10 @@ static void ask(struct client *client, struct stream *stream)
     char request[MAX_REQUEST], path[1100];
     if (!range_fill(&options->ranges[stream->url], url->path, stream->topic, path, sizeof(path)))
         path[0] = '\0';
-    int len = snprintf(request, sizeof(request),
-                       "GET %s HTTP/1.1\r\nhost: %s\r\naccept: text/event-stream\r\n", path, url->host);
+    int len =
+        snprintf(request, sizeof(request), "GET %s HTTP/1.1\r\nhost: %s\r\naccept: text/event-stream%s\r\n%s",
+                 path, url->host, options->differences ? ";differences=1" : "",
+                 options->compressed ? "accept-encoding: gzip\r\n" : "");
     for (unsigned i = 0; i < options->stream_headers.count && len < MAX_REQUEST; i++)
         len += snprintf(request + len, sizeof(request) - (size_t)len, "%s\r\n",
                         options->stream_headers.items[i]);

@@ -40,6 +40,8 @@ static void on_event(const struct sse_event *event, void *user)
         client->stats->other_events++;
         return;
     }
+    client->stats->content += event->data_len;
+    client->stats->differences += event->is_difference;
     measure_event(&client->measure, &stream->tracker, stream->topic, event->has_number, event->number,
                   client->now_ns);
     if (stream->state == STREAM_ASKED)
@@ -49,15 +51,42 @@ static void on_event(const struct sse_event *event, void *user)
 /* False: the stream is over. */
 static bool take_head(struct client *client, struct stream *stream)
 {
-    if (stream->http.status != 200 || !stream->http.is_event_stream) {
+    if (stream->http.status != 200 || !stream->http.is_event_stream || stream->http.coding == HTTP_OTHER) {
         client_lost(client, stream, &client->stats->refused);
         return false;
     }
+    client->stats->compressed += stream->http.coding == HTTP_GZIP;
     if (client->options->no_snapshot && stream->state == STREAM_ASKED) {
         measure_joined(&client->measure, &stream->tracker, stream->topic, client->now_ns);
         become_live(client, stream);
     }
     return true;
+}
+
+/* False: the stream is over. */
+static bool take_body(struct client *client, struct stream *stream, const char *data, size_t len)
+{
+    const struct options *options = client->options;
+    bool is_gzip = stream->http.coding == HTTP_GZIP;
+    if (!is_gzip && !options->differences) {
+        sse_feed(&stream->sse, &options->rule, data, len, on_event, client);
+        return true;
+    }
+    if (stream->history == NULL)
+        stream->history = history_begin(client->histories, is_gzip);
+    if (history_take(client->histories, &stream->history, data, len, on_event, client))
+        return true;
+    client_lost(client, stream, &client->stats->corrupt);
+    return false;
+}
+
+/* What the end of an answer that came to its last byte is counted as. */
+static uint64_t *end_of(const struct client *client, const struct stream *stream)
+{
+    if (stream->http.state == HTTP_BROKEN)
+        return &client->stats->bad;
+    bool is_whole = stream->history == NULL || history_is_whole(stream->history);
+    return is_whole ? &client->stats->ended : &client->stats->corrupt;
 }
 
 static bool take_bytes(struct client *client, struct stream *stream, const char *data, size_t len)
@@ -71,11 +100,10 @@ static bool take_bytes(struct client *client, struct stream *stream, const char 
             if (!take_head(client, stream))
                 return false;
         }
-        if (body_len > 0)
-            sse_feed(&stream->sse, &client->options->rule, body, body_len, on_event, client);
+        if (body_len > 0 && !take_body(client, stream, body, body_len))
+            return false;
         if (stream->http.state == HTTP_DONE || stream->http.state == HTTP_BROKEN) {
-            client_lost(client, stream,
-                        stream->http.state == HTTP_DONE ? &client->stats->ended : &client->stats->bad);
+            client_lost(client, stream, end_of(client, stream));
             return false;
         }
         data += took;

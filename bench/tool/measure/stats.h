@@ -23,6 +23,8 @@ struct stream_stats {
     struct histogram reconnect;             /* loss of the connection to the first event of the next one */
     struct histogram recovery;              /* mark to fresh */
     uint64_t deliveries, slow_deliveries, bytes;
+    uint64_t content, differences, compressed,
+        corrupt; /* content: bytes of data; compressed: answers in gzip */
     uint64_t unnumbered, other_events;
     uint64_t gaps, skipped, duplicates, disordered, unplanned;
     uint64_t ended, refused, failed, bad, churned, stormed, slow_ended;

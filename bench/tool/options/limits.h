@@ -18,6 +18,8 @@
     X(deliveries, "deliveries", UNIT_COUNT, "events delivered")                                              \
     X(delivery_rate, "delivery-rate", UNIT_RATE, "events a second while publishing")                         \
     X(bytes_per_delivery, "bytes-per-delivery", UNIT_BYTES, "bytes for each, with framing")                  \
+    X(content_per_delivery, "content-per-delivery", UNIT_BYTES, "bytes of data each stands for")             \
+    X(differences, "differences", UNIT_COUNT, "events that came as differences")                             \
     X(gaps, "gaps", UNIT_COUNT, "jumps over numbers")                                                        \
     X(skipped, "skipped", UNIT_COUNT, "numbers jumped over")                                                 \
     X(duplicates, "duplicates", UNIT_COUNT, "numbers that came again")                                       \
@@ -36,6 +38,8 @@
     X(first_max, "first", UNIT_TIME, "greatest")                                                             \
     X(failed_connects, "failed-connects", UNIT_COUNT, "connections that failed")                             \
     X(refused, "refused", UNIT_COUNT, "answers that are no event stream")                                    \
+    X(compressed, "compressed", UNIT_COUNT, "answers that came in gzip")                                     \
+    X(corrupt, "corrupt", UNIT_COUNT, "streams cut or wrong in gzip or a difference")                        \
     X(ended, "ended", UNIT_COUNT, "streams the server ended")                                                \
     X(churned, "churned", UNIT_COUNT, "streams that left for new ones")                                      \
     X(stormed, "stormed", UNIT_COUNT, "streams closed by storms")                                            \

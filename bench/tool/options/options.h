@@ -41,7 +41,7 @@ struct options {
     uint64_t streams, warm_up, processes, connecting, slow, slow_rate, stalled;
     double connect_rate, churn;
     int64_t connect_timeout_ns, ready_ns, reconnect_ns; /* reconnect_ns < 0: never */
-    bool no_snapshot;
+    bool no_snapshot, compressed, differences;
     struct in_addr sources[MAX_SOURCES];
     size_t source_count;
     /* publishing */

@@ -17,6 +17,10 @@
       "the server sends no event at connect: the answer's head counts")                                      \
     X("stream-header", "LINE", LIST, stream_headers, NULL,                                                   \
       "sent with each stream's request; may be repeated")                                                    \
+    X("compressed", NULL, FLAG, compressed, NULL, "asks for gzip, and unpacks it")                           \
+    X("differences", NULL, FLAG, differences, NULL,                                                          \
+      "asks for what changed only, as freshet.js does, and puts it into what\n"                              \
+      "the stream holds")                                                                                    \
     X("processes", "N", COUNT, processes, "0",                                                               \
       "share the streams; 0: as the limit of descriptors asks, at least 1")                                  \
     X("sources", "LIST", SOURCES, sources, NULL,                                                             \

@@ -21,19 +21,6 @@ static void put_text(const char *text, FILE *out)
     fputc('"', out);
 }
 
-/* A password in a URL of Redis stays here. */
-static void put_argument(const char *text, FILE *out)
-{
-    const char *scheme = strstr(text, "redis://"), *at = strrchr(text, '@');
-    char masked[1024];
-    if (scheme != NULL && at != NULL && at > scheme) {
-        snprintf(masked, sizeof(masked), "%.*sredis://***%s", (int)(scheme - text), text, at);
-        put_text(masked, out);
-    } else {
-        put_text(text, out);
-    }
-}
-
 static void put_metrics(const struct result *result, FILE *out)
 {
     const char *comma = "";
@@ -116,12 +103,13 @@ static void put_histogram(const struct histogram *histogram, FILE *out)
 
 static void put_all(const struct result *result, const struct options *options, FILE *out)
 {
+    char masked[1024];
     fprintf(out, "{\n  \"title\": ");
     put_text(options->title, out);
     fprintf(out, ",\n  \"arguments\": [");
     for (int i = 1; i < options->argc; i++) {
         fputs(i > 1 ? ", " : "", out);
-        put_argument(options->argv[i], out);
+        put_text(report_masked(options->argv[i], masked, sizeof(masked)), out);
     }
     fprintf(out, "],\n  \"holds\": %s,\n  \"problem\": ", result_holds(result, options) ? "true" : "false");
     put_text(result->problem, out);

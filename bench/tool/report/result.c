@@ -45,7 +45,12 @@ static void set_streams(struct result *result, const struct options *options)
     set_times(metrics, &streams->first, METRIC_first_p50, METRIC_first_p99, METRIC_first_max);
     metric_set(metrics, METRIC_failed_connects, (double)streams->failed);
     metric_set(metrics, METRIC_refused, (double)(streams->refused + streams->bad));
+    metric_set(metrics, METRIC_corrupt, (double)streams->corrupt);
     metric_set(metrics, METRIC_ended, (double)streams->ended);
+    if (options->compressed)
+        metric_set(metrics, METRIC_compressed, (double)streams->compressed);
+    if (options->differences)
+        metric_set(metrics, METRIC_differences, (double)streams->differences);
     metric_set(metrics, METRIC_other_events, (double)streams->other_events);
     metric_set(metrics, METRIC_behind, (double)streams->behind);
     if (options->churn > 0)
@@ -153,8 +158,11 @@ void result_finish(struct result *result, const struct options *options)
     metric_set(metrics, METRIC_deliveries, (double)(deliveries - result->delivered_at_begin));
     metric_set(metrics, METRIC_delivery_rate, (double)result->deliveries / result->seconds);
     metric_set(metrics, METRIC_client_cpu, result->client_percent);
-    if (result->deliveries > 0)
+    if (result->deliveries > 0) {
         metric_set(metrics, METRIC_bytes_per_delivery, (double)result->bytes / (double)result->deliveries);
+        metric_set(metrics, METRIC_content_per_delivery,
+                   (double)result->content / (double)result->deliveries);
+    }
     if (options->rule.where != RULE_NONE) {
         set_latency(metrics, &result->streams->latency);
         set_numbers(metrics, result->streams);

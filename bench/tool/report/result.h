@@ -43,7 +43,7 @@ struct result {
     uint64_t opened;  /* streams, when publishing began */
     int64_t ready_ns; /* what that took */
     double seconds;   /* measured */
-    uint64_t deliveries, bytes, delivered_at_begin, bytes_at_begin;
+    uint64_t deliveries, bytes, content, delivered_at_begin, bytes_at_begin, content_at_begin;
     uint64_t accepted;     /* publishes, when the time to publish was over */
     double client_percent; /* of the busiest process here, while publishing */
     char problem[200];     /* why the run is no run; empty: it is one */
@@ -54,6 +54,12 @@ struct result {
 void result_finish(struct result *result, const struct options *options);
 bool result_holds(const struct result *result, const struct options *options);
 void result_release(struct result *result);
+
+/* about.c: what was run, on which streams and with which publishes; one line each. */
+void report_streams(const struct options *options, char *out, size_t size);
+void report_load(const struct options *options, char *out, size_t size);
+/* The text, or in `out` the text without the password in a URL of Redis. */
+const char *report_masked(const char *text, char *out, size_t size);
 
 /* table.c, json.c, plot.c; false: the file can't be written, errno says why. */
 void report_table(const struct result *result, const struct options *options, FILE *out);

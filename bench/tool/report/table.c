@@ -119,6 +119,10 @@ static void print_warnings(const struct result *result, const struct options *op
             out,
             "\nPublishes failed while the server counts them: its numbers may stand for other publishes than "
             "assumed.\n");
+    if (options->compressed && result->streams->compressed == 0)
+        fprintf(out, "\nNo answer came in gzip: the server sends none, or not to this client.\n");
+    if (options->differences && result->streams->differences == 0)
+        fprintf(out, "\nNo event came as a difference: the server knows none, or none was smaller.\n");
     if (result->opened < options->streams)
         fprintf(out, "\nOnly %llu of %llu streams were open when publishing began.\n",
                 (unsigned long long)result->opened, (unsigned long long)options->streams);
@@ -128,8 +132,13 @@ static void print_warnings(const struct result *result, const struct options *op
 
 void report_table(const struct result *result, const struct options *options, FILE *out)
 {
+    char line[512];
     if (options->title[0] != '\0')
         fprintf(out, "%s\n", options->title);
+    report_streams(options, line, sizeof(line));
+    fprintf(out, "%s\n", line);
+    report_load(options, line, sizeof(line));
+    fprintf(out, "%s\n", line);
     for (int i = 0; i < SECTIONS; i++) {
         if (!is_shown(result, &sections[i]))
             continue;

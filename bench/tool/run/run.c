@@ -163,10 +163,12 @@ static void note(struct run *run, bool is_end)
         result->seconds = (double)(now_ns() - run->begun_ns - run->options->warm_ns) / (double)SECOND_NS;
         result->deliveries = deliveries - result->delivered_at_begin;
         result->bytes = run->now->bytes - result->bytes_at_begin;
+        result->content = run->now->content - result->content_at_begin;
         result->accepted = run->shared->publish->accepted;
     } else {
         result->delivered_at_begin = deliveries;
         result->bytes_at_begin = run->now->bytes;
+        result->content_at_begin = run->now->content;
     }
     note_client_cpu(run, is_end);
     run_sample(run, is_end ? SAMPLE_END : SAMPLE_BEGIN);

@@ -48,6 +48,13 @@ static bool read_length(struct http_parser *parser, const char *at)
     return true;
 }
 
+static enum http_coding coding_of(const char *value)
+{
+    if (strcasecmp(value, "gzip") == 0)
+        return HTTP_GZIP;
+    return strcasecmp(value, "identity") == 0 ? HTTP_PLAIN : HTTP_OTHER;
+}
+
 static bool read_header(struct http_parser *parser)
 {
     const char *value;
@@ -58,6 +65,8 @@ static bool read_header(struct http_parser *parser)
     else if ((value = header_value(parser, "connection")) != NULL)
         parser->closes =
             strcasestr(value, "keep-alive") == NULL && (parser->closes || strcasestr(value, "close") != NULL);
+    else if ((value = header_value(parser, "content-encoding")) != NULL)
+        parser->coding = coding_of(value);
     else if ((value = header_value(parser, "content-type")) != NULL)
         parser->is_event_stream = strncasecmp(value, "text/event-stream", 17) == 0;
     return true;

@@ -19,14 +19,17 @@ enum http_state {
     HTTP_BROKEN /* not HTTP: nothing more is read */
 };
 
+/* How the body is packed. */
+enum http_coding { HTTP_PLAIN, HTTP_GZIP, HTTP_OTHER };
+
 /* Longest part of a header line that is looked at; the rest of the line is skipped. */
 enum { HTTP_LINE = 64 };
 
 struct http_parser {
     uint8_t state; /* enum http_state */
     bool chunked, has_length, closes, is_event_stream, has_digits;
-    uint8_t line_len;
-    uint16_t status; /* 0 until the status line is read; those of 1xx answers are passed over */
+    uint8_t line_len, coding; /* enum http_coding */
+    uint16_t status;          /* 0 until the status line is read; those of 1xx answers are passed over */
     uint64_t left;
     char line[HTTP_LINE];
 };

@@ -15,14 +15,29 @@ static bool is_field(const struct sse_parser *parser, const char *name)
     return parser->field_len == strlen(name) && memcmp(parser->field, name, parser->field_len) == 0;
 }
 
+static void data_piece(struct sse_parser *parser, const struct rule *rule, const char *data, size_t len)
+{
+    parser->data_len += (uint32_t)len;
+    if (rule->where == RULE_DATA)
+        rule_feed(rule, &parser->match, data, len);
+    if (parser->kept != NULL)
+        text_add(&parser->kept->data, data, len);
+}
+
+static void begin_data(struct sse_parser *parser, const struct rule *rule)
+{
+    if (parser->has_data)
+        data_piece(parser, rule, "\n", 1);
+    else if (parser->kept != NULL)
+        parser->kept->data.len = 0;
+    parser->has_data = true;
+}
+
 /* The name of the field is complete. */
 static enum state begin_value(struct sse_parser *parser, const struct rule *rule)
 {
     if (is_field(parser, "data")) {
-        if (parser->has_data && rule->where == RULE_DATA)
-            rule_feed(rule, &parser->match, "\n", 1);
-        parser->data_len += parser->has_data;
-        parser->has_data = true;
+        begin_data(parser, rule);
         return DATA;
     }
     if (is_field(parser, "event")) {
@@ -32,6 +47,8 @@ static enum state begin_value(struct sse_parser *parser, const struct rule *rule
     if (is_field(parser, "id")) {
         if (rule->where == RULE_ID)
             memset(&parser->match, 0, sizeof(parser->match));
+        if (parser->kept != NULL)
+            parser->kept->id.len = 0;
         return ID;
     }
     return IGNORED;
@@ -74,11 +91,12 @@ static void field_byte(struct sse_parser *parser, char byte)
 static void value_piece(struct sse_parser *parser, const struct rule *rule, const char *data, size_t len)
 {
     if (parser->state == DATA) {
-        parser->data_len += (uint32_t)len;
-        if (rule->where == RULE_DATA)
+        data_piece(parser, rule, data, len);
+    } else if (parser->state == ID) {
+        if (rule->where == RULE_ID)
             rule_feed(rule, &parser->match, data, len);
-    } else if (parser->state == ID && rule->where == RULE_ID) {
-        rule_feed(rule, &parser->match, data, len);
+        if (parser->kept != NULL)
+            text_add(&parser->kept->id, data, len);
     } else if (parser->state == NAME) {
         size_t room = SSE_NAME - 1u - parser->name_len;
         len = len < room ? len : room;
