@@ -13,7 +13,7 @@ import sys
 
 TOKEN = re.compile(r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"', re.S)
 FILE = re.compile(r'[\w./-]*\b[a-z]\w*\.[ch]\b')
-NAME = re.compile(r'\b([a-z]\w*)\(\)|\b((?:fr_|freshet_|FR_|FRESHET_)\w+\b)(?!\*|\.[a-z])')
+NAME = re.compile(r'\b([a-z]\w*)\(\)|\b((?<!env: )(?:fr_|freshet_|FR_|FRESHET_)\w+\b)(?!\*|\.[a-z])')  # after env: it is the user's own
 CHANGES = re.compile(r'^## Changes\n.*?(?=^## )', re.S | re.M)  # says what was renamed
 SYSTEM = {'stdio.h', 'stdlib.h', 'program.c'}  # of examples for applications
 
