@@ -1,6 +1,5 @@
 /* A cluster behind a slow name server, and behind a slow way. Looking up is faked, and so is the node: a real
  * one that is asked over loopback is never slow. */
-#define _GNU_SOURCE
 #include "redis_peer.h"
 #include "redis_rig.h"
 #include <dlfcn.h>
