@@ -249,6 +249,9 @@ Test(bridge_config, empty_file_is_right_and_one_that_is_not_there_is_not)
 {
     size_t len;
     cr_assert_not_null(read_text_of("# nothing\n"));
+    free(complained);
+    config_release(config);
+    config = NULL;
     FILE *err = open_memstream(&complained, &len);
     cr_assert_null(config_new("/nowhere/live.yaml", &options, look_up, err));
     fclose(err);
