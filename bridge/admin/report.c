@@ -4,25 +4,13 @@
 
 enum { MAX_ROWS = 50 };
 
-static const char *bus_text(enum freshet_bus_state state)
-{
-    switch (state) {
-    case FRESHET_BUS_PROVED:
-        return "proved";
-    case FRESHET_BUS_UP:
-        return "up";
-    default:
-        return "down";
-    }
-}
-
 json_t *report_summary(struct app *app)
 {
     struct freshet_stats stats;
     freshet_stats_get(app->freshet, &stats);
     return json_pack("{s:s, s:b, s:b, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
                      "instance", app->instance, "ready", freshet_ready(app->freshet), "draining",
-                     atomic_load(&app->draining), "bus", bus_text(stats.bus.state), "streams",
+                     atomic_load(&app->draining), "bus", app_bus_text(stats.bus.state), "streams",
                      (json_int_t)stats.streams, "topics", (json_int_t)stats.topics, "loads",
                      (json_int_t)stats.loads, "loads_running", (json_int_t)stats.loads_running,
                      "loads_failed", (json_int_t)stats.loads_failed, "publishes", (json_int_t)stats.publishes,

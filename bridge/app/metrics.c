@@ -25,18 +25,6 @@ static void get_live(struct http_request *request, void *user)
     http_answer_json(request, 200, json_pack("{s:b}", "live", 1));
 }
 
-static const char *bus_text(enum freshet_bus_state state)
-{
-    switch (state) {
-    case FRESHET_BUS_PROVED:
-        return "proved";
-    case FRESHET_BUS_UP:
-        return "up";
-    default:
-        return "down";
-    }
-}
-
 /* The link to the store; NULL: there is none, the state is in this process. */
 static const char *data_text(const struct freshet_data_stats *data)
 {
@@ -60,7 +48,7 @@ static void get_ready(struct http_request *request, void *user)
     bool draining = atomic_load(&app->draining);
     bool ready = !draining && freshet_ready(app->freshet) && is_store_good(&stats.data);
     json_t *json = json_pack("{s:b, s:b, s:s, s:s?, s:I, s:I}", "ready", ready, "draining", draining, "bus",
-                             bus_text(stats.bus.state), "data", data_text(&stats.data), "probe_age_ms",
+                             app_bus_text(stats.bus.state), "data", data_text(&stats.data), "probe_age_ms",
                              (json_int_t)stats.bus.probe_age_ms, "streams", (json_int_t)stats.streams);
     http_answer_json(request, ready ? 200 : 503, json);
 }

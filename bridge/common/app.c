@@ -7,3 +7,15 @@ void app_check_publish(struct app *app, enum freshet_status status, const struct
         log_line(&app->log, FRESHET_LOG_WARN, "publish of %s refused: %s", topic->text,
                  freshet_status_text(status));
 }
+
+const char *app_bus_text(enum freshet_bus_state state)
+{
+    switch (state) {
+    case FRESHET_BUS_PROVED:
+        return "proved";
+    case FRESHET_BUS_UP:
+        return "up";
+    default:
+        return "down";
+    }
+}

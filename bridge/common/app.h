@@ -30,4 +30,7 @@ struct app {
 /* To be called with what a publish answered: tells the log if it was refused and that is new. Any thread. */
 void app_check_publish(struct app *app, enum freshet_status status, const struct freshet_topic *topic);
 
+/* How the bus is, in one word. */
+const char *app_bus_text(enum freshet_bus_state state);
+
 #endif

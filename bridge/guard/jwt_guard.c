@@ -2,6 +2,7 @@
 #include "guard/internal.h"
 #include "guard/jwt.h"
 #include "guard/key_source.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -60,19 +61,42 @@ static char *claim_text(const json_t *claims, const char *name)
     return json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY | JSON_SORT_KEYS);
 }
 
+/* Whether a claim is this text, or a list that has it. */
+static bool allows(const json_t *claim, struct freshet_span text)
+{
+    size_t i;
+    const json_t *one;
+    json_array_foreach(claim, i, one)
+    {
+        if (allows(one, text))
+            return true;
+    }
+    if (json_is_integer(claim)) {
+        char digits[32];
+        snprintf(digits, sizeof(digits), "%" JSON_INTEGER_FORMAT, json_integer_value(claim));
+        return freshet_span_equal(text, freshet_span_text(digits));
+    }
+    return json_is_string(claim) && freshet_span_equal(text, freshet_span_text(json_string_value(claim)));
+}
+
+/* The value of a parameter that has one alone: a rest parameter with two is no text that a claim could be. */
+static bool find_param(const struct freshet_request *request, const char *name, struct freshet_span *value)
+{
+    struct freshet_span second;
+    return freshet_request_param(request, name, 0, value) == FRESHET_OK && value->len > 0 &&
+           (freshet_request_param(request, name, 1, &second) != FRESHET_OK || second.len == 0);
+}
+
 static bool has_own_params(const struct config_jwt *jwt, const struct freshet_request *request,
                            const json_t *claims)
 {
-    bool own = true;
-    for (size_t i = 0; own && i < jwt->params.count; i++) {
+    for (size_t i = 0; i < jwt->params.count; i++) {
+        const struct config_pair *pair = &jwt->params.items[i];
         struct freshet_span param;
-        char *claim = claim_text(claims, jwt->params.items[i].to);
-        own = claim != NULL &&
-              freshet_request_param(request, jwt->params.items[i].from, 0, &param) == FRESHET_OK &&
-              freshet_span_equal(param, freshet_span_text(claim));
-        free(claim);
+        if (!find_param(request, pair->from, &param) || !allows(json_object_get(claims, pair->to), param))
+            return false;
     }
-    return own;
+    return true;
 }
 
 static enum freshet_status set_attributes(const struct config_jwt *jwt, struct freshet_check check,

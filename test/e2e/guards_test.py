@@ -82,16 +82,18 @@ def ended(stream, code):
 JWT = """
 loaders:
   - { route: me, load: { get: "%s/user/{user}" }, per: [user], use: [token] }
+  - { route: "tree/:path+", load: { get: "%s/tree/{path}" }, shared: true, use: [tree] }
   - { route: "user/:userId", load: { get: "%s/user/{userId}" }, shared: true, use: [own] }
 guards:
   token: { jwt: { secret: { env: SECRET }, audience: live, issuer: id, claims: { sub: user }, cookie: jwt, query: jwt } }
+  tree: { jwt: { secret: { env: SECRET }, params: { path: sub } } }
   own: { jwt: { secret: { env: SECRET }, params: { userId: sub } } }
 """
 
 
 def serve_jwt(case, redis=None):
     backend = Backend(case, lambda request: text(request.path))
-    return serve(case, JWT % (backend.url, backend.url), redis=redis, env={"SECRET": SECRET})
+    return serve(case, JWT % (backend.url, backend.url, backend.url), redis=redis, env={"SECRET": SECRET})
 
 
 def claims(**more):
@@ -143,6 +145,14 @@ def a_parameter_can_have_to_be_a_claim(case):
     mine = bearer(token({"sub": "ann", "exp": soon()}))
     Stream(bridge.port, "/live/user/ann", mine).shows("/user/ann")
     refused(bridge, "/live/user/bob", 403, "not-yours", mine)
+    Stream(bridge.port, "/live/tree/ann", mine).shows("/tree/ann")
+    refused(bridge, "/live/tree/ann/secret", 403, "not-yours", mine)
+    several = bearer(token({"sub": ["ann", "bob", 7], "exp": soon()}))
+    for user in ("ann", "bob", "7"):
+        Stream(bridge.port, "/live/user/" + user, several).shows("/user/" + user)
+    refused(bridge, "/live/user/carl", 403, "not-yours", several)
+    for nobody in (None, {}, {"ann": "ann"}, [], True, [["x"]], "", "ann,bob"):
+        refused(bridge, "/live/user/ann", 403, "not-yours", bearer(token({"sub": nobody, "exp": soon()})))
 
 
 @test
