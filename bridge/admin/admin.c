@@ -1,4 +1,4 @@
-/* What operates the bridge looks at:
+/* What those who operate the bridge look at:
  *
  *   GET  /admin                  the page
  *   POST /admin/session          with the token: a cookie for the streams

@@ -156,11 +156,19 @@ static void allow(const struct ask_guard *guard, struct freshet_check check, con
         freshet_check_allow(check);
 }
 
+/* How long an allow is kept: up to a tenth less than `for`, by the question, so that a crowd that came at
+ * once is not asked about at once ever after. */
+static uint32_t hold_ms(const struct ask_guard *guard, const struct answer *answer)
+{
+    uint32_t for_ms = guard->config->ask.for_ms;
+    return for_ms - (uint32_t)((uint64_t)for_ms * answer->key[ANSWERS_KEY_BYTES - 1] / 2560);
+}
+
 static void tell(const struct ask_guard *guard, struct freshet_check check, const struct said *said,
                  const struct answer *answer)
 {
     if (said->verdict == VERDICT_ALLOW)
-        allow(guard, check, answer, guard->config->ask.for_ms);
+        allow(guard, check, answer, hold_ms(guard, answer));
     else if (said->verdict == VERDICT_DENY)
         freshet_check_deny(check, said->status, deny_code(said->status));
     else if (said->verdict == VERDICT_NONE ||
@@ -188,7 +196,6 @@ static void on_answer(const struct fetch_answer *fetched, void *user)
     struct asked *asked = user;
     struct ask_guard *guard = asked->guard;
     struct answer *answer = asked->answer;
-    uint32_t for_ms = guard->config->ask.for_ms;
     struct said said = {.verdict = VERDICT_NONE};
     if (fetched->outcome == FETCH_ANSWERED)
         said = understand(fetched);
@@ -196,8 +203,8 @@ static void on_answer(const struct fetch_answer *fetched, void *user)
     if (said.verdict == VERDICT_ALLOW && !keep_values(guard, answer, fetched))
         said.verdict = VERDICT_NONE;
     tell_all(guard, &said, answer);
-    answer->until_ms = now_ms() + for_ms;
-    if (said.verdict != VERDICT_ALLOW || for_ms == 0)
+    answer->until_ms = now_ms() + hold_ms(guard, answer);
+    if (said.verdict != VERDICT_ALLOW || guard->config->ask.for_ms == 0)
         answers_remove(&guard->answers, answer);
     pthread_mutex_unlock(&guard->lock);
     if (said.verdict == VERDICT_NONE)
