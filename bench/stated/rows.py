@@ -6,6 +6,7 @@ class Row:
     """One limit: low <= measured <= high. `measured` None: it did not happen while somebody waited."""
 
     def __init__(self, name, point, measured, low, high, unit="s"):
+        """`low` and `high` None: nothing is stated, but it has to be there."""
         self.name, self.point, self.measured, self.low, self.high, self.unit = name, point, measured, low, high, unit
 
     @property
@@ -18,10 +19,12 @@ class Row:
             return "never"
         if self.unit == "s":
             return f"{value * 1e3:.1f} ms" if value < 1 else f"{value:.2f} s"
-        return f"{value:g}{' ' + self.unit if self.unit else ''}"
+        return f"{round(value, 1):g}{' ' + self.unit if self.unit else ''}"
 
     @property
     def stated(self):
+        if self.low is None and self.high is None:
+            return "-"
         if self.low == self.high:
             return self.show(self.low)
         if self.low is None:

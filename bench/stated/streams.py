@@ -64,7 +64,9 @@ class Streams:
         self.poll.close()
 
     def open(self, port, path, receive_bytes=None, stuck=False):
-        stream = Stream(port, path, receive_bytes)
+        return self.add(Stream(port, path, receive_bytes), stuck)
+
+    def add(self, stream, stuck=False):
         self.all.append(stream)
         self.by_fd[stream.socket.fileno()] = stream
         # A closed connection is told without being asked for.

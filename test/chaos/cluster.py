@@ -29,8 +29,9 @@ cluster-allow-replica-migration no
 
 class Node(Server):
     def __init__(self, world, name):
-        self.bus_port, self.door_port, self.bus_door_port = free_port(), free_port(), free_port()
         super().__init__(world, name, CONFIG)
+        self.bus_port = free_port()
+        self.door_port, self.bus_door_port = map(world.network.address_of, (self.port, self.bus_port))
         self.configure(NODE % (os.path.join(self.folder, "nodes.conf"), self.bus_port, self.door_port,
                                self.bus_door_port))
         self.id = None

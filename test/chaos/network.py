@@ -10,6 +10,7 @@ import socket
 import struct
 
 from owners import owner_of
+from support import free_port
 
 TO, FROM = "to the node", "from the node"
 BOTH = (TO, FROM)
@@ -37,6 +38,10 @@ class Network:
         self.links = set()
         self.disturbances = []
         self.change = asyncio.Event()
+
+    def address_of(self, port):
+        """The port by which others are to know a server that listens on this one: a door is opened there."""
+        return free_port()
 
     async def door(self, name, port, target):
         """Opens `port`; `target` is where it leads to, and may be changed."""

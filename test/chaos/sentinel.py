@@ -3,7 +3,6 @@ import os
 
 from network import BOTH, Disturbance
 from servers import CONFIG, PASSWORD, USER, Server, Since, seen, settle
-from support import free_port
 from wire import RedisClient
 
 GROUP = "main"
@@ -26,16 +25,17 @@ sentinel failover-timeout main 1000
 
 class Replica(Server):
     def __init__(self, world, name, master=None):
-        self.door_port = free_port()
-        super().__init__(world, name, CONFIG + DATA % self.door_port)
+        super().__init__(world, name, CONFIG)
+        self.door_port = world.network.address_of(self.port)
+        self.configure(DATA % self.door_port)
         if master is not None:
             self.configure("replicaof 127.0.0.1 %d\n" % master.door_port)
 
 
 class Sentinel(Server):
     def __init__(self, world, name, master):
-        self.door_port = free_port()
         super().__init__(world, name, "")
+        self.door_port = world.network.address_of(self.port)
         os.truncate(self.config, 0)
         self.configure(WATCH % (self.port, self.folder, self.door_port, master.door_port))
 

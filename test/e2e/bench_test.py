@@ -502,5 +502,31 @@ def the_stated_times_are_asked_of_real_instances(case):
     assert result["holds"] and len(result["limits"]) == len(result["metrics"]) >= 15, output
 
 
+@test
+def masters_are_replaced_and_slots_move_under_streams(case):
+    status, output = run_scenario(case, "failover", "--slack", deadline(1))
+    assert status == 0, output
+    for name in ("sentinel", "cluster", "slots"):
+        files, result = results(case, "freshet-failover-" + name)
+        assert result["holds"] and len(result["limits"]) == len(result["metrics"]) >= 10, output
+    assert files == sorted("freshet-failover" + ending for ending in
+                           ("-cluster.json", "-sentinel.json", "-slots.json", ".txt")), files
+
+
+@test
+def streams_that_are_fresh_too_late_do_not_hold(case):
+    status, output = run_scenario(case, "failover", "--only", "sentinel", "--slack", 1e-6)
+    assert status == 1 and "BROKEN" in output, output
+
+
+@test
+def the_work_of_each_node_of_a_cluster_is_seen(case):
+    status, output = run_scenario(case, "cluster-cost", "--slack", deadline(1))
+    assert status == 0, output
+    _, result = results(case, "freshet-cluster-cost")
+    assert result["metrics"]["plain:-nodes-that-heard-of-them"] == 6, output
+    assert result["holds"] and len(result["limits"]) == len(result["metrics"]) == 14, output
+
+
 if __name__ == "__main__":
     main()
