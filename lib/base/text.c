@@ -32,6 +32,19 @@ bool fr_text_begins(struct freshet_span text, const char *words)
     return text.len >= len && memcmp(text.data, words, len) == 0;
 }
 
+bool fr_text_read_number(struct freshet_span digits, uint64_t max, uint64_t *number)
+{
+    uint64_t value = 0;
+    for (size_t i = 0; i < digits.len; i++) {
+        unsigned digit = (unsigned char)digits.data[i] - (unsigned)'0';
+        if (digit > 9 || digit > max || value > (max - digit) / 10)
+            return false;
+        value = value * 10 + digit;
+    }
+    *number = value;
+    return digits.len > 0;
+}
+
 int fr_text_hex_value(char digit)
 {
     if (digit >= '0' && digit <= '9')

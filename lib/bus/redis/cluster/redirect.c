@@ -1,31 +1,16 @@
 #include "bus/redis/cluster/redirect.h"
 
+#include "base/text.h"
 #include "bus/redis/cluster/slot.h"
 #include <string.h>
 
-/* The text up to the next space, which is taken off `rest`. */
-static struct freshet_span take_word(struct freshet_span *rest)
-{
-    const char *space = rest->len == 0 ? NULL : memchr(rest->data, ' ', rest->len);
-    size_t len = space == NULL ? rest->len : (size_t)(space - rest->data);
-    struct freshet_span word = freshet_span(rest->data, len);
-    size_t skipped = space == NULL ? len : len + 1;
-    *rest = freshet_span(rest->data + skipped, rest->len - skipped);
-    return word;
-}
-
 static bool read_slot(struct freshet_span digits, uint16_t *slot)
 {
-    unsigned value = 0;
-    if (digits.len == 0 || digits.len > 5)
+    uint64_t value;
+    if (!fr_text_read_number(digits, FR_REDIS_SLOTS - 1, &value))
         return false;
-    for (size_t i = 0; i < digits.len; i++) {
-        if (digits.data[i] < '0' || digits.data[i] > '9')
-            return false;
-        value = value * 10 + (unsigned)(digits.data[i] - '0');
-    }
     *slot = (uint16_t)value;
-    return value < FR_REDIS_SLOTS;
+    return true;
 }
 
 /* The port stands behind the last colon: an IPv6 address comes without brackets. */
@@ -49,15 +34,15 @@ struct fr_redis_redirect fr_redis_redirect_read(struct freshet_span error,
                                                 const struct fr_redis_address *asked)
 {
     struct fr_redis_redirect redirect = {.kind = FR_REDIS_REDIRECT_NONE}, none = redirect;
-    struct freshet_span word = take_word(&error);
+    struct freshet_span word = fr_text_cut(&error, ' ');
     if (freshet_span_equal(word, freshet_span_text("MOVED")))
         redirect.kind = FR_REDIS_REDIRECT_MOVED;
     else if (freshet_span_equal(word, freshet_span_text("ASK")))
         redirect.kind = FR_REDIS_REDIRECT_ASK;
     else
         return none;
-    if (!read_slot(take_word(&error), &redirect.slot))
+    if (!read_slot(fr_text_cut(&error, ' '), &redirect.slot))
         return none;
-    read_address(&redirect.address, take_word(&error), asked);
+    read_address(&redirect.address, fr_text_cut(&error, ' '), asked);
     return redirect;
 }

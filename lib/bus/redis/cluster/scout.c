@@ -36,14 +36,7 @@ bool fr_redis_outlook_read(struct fr_redis_outlook *outlook, struct freshet_span
     struct freshet_span state = find_line(info, "cluster_state:");
     struct freshet_span epoch = find_line(info, "cluster_current_epoch:");
     *outlook = (struct fr_redis_outlook){.works = freshet_span_equal(state, freshet_span_text("ok"))};
-    if (state.len == 0 || epoch.len == 0 || epoch.len > 19)
-        return false;
-    for (size_t i = 0; i < epoch.len; i++) {
-        if (epoch.data[i] < '0' || epoch.data[i] > '9')
-            return false;
-        outlook->epoch = outlook->epoch * 10 + (uint64_t)(epoch.data[i] - '0');
-    }
-    return true;
+    return state.len > 0 && fr_text_read_number(epoch, UINT64_MAX, &outlook->epoch);
 }
 
 bool fr_redis_scout_believes(struct fr_redis_scout *scout, const struct fr_redis_map *map,

@@ -1,6 +1,7 @@
 #include "bus/redis/proto/address.h"
 
 #include "base/log.h"
+#include "base/text.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -31,14 +32,9 @@ struct fr_redis_address_text fr_redis_address_text(const struct fr_redis_address
 
 bool fr_redis_address_read_port(struct freshet_span digits, uint16_t *port)
 {
-    uint32_t value = 0;
-    if (digits.len == 0 || digits.len > 5)
+    uint64_t value;
+    if (!fr_text_read_number(digits, UINT16_MAX, &value))
         return false;
-    for (size_t i = 0; i < digits.len; i++) {
-        if (digits.data[i] < '0' || digits.data[i] > '9')
-            return false;
-        value = value * 10 + (uint32_t)(digits.data[i] - '0');
-    }
     *port = (uint16_t)value;
-    return value > 0 && value <= UINT16_MAX;
+    return value > 0;
 }

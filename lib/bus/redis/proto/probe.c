@@ -1,5 +1,6 @@
 #include "bus/redis/proto/probe.h"
 
+#include "base/text.h"
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -52,13 +53,7 @@ void fr_redis_probe_reset(struct fr_redis_probe *probe)
 
 bool fr_redis_probe_read(struct freshet_span body, uint64_t *number)
 {
-    *number = 0;
-    for (size_t i = 0; i < body.len; i++) {
-        if (body.data[i] < '0' || body.data[i] > '9')
-            return false;
-        *number = *number * 10 + (uint64_t)(body.data[i] - '0');
-    }
-    return body.len > 0 && body.len < 20 && body.data[0] != '0';
+    return fr_text_read_number(body, UINT64_MAX, number) && body.data[0] != '0';
 }
 
 bool fr_redis_probe_take(struct fr_redis_probe *probe, uint64_t number, int64_t now_us)

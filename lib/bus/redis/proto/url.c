@@ -86,15 +86,10 @@ static enum freshet_status decode_address(struct fr_redis_url *url, struct fresh
 static enum freshet_status read_number(struct freshet_span text, const char *what, uint32_t max,
                                        uint32_t *number, struct freshet_error *error)
 {
-    uint32_t value = 0;
-    bool good = text.len > 0 && text.len < 9;
-    for (size_t i = 0; good && i < text.len; i++) {
-        good = text.data[i] >= '0' && text.data[i] <= '9';
-        value = value * 10 + (uint32_t)(text.data[i] - '0');
-    }
-    if (!good || value > max)
+    uint64_t value;
+    if (!fr_text_read_number(text, max, &value))
         return fr_fail(error, FRESHET_INVALID, "redis URL: the %s is not a number up to %u", what, max);
-    *number = value;
+    *number = (uint32_t)value;
     return FRESHET_OK;
 }
 
