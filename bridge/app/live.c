@@ -62,7 +62,7 @@ enum freshet_status live_start(struct live **out, struct app *app, struct freshe
         return FRESHET_NO_MEMORY;
     }
     live->app = app;
-    enum freshet_status status = fetcher_new(&app->fetcher, error);
+    enum freshet_status status = fetcher_new(&app->fetcher, app->options->backend_ca, error);
     if (status != FRESHET_OK)
         return status;
     struct loads_options options = {.freshet = app->freshet,
@@ -204,6 +204,15 @@ static void check_links(const struct options *options, struct config *config)
     redis_link_deinit(&link);
 }
 
+static void check_backends(const struct options *options, struct config *config)
+{
+    struct fetcher *fetcher;
+    struct freshet_error error;
+    if (fetcher_new(&fetcher, options->backend_ca, &error) != FRESHET_OK)
+        reading_complain(&config->reading, node_find(config->root, "backend_ca"), "%s", error.text);
+    fetcher_destroy(fetcher);
+}
+
 static void check_tls(const struct options *options, struct config *config)
 {
     SSL_CTX *context;
@@ -229,6 +238,7 @@ bool live_check(const struct options *options, struct config *config)
     loads_destroy(made);
     guards_destroy(guards);
     check_links(options, config);
+    check_backends(options, config);
     check_tls(options, config);
     return config->reading.problems == 0;
 }

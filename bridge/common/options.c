@@ -61,19 +61,17 @@ bool options_set_redis(void *user, const char *value)
     return is_redis(value);
 }
 
-bool options_set_redis_password_file(void *user, const char *value)
-{
-    struct options *options = user;
-    options->redis_password_file = value;
-    return value[0] != '\0';
-}
+/* A function that keeps any text but an empty one. */
+#define SET_TEXT(kind, name, field)                                                                          \
+    kind name(void *user, const char *value)                                                                 \
+    {                                                                                                        \
+        struct options *options = user;                                                                      \
+        options->field = value;                                                                              \
+        return value[0] != '\0';                                                                             \
+    }
 
-bool options_set_redis_sentinel_password_file(void *user, const char *value)
-{
-    struct options *options = user;
-    options->redis_sentinel_password_file = value;
-    return value[0] != '\0';
-}
+SET_TEXT(bool, options_set_redis_password_file, redis_password_file)
+SET_TEXT(bool, options_set_redis_sentinel_password_file, redis_sentinel_password_file)
 
 bool options_set_store(void *user, const char *value)
 {
@@ -234,20 +232,13 @@ static bool set_demo_control(void *user, const char *value)
     return is_origin(value);
 }
 
-#define SET_TEXT(field)                                                                                      \
-    static bool set_##field(void *user, const char *value)                                                   \
-    {                                                                                                        \
-        struct options *options = user;                                                                      \
-        options->field = value;                                                                              \
-        return value[0] != '\0';                                                                             \
-    }
-
-SET_TEXT(config)
-SET_TEXT(tls_certificate)
-SET_TEXT(tls_key)
-SET_TEXT(redis_tls_ca)
-SET_TEXT(redis_tls_certificate)
-SET_TEXT(redis_tls_key)
+SET_TEXT(static bool, set_config, config)
+SET_TEXT(static bool, set_tls_certificate, tls_certificate)
+SET_TEXT(static bool, set_tls_key, tls_key)
+SET_TEXT(static bool, set_backend_ca, backend_ca)
+SET_TEXT(static bool, set_redis_tls_ca, redis_tls_ca)
+SET_TEXT(static bool, set_redis_tls_certificate, redis_tls_certificate)
+SET_TEXT(static bool, set_redis_tls_key, redis_tls_key)
 
 static bool set_check_config(void *user, const char *value)
 {
@@ -315,6 +306,7 @@ static const struct setting settings[] = {
      "up to 16 addresses, or networks such as 10.0.0.0/8, parted by commas", set_proxies},
     {"tls-certificate", "FRESHET_TLS_CERTIFICATE", PEM, set_tls_certificate},
     {"tls-key", "FRESHET_TLS_KEY", PEM, set_tls_key},
+    {"backend-ca", "FRESHET_BACKEND_CA", PEM, set_backend_ca},
     {"redis-tls-ca", "FRESHET_REDIS_TLS_CA", PEM, set_redis_tls_ca},
     {"redis-tls-certificate", "FRESHET_REDIS_TLS_CERTIFICATE", PEM, set_redis_tls_certificate},
     {"redis-tls-key", "FRESHET_REDIS_TLS_KEY", PEM, set_redis_tls_key},
@@ -366,6 +358,7 @@ static const struct arguments arguments = {
             "                       proxies that say in X-Forwarded-For who the client is  [none]\n"
             "  --tls-certificate FILE, --tls-key FILE\n"
             "                       serve https with these (PEM)                [plain http]\n"
+            "  --backend-ca FILE    whom to trust at https:// servers of the file [the system's]\n"
             "  --redis-tls-ca FILE, --redis-tls-certificate FILE, --redis-tls-key FILE\n"
             "                       for rediss://: whom to trust, and who this is\n"
             "  --peer URL           the page shows this instance as well; it must allow this one\n"

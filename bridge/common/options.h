@@ -35,7 +35,9 @@ struct options {
     const char *store;                        /* a URL, for the state alone; NULL: in `redis`, too */
     const char *redis_tls_ca, *redis_tls_certificate, *redis_tls_key; /* of `redis`; NULL: not said */
     const char *tls_certificate, *tls_key;                            /* of the listener; NULL: plain http */
-    const char *prefix;                                               /* of channels and keys in Redis */
+    const char *backend_ca; /* whom servers of https behind the bridge have to be vouched for by; NULL: the
+                               system's */
+    const char *prefix;     /* of channels and keys in Redis */
     unsigned threads;
     /* What clients may cost; 0: no limit. */
     unsigned max_streams, max_streams_per_client;

@@ -1,15 +1,19 @@
 #include "fetch/fetch.h"
 #include "fetch/servers.h"
 #include "fetch/transfer.h"
+#include <errno.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 enum { MAX_OUT = 10000, CONNECTIONS_PER_SERVER = 64, LOOK_MS = 1000 };
 
 struct fetcher {
     pthread_t thread;
+    const char *ca_file; /* NULL: the system's */
     CURLM *multi;
     struct servers servers; /* the thread's */
     struct transfer *out;   /* the thread's: those that libcurl has */
@@ -193,7 +197,7 @@ enum freshet_status fetch_start(struct fetcher *fetcher, const struct fetch_requ
     size_t count = count_urls(request->urls);
     if (count == 0 || count > FETCH_MAX_URLS)
         return FRESHET_INVALID;
-    struct transfer *transfer = transfer_new(request, done, user, now_ms());
+    struct transfer *transfer = transfer_new(request, fetcher->ca_file, done, user, now_ms());
     if (transfer == NULL)
         return FRESHET_NO_MEMORY;
     enum freshet_status status = put(fetcher, transfer);
@@ -227,16 +231,22 @@ static void clean_up(struct fetcher *fetcher)
     curl_global_cleanup();
 }
 
-enum freshet_status fetcher_new(struct fetcher **out, struct freshet_error *error)
+enum freshet_status fetcher_new(struct fetcher **out, const char *ca_file, struct freshet_error *error)
 {
     struct fetcher *fetcher = calloc(1, sizeof(*fetcher));
     *out = NULL;
+    if (ca_file != NULL && access(ca_file, R_OK) != 0) {
+        free(fetcher);
+        snprintf(error->text, sizeof(error->text), "--backend-ca (backend_ca): %s", strerror(errno));
+        return FRESHET_INVALID;
+    }
     if (fetcher == NULL) {
         strcpy(error->text, "no memory for requests to backends");
         return FRESHET_NO_MEMORY;
     }
     pthread_mutex_init(&fetcher->lock, NULL);
     fetcher->waiting_end = &fetcher->waiting;
+    fetcher->ca_file = ca_file;
     if (set_up(fetcher) && pthread_create(&fetcher->thread, NULL, run, fetcher) == 0) {
         *out = fetcher;
         return FRESHET_OK;

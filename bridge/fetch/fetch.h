@@ -15,8 +15,10 @@ enum { FETCH_MAX_URLS = 16, FETCH_DEFAULT_TIMEOUT_MS = 5000, FETCH_DEFAULT_BODY_
 /* One thread and its connections. */
 struct fetcher;
 
-/* FRESHET_NO_MEMORY, FRESHET_SYSTEM: *out is NULL, `error` says what. */
-enum freshet_status fetcher_new(struct fetcher **out, struct freshet_error *error);
+/* `ca_file` has the certificates, in PEM, that vouch for servers of https; NULL: the system's. It must
+ * outlive the fetcher. FRESHET_INVALID: it can't be read; FRESHET_NO_MEMORY, FRESHET_SYSTEM: *out is NULL,
+ * `error` says what. */
+enum freshet_status fetcher_new(struct fetcher **out, const char *ca_file, struct freshet_error *error);
 
 /* Ends what is still out with FETCH_CLOSED, before it returns. Not from a callback. NULL is fine. */
 void fetcher_destroy(struct fetcher *fetcher);

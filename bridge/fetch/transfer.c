@@ -86,11 +86,13 @@ static bool copy_texts(struct transfer *transfer, const struct fetch_request *re
     return true;
 }
 
-static bool make_easy(struct transfer *transfer)
+static bool make_easy(struct transfer *transfer, const char *ca_file)
 {
     char agent[64];
     CURL *easy = transfer->easy = curl_easy_init();
     snprintf(agent, sizeof(agent), "freshet-bridge/%s", freshet_version());
+    if (easy != NULL && ca_file != NULL && curl_easy_setopt(easy, CURLOPT_CAINFO, ca_file) != CURLE_OK)
+        return false;
     return easy != NULL && curl_easy_setopt(easy, CURLOPT_PRIVATE, transfer) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) == CURLE_OK &&
@@ -106,8 +108,8 @@ static bool make_easy(struct transfer *transfer)
            curl_easy_setopt(easy, CURLOPT_XFERINFODATA, transfer) == CURLE_OK;
 }
 
-struct transfer *transfer_new(const struct fetch_request *request, fetch_done_cb done, void *user,
-                              int64_t now_ms)
+struct transfer *transfer_new(const struct fetch_request *request, const char *ca_file, fetch_done_cb done,
+                              void *user, int64_t now_ms)
 {
     struct transfer *transfer = calloc(1, sizeof(*transfer));
     if (transfer == NULL)
@@ -119,7 +121,7 @@ struct transfer *transfer_new(const struct fetch_request *request, fetch_done_cb
         now_ms + (request->timeout_ms == 0 ? FETCH_DEFAULT_TIMEOUT_MS : request->timeout_ms);
     transfer->max_body_bytes =
         request->max_body_bytes == 0 ? FETCH_DEFAULT_BODY_BYTES : request->max_body_bytes;
-    if (copy_texts(transfer, request) && make_easy(transfer))
+    if (copy_texts(transfer, request) && make_easy(transfer, ca_file))
         return transfer;
     transfer_destroy(transfer);
     return NULL;

@@ -25,8 +25,8 @@ struct transfer {
 };
 
 /* NULL: no memory. */
-struct transfer *transfer_new(const struct fetch_request *request, fetch_done_cb done, void *user,
-                              int64_t now_ms);
+struct transfer *transfer_new(const struct fetch_request *request, const char *ca_file, fetch_done_cb done,
+                              void *user, int64_t now_ms);
 void transfer_destroy(struct transfer *transfer);
 
 /* Prepares the next try, of urls[current]. False: no time is left. */

@@ -415,12 +415,32 @@ def a_loader_can_be_without_gzip(case):
         assert (b"content-encoding: gzip" in head.lower()) == packed, head
 
 
-@test
-def streams_over_tls(case):
+def make_certificate(case):
+    """Of localhost and 127.0.0.1, signed by itself; the paths of certificate and key."""
     cert, key = (os.path.join(case.folder, name) for name in ("cert.pem", "key.pem"))
     subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", key,
-                    "-out", cert, "-days", "1", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"],
-                   check=True, capture_output=True)
+                    "-out", cert, "-days", "1", "-subj", "/CN=localhost", "-addext",
+                    "subjectAltName=DNS:localhost,IP:127.0.0.1"], check=True, capture_output=True)
+    return cert, key
+
+
+@test
+def a_backend_over_https_has_to_be_vouched_for(case):
+    # contract 10.2
+    cert, key = make_certificate(case)
+    backend = Backend(case, lambda _: text("fine"))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(cert, key)
+    backend.server.socket = context.wrap_socket(backend.server.socket, server_side=True)
+    config = "loaders: [{ route: c, load: { get: 'https://127.0.0.1:%d/c' } }]\n" % backend.port
+    fails_with(Stream(serve(case, config).port, "/live/c"), "backend-down")
+    assert not backend.paths
+    Stream(serve(case, config + "backend_ca: %s\n" % cert, name="ca.yaml").port, "/live/c").shows("fine", 3)
+
+
+@test
+def streams_over_tls(case):
+    cert, key = make_certificate(case)
     redis = case.redis()
     redis.command("SET", "c", "7")
     bridge = serve(case, """
@@ -476,6 +496,7 @@ def check_config_says_what_is_wrong_and_options_override_the_file(case):
              ":2: loaders[0].load.forward: wrong value; right is up to 16 names of headers"),
             ("loaders:\n- { route: a, load: { file: /x, forward: [cookie] } }\n",
              ":2: loaders[0].load: headers and forward go with get only"),
+            ("listen: 127.0.0.1:1\nbackend_ca: /nowhere\n", ":2: --backend-ca (backend_ca): No such file"),
             ("tls_certificate: /nowhere\n", "--tls-certificate and --tls-key go together")):
         status, out, err = check(config)
         assert status == 2 and out == "" and complaint in err, (config, err)

@@ -128,7 +128,7 @@ static void start_servers(const char *of_first, const char *of_second)
     server_start(&second, of_second);
     snprintf(first_url, sizeof(first_url), "http://127.0.0.1:%d/first", first.port);
     snprintf(second_url, sizeof(second_url), "http://127.0.0.1:%d/second", second.port);
-    cr_assert_eq(fetcher_new(&fetcher, &error), FRESHET_OK, "%s", error.text);
+    cr_assert_eq(fetcher_new(&fetcher, NULL, &error), FRESHET_OK, "%s", error.text);
     sem_init(&result.done, 0, 0);
 }
 
