@@ -1,4 +1,5 @@
-"""The applications of bridge/README.md, word for word: a file, Flask, Express, two bridges (contract 10.2)."""
+"""The applications of bridge/README.md, word for word: a file, Flask, Express, two bridges (contract 10.2), sessions (contract
+10.5)."""
 import json
 import os
 import re
@@ -6,7 +7,7 @@ import subprocess
 import urllib.parse
 
 from backend import serve, write
-from support import BRIDGE, TOP, deadline, free_port, main, request, test, until
+from support import BRIDGE, TOP, deadline, free_port, main, request, shown, test, until
 from streams import Stream
 
 TOKEN = {"BACKEND_TOKEN": "a secret of this test"}
@@ -54,6 +55,46 @@ def the_flask_application_of_the_readme(case):
 def the_express_application_of_the_readme(case):
     # contract 10.2
     try_application(case, "js", ".js", "node")
+
+
+def try_sessions(case, language, suffix, before, *command):
+    """The application with the address that says who may watch, put `before` its last lines."""
+    redis = case.redis()
+    port = free_port()
+    whole, end = blocks(language)[0].split(before)
+    path = os.path.join(case.folder, "app" + suffix)
+    write(path, whole + shown(language, "/internal/may-watch") + before + end)
+    env = {**os.environ, **TOKEN, "PORT": str(port), "REDIS_PORT": str(redis.port), "NODE_PATH": "/usr/share/nodejs"}
+    application = case.run([*command, path], env=env)
+    until(lambda: request(port, "GET", "/").status == 200, 3, "the application answers")
+    bridge = serve(case, """
+loaders: [{ route: mine, load: { redis: [GET, "app:of:{user}"] }, per: [user], use: [signed-in] }]
+guards: { signed-in: { ask: "http://127.0.0.1:%d/internal/may-watch", forward: [cookie], attributes: [user], for: 1s } }
+""" % port, redis=redis)
+    for user, session in (("ann", "s1"), ("bob", "s2")):
+        redis.command("SET", "session:" + session, user)
+        redis.command("SET", "app:of:" + user, user + "'s")
+    refused = bridge.get("/live/mine", {"Cookie": "session=none"})
+    assert refused.status == 401 and bridge.get("/live/mine").status == 401, (refused, application.log())
+    ann = Stream(bridge.port, "/live/mine", {"Cookie": "a=b; session=s1"}).shows("ann's")
+    bob = Stream(bridge.port, "/live/mine", {"Cookie": "session=s2"}).shows("bob's")
+    redis.command("DEL", "session:s1")
+    ann.until(lambda s: s.end and json.loads(s.end)["code"] == "sign-in", 3, "the sign-out ends it")
+    redis.command("SET", "app:of:bob", "news")
+    redis.command("PUBLISH", "freshet:mine", "")
+    bob.shows("news", 3)
+
+
+@test
+def a_sign_out_in_flask_ends_the_streams(case):
+    # contract 10.5
+    try_sessions(case, "python", ".py", 'if __name__ == "__main__":', "/usr/bin/python3")
+
+
+@test
+def a_sign_out_in_express_ends_the_streams(case):
+    # contract 10.5
+    try_sessions(case, "js", ".js", "db.connect()", "node")
 
 
 @test
