@@ -18,6 +18,7 @@ struct key_source {
     unsigned tries;      /* that may be made at once */
     bool out;            /* the URL is being asked */
     struct key_wait *waiting;
+    struct key_wait *late; /* came while it was being asked: what it answers may be from before */
 };
 
 static int64_t now_ms(void)
@@ -80,6 +81,27 @@ static struct jwk_set *read_answer(const struct fetch_answer *answer, struct fre
     return set;
 }
 
+/* Under the lock. */
+static bool ask_again(struct key_source *source);
+
+/* Those whose wait is over. Who came late waits for another answer, if the URL may be asked once more. */
+static struct key_wait *take_waiting(struct key_source *source)
+{
+    pthread_mutex_lock(&source->lock);
+    struct key_wait *over = source->waiting, **end = &over;
+    source->waiting = source->late;
+    source->late = NULL;
+    source->out = false;
+    if (source->waiting != NULL && !ask_again(source)) {
+        while (*end != NULL)
+            end = &(*end)->next;
+        *end = source->waiting;
+        source->waiting = NULL;
+    }
+    pthread_mutex_unlock(&source->lock);
+    return over;
+}
+
 static void on_answer(const struct fetch_answer *answer, void *user)
 {
     struct key_source *source = user;
@@ -89,15 +111,9 @@ static void on_answer(const struct fetch_answer *answer, void *user)
         set_keys(source, set);
     else if (answer->outcome != FETCH_CLOSED)
         log_trouble(source, error.text);
-    pthread_mutex_lock(&source->lock);
-    struct key_wait *wait = source->waiting;
-    source->waiting = NULL;
-    source->out = false;
-    pthread_mutex_unlock(&source->lock);
-    while (wait != NULL) {
-        struct key_wait *next = wait->next;
+    for (struct key_wait *next, *wait = take_waiting(source); wait != NULL; wait = next) {
+        next = wait->next;
         wait->done(wait);
-        wait = next;
     }
 }
 
@@ -129,6 +145,12 @@ static bool may_try(struct key_source *source)
         return false;
     source->tries--;
     return true;
+}
+
+/* Under the lock. */
+static bool ask_again(struct key_source *source)
+{
+    return may_try(source) && ask(source);
 }
 
 static void read_file_again(struct key_source *source)
@@ -164,11 +186,13 @@ struct jwk_set *key_source_get(struct key_source *source)
 bool key_source_wait(struct key_source *source, struct key_wait *wait)
 {
     pthread_mutex_lock(&source->lock);
+    bool is_late = source->out && source->set != NULL;
     bool good =
         source->out || (source->options.where != NULL && may_try(source) && (!source->is_url || ask(source)));
     if (good && source->is_url) {
-        wait->next = source->waiting;
-        source->waiting = wait;
+        struct key_wait **list = is_late ? &source->late : &source->waiting;
+        wait->next = *list;
+        *list = wait;
     }
     pthread_mutex_unlock(&source->lock);
     if (good && !source->is_url) {

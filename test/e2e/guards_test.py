@@ -194,6 +194,39 @@ guards: { token: { jwt: { keys: "%s/jwks.json", claims: { sub: user } } } }
 
 
 @test
+def a_key_that_is_newer_than_the_answer_on_its_way_is_asked_for(case):
+    # contract 10.5: the answer to a question from before the rotation is not the last word
+    old, new = Key(case, "old"), Key(case, "new")
+    go_on, served = threading.Event(), {"keys": [old.jwk()]}
+    go_on.set()
+
+    def answer(request):
+        if request.path != "/jwks.json":
+            return text("state")
+        keys = json.dumps(served)
+        go_on.wait(30)
+        return text(keys)
+
+    backend = Backend(case, answer)
+    bridge = serve(case, """
+loaders: [{ route: c, load: { get: "%s/c" }, shared: true, use: [token] }]
+guards: { token: { jwt: { keys: "%s/jwks.json", refresh: 1ms } } }
+""" % (backend.url, backend.url))
+    known = bearer(old.token({"exp": soon()}))
+    streams = [Stream(bridge.port, "/live/c", known).shows("state")]
+    go_on.clear()
+    # Each has the keys read again, unless that is under way already.
+    until(lambda: streams.append(Stream(bridge.port, "/live/c", known).shows("state")) or backend.running == 1)
+    served["keys"] = [new.jwk()]
+    before = bridge.metric("freshet_guards_total")
+    streams.append(Stream(bridge.port, "/live/c", bearer(new.token({"exp": soon()}))))
+    until(lambda: bridge.metric("freshet_guards_total") >= before + 2)  # that of the route, and the file's
+    go_on.set()
+    for stream in streams:
+        stream.shows("state")
+
+
+@test
 def keys_that_can_not_be_fetched_refuse_for_now(case):
     # contract 10.5: nobody is let in, and nobody is told to stay away
     key = Key(case, "key")
