@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 #define MAX_FD   1048576
-#define MAX_BODY 60000
+#define MAX_BODY 262144
 
 static const char head[] =
     "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";

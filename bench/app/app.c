@@ -1,12 +1,12 @@
 /* An application of the library, as small as can be: what the library itself takes, with no store beside it.
  *
- *   freshet-app serve REDIS-URL PORT
- *     one live loader on 127.0.0.1, whose state is the time in the newest message: GET /live/tick
- *   freshet-app tick REDIS-URL RATE SECONDS
- *     publishes the time, at a rate
- *   freshet-app flood REDIS-URL WINDOW SECONDS
- *     publishes 100 bytes as fast as they are accepted, WINDOW at once and then none until all are answered,
- *     as redis-benchmark -P WINDOW does; prints publishes a second
+ *   freshet-app serve REDIS-URL PORT [FILE]
+ *     two live loaders on 127.0.0.1. The state of GET /live/tick is the time in the newest message; that of
+ *     GET /live/board the text of FILE, with the digits that the newest message is instead of its {seq}. Its
+ * streams get the same bytes from the first on: freshet-bench has to unpack only one of those that are in
+ * gzip freshet-app tick REDIS-URL RATE SECONDS publishes the time, at a rate freshet-app flood REDIS-URL
+ * WINDOW SECONDS publishes 100 bytes as fast as they are accepted, WINDOW at once and then none until all are
+ * answered, as redis-benchmark -P WINDOW does; prints publishes a second
  */
 #include <freshet/freshet.h>
 #include <freshet/h2o.h>
@@ -72,8 +72,75 @@ static void load_tick(struct freshet_load load, const struct freshet_load_contex
     freshet_load_answer(load, freshet_span(text, (size_t)len));
 }
 
-static int serve(struct freshet *freshet, const char *port)
+static struct {
+    char *head, *tail;
+    _Atomic int64_t seq; /* loads may run beside each other */
+} board;
+
+/* Of an outside file: the two parts around its {seq}. */
+static void read_board(const char *path)
 {
+    size_t room = 1 << 20;
+    FILE *file = fopen(path, "re");
+    insist(file != NULL, "can't read", path);
+    board.head = calloc(1, room);
+    insist(board.head != NULL && fread(board.head, 1, room - 1, file) < room - 1, "too large", path);
+    fclose(file);
+    board.tail = strstr(board.head, "{seq}");
+    insist(board.tail != NULL, "there is no {seq} in", path);
+    *board.tail = '\0';
+    board.tail += strlen("{seq}");
+}
+
+/* The payload is a text in msgpack: what stands before its digits are its type and its length, which is under
+ * 48 and so no digit. 0: it is none, as that of the load for a first stream. */
+static int64_t read_digits(struct freshet_span payload)
+{
+    size_t i = 0;
+    int64_t value = 0;
+    while (i < payload.len && (payload.data[i] < '0' || payload.data[i] > '9'))
+        i++;
+    for (; i < payload.len && payload.data[i] >= '0' && payload.data[i] <= '9' && value < INT64_MAX / 100;
+         i++)
+        value = value * 10 + (payload.data[i] - '0');
+    return value;
+}
+
+static void load_board(struct freshet_load load, const struct freshet_load_context *context, void *user)
+{
+    int64_t seq = read_digits(context->message.payload);
+    char *text = NULL;
+    (void)user;
+    if (seq > atomic_load(&board.seq))
+        atomic_store(&board.seq, seq);
+    /* So many digits always, so that a board has its size. */
+    int len = asprintf(&text, "%s%010" PRId64 "%s", board.head, atomic_load(&board.seq), board.tail);
+    if (len < 0)
+        freshet_load_fail(load, "memory", "no memory for the board");
+    else
+        freshet_load_give(load, freshet_span(text, (size_t)len), free, text);
+}
+
+static void register_board(struct freshet *freshet)
+{
+    struct freshet_error error = {0};
+    struct freshet_channel *channel = NULL;
+    insist(freshet_channel_new(&channel, "board", &error) == FRESHET_OK, "channel", error.text);
+    struct freshet_loader_options options = {.size = sizeof(options),
+                                             .name = "board",
+                                             .route = "board",
+                                             .channel = channel,
+                                             .load = load_board,
+                                             .shared = true,
+                                             .on_loop = true};
+    insist(freshet_loader_new(freshet, &options, NULL, &error) == FRESHET_OK, "loader", error.text);
+    freshet_channel_destroy(channel);
+}
+
+static int serve(struct freshet *freshet, const char *port, const char *board_path)
+{
+    struct freshet_h2o_mount_options mount = {
+        .size = sizeof(mount), .retry_min_ms = 1000, .retry_max_ms = 1000};
     struct freshet_error error = {0};
     struct freshet_loader_options options = {.size = sizeof(options),
                                              .name = "tick",
@@ -82,10 +149,15 @@ static int serve(struct freshet *freshet, const char *port)
                                              .load = load_tick,
                                              .shared = true,
                                              .on_loop = true};
+    if (board_path != NULL) {
+        read_board(board_path);
+        register_board(freshet);
+    }
     h2o_globalconf_t config;
     h2o_hostconf_t *host = freshet_h2o_config_init(&config);
     insist(freshet_loader_new(freshet, &options, NULL, &error) == FRESHET_OK, "loader", error.text);
-    insist(freshet_h2o_mount(freshet, h2o_config_register_path(host, "/live", 0), NULL, &error) == FRESHET_OK,
+    insist(freshet_h2o_mount(freshet, h2o_config_register_path(host, "/live", 0), &mount, &error) ==
+               FRESHET_OK,
            "mount", error.text);
     insist(freshet_h2o_serve(freshet, &config, "127.0.0.1", port, NULL, &error) == FRESHET_OK, "serve",
            error.text);
@@ -178,15 +250,15 @@ int main(int argc, char **argv)
     const char *role = argc > 2 ? argv[1] : "";
     bool serves = strcmp(role, "serve") == 0, ticks = strcmp(role, "tick") == 0,
          floods = strcmp(role, "flood") == 0;
-    if (!(serves && argc == 4) && !((ticks || floods) && argc == 5)) {
-        fprintf(stderr, "usage: freshet-app serve REDIS-URL PORT | tick REDIS-URL RATE SECONDS |\n"
+    if (!(serves && (argc == 4 || argc == 5)) && !((ticks || floods) && argc == 5)) {
+        fprintf(stderr, "usage: freshet-app serve REDIS-URL PORT [FILE] | tick REDIS-URL RATE SECONDS |\n"
                         "       flood REDIS-URL WINDOW SECONDS\n");
         return 2;
     }
     struct freshet *freshet = begin(argv[2]);
     sem_init(&window.all_answered, 0, 0);
     if (serves)
-        return serve(freshet, argv[3]);
+        return serve(freshet, argv[3], argc == 5 ? argv[4] : NULL);
     double how_many = number(argv[3]), seconds = number(argv[4]);
     wait_ready(freshet);
     return ticks ? tick(freshet, how_many, seconds) : flood(freshet, (int)how_many, seconds);
