@@ -12,14 +12,20 @@ Event = collections.namedtuple("Event", "name data id")
 Response = collections.namedtuple("Response", "status headers body")
 
 
+given_ports = set()
+
+
 def free_port():
-    """Below the kernel's range for clients, so that no outgoing connection takes it in the meantime."""
+    """Below the kernel's range for clients, so that no outgoing connection takes it in the meantime. Never the same twice:
+    who asks for several binds them later."""
     while True:
         port = random.randrange(20000, 32000)
         with socket.socket() as probe:
             with contextlib.suppress(OSError):
                 probe.bind(("127.0.0.1", port))
-                return port
+                if port not in given_ports:
+                    given_ports.add(port)
+                    return port
 
 
 # ---- requests ----
