@@ -218,8 +218,3 @@ size_t http_read(struct http_parser *parser, const char *data, size_t len, const
     }
     return at;
 }
-
-bool http_ended_well(const struct http_parser *parser)
-{
-    return parser->state == HTTP_DONE || parser->state == HTTP_UNTIL_CLOSE;
-}

@@ -41,9 +41,6 @@ void http_reset(struct http_parser *parser);
 size_t http_read(struct http_parser *parser, const char *data, size_t len, const char **body,
                  size_t *body_len);
 
-/* The peer has closed: whether what came is a whole answer. */
-bool http_ended_well(const struct http_parser *parser);
-
 static inline bool http_head_is_read(const struct http_parser *parser)
 {
     return parser->state != HTTP_HEAD && parser->state != HTTP_BROKEN;

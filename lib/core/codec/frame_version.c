@@ -1,6 +1,7 @@
 #include "core/codec/frame.h"
 
 #include "base/random.h"
+#include "base/text.h"
 #include <openssl/evp.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -53,11 +54,10 @@ bool fr_version_equal(const struct fr_version *a, const struct fr_version *b)
     return memcmp(a->bytes, b->bytes, sizeof(a->bytes)) == 0;
 }
 
+/* A version has one text only, in lower case. */
 static int hex_value(char digit)
 {
-    if (digit >= '0' && digit <= '9')
-        return digit - '0';
-    return digit >= 'a' && digit <= 'f' ? digit - 'a' + 10 : -1;
+    return digit >= 'A' && digit <= 'F' ? -1 : fr_text_hex_value(digit);
 }
 
 bool fr_version_parse(struct freshet_span text, struct fr_version *version)

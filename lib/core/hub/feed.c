@@ -98,13 +98,39 @@ void fr_feed_decide(struct fr_feed *feed)
     }
 }
 
+static void destroy(struct fr_feed *feed)
+{
+    struct fr_worker *worker = feed->worker;
+    while (!fr_list_is_empty(&feed->fanouts)) {
+        struct fr_fanout *fanout = FR_CONTAINER(feed->fanouts.next, struct fr_fanout, in_feed);
+        fr_list_remove(&fanout->in_feed);
+        fanout->feed = NULL;
+        fr_fanout_lose(fanout);
+    }
+    fr_timers_cancel(&worker->timers, &feed->timer);
+    fr_timers_unreserve(&worker->timers);
+    if (feed->load != NULL)
+        fr_load_drop(feed->load);
+    if (feed->abandoned != NULL)
+        fr_load_drop(feed->abandoned);
+    if (fr_loader_shares(feed->key->loader))
+        fr_map_remove(&worker->feeds, &feed->node);
+    fr_subscription_unlisten(&feed->listener);
+    fr_feed_clear_marks(feed);
+    fr_snapshot_release(feed->snapshot);
+    fr_bytes_release(feed->error);
+    fr_feed_key_release(feed->key);
+    fr_count_down(&worker->counters.feeds);
+    free(feed);
+}
+
 static void expire(struct fr_timer *timer)
 {
     struct fr_feed *feed = FR_CONTAINER(timer, struct fr_feed, timer);
     if (feed->state == FR_FEED_LOADING)
         fr_feed_check_load_time(feed);
     else if (feed->state == FR_FEED_LINGERING)
-        fr_feed_destroy(feed);
+        destroy(feed);
     else
         fr_feed_decide(feed);
 }
@@ -182,12 +208,12 @@ void fr_feed_detach(struct fr_feed *feed, struct fr_fanout *fanout)
     fr_feed_decide(feed);
     fr_subscription_lose(feed->subscription);
     if (!fr_loader_shares(feed->key->loader))
-        fr_feed_destroy(feed);
+        destroy(feed);
 }
 
 static void on_subscription_ended(struct fr_listener *listener)
 {
-    fr_feed_destroy(FR_CONTAINER(listener, struct fr_feed, listener));
+    destroy(FR_CONTAINER(listener, struct fr_feed, listener));
 }
 
 static void describe(const struct fr_listener *listener, FILE *file)
@@ -254,30 +280,4 @@ enum freshet_status fr_feed_get(struct fr_worker *worker, struct fr_feed_key *ke
     }
     enum freshet_status status = fr_subscription_get(worker, topic, &subscription);
     return status != FRESHET_OK ? status : new_feed(worker, key, subscription, out);
-}
-
-void fr_feed_destroy(struct fr_feed *feed)
-{
-    struct fr_worker *worker = feed->worker;
-    while (!fr_list_is_empty(&feed->fanouts)) {
-        struct fr_fanout *fanout = FR_CONTAINER(feed->fanouts.next, struct fr_fanout, in_feed);
-        fr_list_remove(&fanout->in_feed);
-        fanout->feed = NULL;
-        fr_fanout_lose(fanout);
-    }
-    fr_timers_cancel(&worker->timers, &feed->timer);
-    fr_timers_unreserve(&worker->timers);
-    if (feed->load != NULL)
-        fr_load_drop(feed->load);
-    if (feed->abandoned != NULL)
-        fr_load_drop(feed->abandoned);
-    if (fr_loader_shares(feed->key->loader))
-        fr_map_remove(&worker->feeds, &feed->node);
-    fr_subscription_unlisten(&feed->listener);
-    fr_feed_clear_marks(feed);
-    fr_snapshot_release(feed->snapshot);
-    fr_bytes_release(feed->error);
-    fr_feed_key_release(feed->key);
-    fr_count_down(&worker->counters.feeds);
-    free(feed);
 }

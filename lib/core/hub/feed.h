@@ -77,7 +77,6 @@ void fr_feed_detach(struct fr_feed *feed, struct fr_fanout *fanout);
 /* The feed of a feed key, new or known (known only if shared). */
 enum freshet_status fr_feed_get(struct fr_worker *worker, struct fr_feed_key *key, struct fr_topic *topic,
                                 struct fr_feed **out);
-void fr_feed_destroy(struct fr_feed *feed);
 
 /* Its connection's guards have allowed it. */
 void fr_feed_admitted(struct fr_feed *feed);

@@ -86,14 +86,14 @@ enum freshet_status fr_route_find(struct freshet *freshet, struct freshet_span r
     return status;
 }
 
-void fr_loader_complain(void *user, const char *header)
+/* Somebody asks for a header that no option names: one line for each loader says so. Any thread. */
+static void on_header_not_named(void *user, const char *header)
 {
     struct freshet_loader *loader = user;
     if (atomic_exchange(&loader->complained, true))
         return;
     fr_log(&loader->log, FRESHET_LOG_ERROR,
-           "loader %s: header \"%s\" is asked for, but neither the loader's option `headers` nor the "
-           "mount's "
+           "loader %s: header \"%s\" is asked for, but neither the loader's option `headers` nor the mount's "
            "`request_headers` names it",
            loader->name, fr_escape(freshet_span_text(header)).text);
 }
@@ -106,7 +106,7 @@ struct freshet_request fr_loader_request(struct freshet_loader *loader,
     return (struct freshet_request){.request_copy = request_copy,
                                     .params = params,
                                     .route = loader->route,
-                                    .not_named = fr_loader_complain,
+                                    .not_named = on_header_not_named,
                                     .user = loader,
                                     .attributes = attributes};
 }

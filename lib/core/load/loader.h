@@ -36,10 +36,6 @@ bool fr_loader_shares(const struct freshet_loader *loader);
 /* Whether one of its callbacks may look at the request. */
 bool fr_loader_looks(const struct freshet_loader *loader);
 
-/* Somebody asks for a header that no option names: one line for each loader says so. For
- * freshet_request.not_named, with the loader as its user; any thread. */
-void fr_loader_complain(void *loader, const char *header);
-
 /* What the loader's callbacks see of a request. */
 struct freshet_request fr_loader_request(struct freshet_loader *loader,
                                          const struct fr_request_copy *request_copy,
