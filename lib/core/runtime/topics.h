@@ -64,8 +64,8 @@ struct fr_event {
     int64_t published_us;  /* wall clock of the oldest one; 0: unknown */
     bool gap;              /* publishes may have been lost */
     bool state_changed;
-    bool retry;                                /* loads that have failed may go well now: those of ... */
-    const struct freshet_loader *retry_loader; /* NULL: of every one */
+    bool retry;                                /* loads that have failed may go well now */
+    const struct freshet_loader *retry_loader; /* with `retry`: those of this loader; NULL: of every one */
 };
 
 /* One worker's place at a topic. Embedded in what the worker keeps for the topic. */
@@ -97,6 +97,8 @@ enum freshet_status fr_topics_acquire(struct fr_topics *topics, struct freshet_s
 void fr_topics_release(struct fr_topics *topics, struct fr_topic *topic);
 struct freshet_span fr_topic_name(const struct fr_topic *topic);
 
+/* ---- one worker's place: core/runtime/subscriber.c ---- */
+
 /* Takes a place; the first one subscribes. `subscriber` has worker and mail.deliver set. The topic's state is
  * returned now and later changes are told. The reference to the topic is the caller's. On failure it has no
  * place, but with `posted` its mail is in the mailbox all the same: it must stay until then. */
@@ -118,6 +120,8 @@ void fr_subscriber_collect_no_more(struct fr_topics *topics, struct fr_subscribe
 /* As fr_message_ring_shift(). */
 bool fr_subscriber_take_message(struct fr_topics *topics, struct fr_subscriber *subscriber,
                                 struct fr_message_item *item);
+
+/* ---- what all of them hear ---- */
 
 /* A message from the bus, own ones too: for those who collect; marks nothing. Any thread. */
 void fr_topics_message(struct fr_topics *topics, struct freshet_span name, struct freshet_span body);
