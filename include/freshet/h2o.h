@@ -86,13 +86,13 @@ struct freshet_h2o_mount_options {
     const struct freshet_h2o_header *headers; /* added to every stream's response */
     size_t header_count;                      /* of `headers` */
     uint32_t heartbeat_ms;     /* a comment goes out when nothing else has for this long; default 15000 */
-    uint32_t retry_min_ms;     /* `retry:` of each connection is drawn from this range; default 500 ... */
-    uint32_t retry_max_ms;     /* ... to 3000 */
+    uint32_t retry_min_ms;     /* `retry:` of each connection is drawn between these two; default 500 */
+    uint32_t retry_max_ms;     /* default 3000 */
     uint32_t write_timeout_ms; /* a frame may take 1 + its size / 64 KiB times this; default 30000 */
     uint32_t
         max_unsent_bytes; /* kept unsent in the kernel for each stream (TCP_NOTSENT_LOWAT); default 16384 */
     uint32_t max_age_ms;  /* a stream ends after this, give or take a quarter, and its client comes back;
-                             default  none */
+                             default none */
     const struct freshet_guard *use;    /* who may have a stream of any of the loaders; copied */
     size_t use_count;                   /* of `use` */
     const char *const *request_headers; /* names in lower case, the last NULL: kept of each request for
@@ -155,11 +155,10 @@ typedef void (*freshet_h2o_once_cb)(struct st_h2o_req_t *request, const struct f
 
 /* freshet_load_once() for a request that a handler of the application has, which then returns 0: with its
  * client's address and headers, and the guards of the mount. `url` is that of the view's stream as the page
- * has it,
- * `/live/board/b1`; the mount is looked for among the paths of the request's host. FRESHET_OK: `answered` is
- * called exactly once. Else it is not, and the request is to be answered: as freshet_load_once() says;
- * FRESHET_INVALID also: no mount has that URL, or the request's context has not joined; FRESHET_TOO_LARGE:
- * over 32 of its headers are looked at. The request's loop. */
+ * has it, `/live/board/b1`; the mount is looked for among the paths of the request's host. FRESHET_OK:
+ * `answered` is called exactly once. Else it is not, and the request is to be answered: as
+ * freshet_load_once() says; FRESHET_INVALID also: no mount has that URL, or the request's context has not
+ * joined; FRESHET_TOO_LARGE: over 32 of its headers are looked at. The request's loop. */
 enum freshet_status freshet_h2o_load_once(struct st_h2o_req_t *request, const char *url,
                                           freshet_h2o_once_cb answered, void *user,
                                           struct freshet_error *error);

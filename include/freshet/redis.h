@@ -90,11 +90,12 @@ struct freshet_redis_options {
     const char *tls_key_file;    /* of tls_cert_file */
     const char *tls_name;        /* expected in every certificate; default the host that was connected to */
     uint32_t connect_timeout_ms; /* each attempt; default 1000 */
-    uint32_t backoff_min_ms;     /* default 50, doubled up to ... */
-    uint32_t backoff_max_ms;     /* default 500; jittered */
-    uint32_t link_timeout_ms;    /* a silent link is given up after this; default 5000 */
-    uint32_t probe_interval_ms;  /* of the proof that deliveries work; default 1000. FRESHET_NEVER: nothing is
-                                    proved, and what was published is in doubt after every end of its link */
+    uint32_t backoff_min_ms;     /* between two attempts, doubled after each; default 50 */
+    uint32_t
+        backoff_max_ms; /* the longest of these times; each is drawn up to a quarter shorter; default 500 */
+    uint32_t link_timeout_ms;   /* a silent link is given up after this; default 5000 */
+    uint32_t probe_interval_ms; /* of the proof that deliveries work; default 1000. FRESHET_NEVER: nothing is
+                                   proved, and what was published is in doubt after every end of its link */
     uint32_t max_message_bytes; /* a longer body counts as oversized; default FRESHET_DEFAULT_MESSAGE_BYTES */
     uint32_t max_queued_publishes; /* without an answer; default 65536 */
     uint32_t max_queued_bytes;     /* default 16 MiB */

@@ -106,12 +106,12 @@ struct freshet_stats {
         publish_to_push; /* from the publisher's clock to the encoded frame: clocks must agree */
     struct freshet_histogram write_time; /* of frames that the kernel did not take at once */
     uint64_t streams_gzip;               /* opened with their events in gzip */
-    uint64_t gzip_bytes_in;              /* of events and comments sent on these, before ... */
-    uint64_t gzip_bytes_out;             /* ... and after, without the framing of HTTP */
-    uint64_t gzip_stored;    /* encodings made, each for all streams that share it: as it was, since deflating
-                                would not pay */
-    uint64_t gzip_deflated;  /* the same: deflated by itself */
-    uint64_t gzip_continued; /* the same: deflated against what its readers were sent before */
+    uint64_t gzip_bytes_in;              /* of events and comments sent on these, before they were deflated */
+    uint64_t gzip_bytes_out;             /* the same afterwards, without the framing of HTTP */
+    /* What was made for these streams, each once for all that share it. */
+    uint64_t gzip_stored;           /* left as it was, since deflating would not pay */
+    uint64_t gzip_deflated;         /* deflated by itself */
+    uint64_t gzip_continued;        /* deflated against what its readers were sent before */
     struct freshet_data_stats data; /* of all data links with this freshet, also of those that are gone */
 };
 

@@ -28,7 +28,7 @@ struct fr_gzip_sum {
     uint32_t crc;
     uint32_t len; /* modulo 2^32, as the format has it */
 };
-/* The same of one part, with what it takes to add it in constant time. */
+/* The sum of one part, with what it takes to add it to that of a stream in constant time. */
 struct fr_gzip_part_sum {
     struct fr_gzip_sum sum;
     uint32_t combine; /* zlib's crc32_combine_gen() */

@@ -52,7 +52,7 @@ struct fr_gzip_code *fr_gzip_code_find(struct fr_gzip_codes *codes, const struct
  * NULL: no memory. */
 struct fr_gzip_code *fr_gzip_code_new(struct fr_gzip_codes *codes, const struct fr_gzip_code_key *key,
                                       struct fr_gzip_history *from, struct fr_bytes *frame, bool shared);
-/* It is made. Takes `coded` over; NULL: that failed, and the next one who asks tries again. */
+/* The code is made: takes `coded` over. NULL: that failed, and the next one who asks tries again. */
 void fr_gzip_code_finish(struct fr_gzip_codes *codes, struct fr_gzip_code *code, struct fr_bytes *coded,
                          const struct fr_gzip_part_sum *sum);
 void fr_gzip_code_release(struct fr_gzip_codes *codes, struct fr_gzip_code *code);

@@ -150,7 +150,8 @@ void fr_fanout_wake(struct fr_fanout *fanout)
     schedule_sweep(fanout);
 }
 
-/* It has all there is, but for an error in force and a gap it brings with it. */
+/* A new view of a message feed has nothing to catch up with, unless an error is in force or it brings a gap.
+ */
 static void join_messages(struct fr_fanout *fanout, struct fr_view *view)
 {
     fr_message_feed_join(fanout->messages, view);
@@ -209,8 +210,8 @@ void fr_fanout_part(struct fr_fanout *fanout, struct fr_view *view)
         close_fanout(fanout);
 }
 
-/* Those not reached yet stay first, so nobody is ever more than two sweeps behind. What is shown again only
- * for those who join costs the others nothing. */
+/* Views that the last sweep has not reached yet stay first in the list, so nobody is ever more than two
+ * sweeps behind. An update without news is for those who join: the others are not told. */
 static void take_update(struct fr_fanout *fanout, struct fr_update *update, bool answers)
 {
     bool news = update->snapshot_number != fanout->update.snapshot_number ||

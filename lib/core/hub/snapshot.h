@@ -14,10 +14,10 @@
 struct fr_difference;
 struct fr_pool;
 
-/* Of a frame. What is shorter goes out whole: a difference takes 100 bytes and more itself, and with all
- * headers below it the whole fits into two packets. */
+/* Frames from this length on have differences. What is shorter goes out whole: a difference takes 100 bytes
+ * and more itself, and with all headers below it the whole fits into two packets. */
 #define FR_DIFFERENCE_LEAST_BYTES 2048
-/* The same of a stream in gzip: while the state before is within deflate's window of 32 KiB, with what has
+/* The same for streams in gzip: while the state before is within deflate's window of 32 KiB, with what has
  * been sent since, gzip does as well, and shares its work with streams that take no differences. */
 #define FR_DIFFERENCE_LEAST_IN_GZIP_BYTES 16384
 /* A difference to more than this is made off the loop. On one core of a common machine, texts of 128 KiB that

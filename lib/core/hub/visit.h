@@ -34,7 +34,7 @@ enum fr_visit_answer fr_visit_begin(struct fr_visit *visit, const struct fr_requ
  * The visit has ended: what it held is the view's, or gone. Else than with FR_VISIT_YES *refusal says why. */
 enum fr_visit_answer fr_visit_open(struct fr_visit *visit, struct fr_view *view,
                                    struct freshet_refusal *refusal);
-/* It comes to nothing. Zeroed and ended ones are fine. */
+/* Gives up a visit that opens no view. Zeroed and ended ones are fine. */
 void fr_visit_end(struct fr_visit *visit);
 
 /* What a verdict that does not let in says to a client. */

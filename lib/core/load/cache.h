@@ -55,7 +55,7 @@ bool fr_cache_would_give(struct freshet_cache *cache, struct freshet_span topic,
 /* For a put of what is loaded after this call. */
 struct freshet_cache_token fr_cache_token(struct freshet_cache *cache, struct freshet_span topic);
 
-/* It has no freshet any more: empties it for good. */
+/* The cache has no freshet any more: empties it for good. */
 void fr_cache_close(struct freshet_cache *cache);
 /* The freshet goes: closes its caches. */
 void fr_cache_detach_all(struct freshet *freshet);

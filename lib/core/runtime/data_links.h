@@ -16,10 +16,10 @@ struct fr_data_link {
 void fr_data_link_join(struct freshet *freshet, struct fr_data_link *data_link);
 /* Its counters stay. */
 void fr_data_link_leave(struct freshet *freshet, struct fr_data_link *data_link);
-/* One that was away is up again: loads that have failed are to be tried again. `doubtful`: what was loaded
- * over it may have been old, so everything is to be loaded again. NULL is fine. */
+/* A data link that was away is up again: loads that have failed are to be tried again. `doubtful`: what was
+ * loaded over it may have been old, so everything is to be loaded again. NULL is fine. */
 void fr_data_link_back(struct freshet *freshet, bool doubtful);
-/* Those of all, also of those that have left. Under the lock of the homes. */
+/* The counters of all data links together, also of those that have left. Under the lock of the homes. */
 void fr_data_links_read(const struct freshet *freshet, struct freshet_data_stats *stats);
 
 #endif

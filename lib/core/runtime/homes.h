@@ -26,7 +26,7 @@ void fr_homes_deinit(struct fr_homes *homes);
 
 /* A new worker may be chosen from now on. */
 void fr_homes_enter(struct fr_homes *homes, struct fr_worker *worker);
-/* It is not chosen any more, and what it was home to has no home. It stays in the list of workers. */
+/* The worker is not chosen any more, and what it was home to has no home. It stays in the list of workers. */
 void fr_homes_leave(struct fr_homes *homes, struct fr_worker *worker);
 
 /* The home's worker, with a reference: the one that is home to the fewest where none is chosen yet. NULL: no

@@ -28,7 +28,7 @@ bool fr_encoder_defer(struct fr_stream *stream, enum fr_view_news news, struct f
 /* The frame in gzip; gives `frame` up. FR_NEWS_NONE: one that is the same for all streams. NULL: no memory.
  */
 struct fr_bytes *fr_encoder_encode(struct fr_stream *stream, enum fr_view_news news, struct fr_bytes *frame);
-/* The same of the last one, and the end of the gzip stream. */
+/* As fr_encoder_encode(), for the last frame, with the end of the gzip stream behind it. */
 struct fr_bytes *fr_encoder_finish(struct fr_stream *stream, struct fr_bytes *frame);
 /* The stream is sent nothing more. */
 void fr_encoder_forget(struct fr_stream *stream);

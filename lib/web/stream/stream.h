@@ -80,8 +80,8 @@ enum fr_stream_state {
 };
 
 struct fr_stream {
-    struct fr_view view;    /* opened by the transport after fr_stream_init() ... */
-    struct fr_views *views; /* ... or several, which it has given over */
+    struct fr_view view;    /* opened by the transport after fr_stream_init(), if there is one view */
+    struct fr_views *views; /* several views, which the transport has given over; NULL: `view` is the one */
     struct fr_list link;    /* in the wheel, or in a list of the encoder */
     const struct fr_stream_config *config;
     struct fr_bytes *frame; /* on its way */
@@ -92,9 +92,10 @@ struct fr_stream {
     uint32_t client_bytes;
     uint32_t expires_ms; /* with config->max_age_ms */
     uint32_t allowed_ms; /* until then the frame on its way, and all before it, may take */
-    uint32_t watched;    /* with `watches`: what the client has to acknowledge, as ops->written() ... */
+    uint32_t
+        watched; /* with `watches`: up to where the client has to acknowledge, as ops->written() counts */
     struct fr_quota quota;
-    uint32_t confirm_ms; /* ... until then */
+    uint32_t confirm_ms; /* with `watches`: until when it has to */
     uint8_t state, reason;
     bool chunked; /* HTTP/1.1; else the body ends with the connection */
     bool watches; /* false: all that the kernel has been given was acknowledged */

@@ -8,8 +8,8 @@
 
 static const struct {
     const char *verb;
-    int place;     /* of the first key among the arguments, ... */
-    bool is_count; /* ... or of the number of keys, which may be 0 */
+    int place;     /* where the first key is among the arguments */
+    bool is_count; /* the number of keys is there, which may be 0, and the first key behind it */
 } exceptions[] = {
     {"PING", NOWHERE, false},
     {"ECHO", NOWHERE, false},

@@ -24,7 +24,8 @@ static void count_unanswered(struct fr_redis_command *command, enum freshet_stat
         atomic_fetch_add_explicit(&command->data->unanswered, 1, memory_order_relaxed);
 }
 
-/* It may still run: its place stays, and with it what it counts for. */
+/* The command may still run on the server: it stays in the queue, and counts there, until its answer or the
+ * end of the link. */
 static void tell_unanswered(struct fr_redis_command *command)
 {
     count_unanswered(command, FRESHET_UNAVAILABLE);
@@ -32,7 +33,7 @@ static void tell_unanswered(struct fr_redis_command *command)
     fr_redis_result_tell(command->result, FRESHET_UNAVAILABLE, NULL, false);
 }
 
-/* It is over. */
+/* The command will not run any more: tells its result, or, if that was told before, that it is settled. */
 static void finish(struct fr_redis_command *command, enum freshet_status status, const redisReply *reply)
 {
     fr_list_remove(&command->link);

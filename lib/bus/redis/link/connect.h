@@ -16,7 +16,7 @@ struct bufferevent *fr_redis_connect_open(struct event_base *base, const struct 
  * it returns. False: it failed at once. */
 bool fr_redis_connect_begin(struct bufferevent *bufferevent, const struct addrinfo *address,
                             const char *path);
-/* Which address to try first: another one after each lost attempt. */
+/* The address to try first: another one after each lost attempt. */
 const struct addrinfo *fr_redis_connect_pick(const struct addrinfo *first, unsigned attempts_lost);
 /* Options of a connected TCP socket. */
 void fr_redis_connect_tune(struct bufferevent *bufferevent, const struct fr_redis_config *config);

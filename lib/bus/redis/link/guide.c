@@ -84,7 +84,7 @@ static void lead_away(struct fr_redis_guide *guide)
         fr_redis_link_leave(link_of(at), &guide->known.target, &reason);
 }
 
-/* It is known where links are to be. */
+/* The sentinels have said where links are to be. */
 static void lead(struct fr_redis_guide *guide, const struct fr_redis_address *replicas, unsigned count)
 {
     guide->trouble[0] = '\0';

@@ -69,8 +69,8 @@ struct fr_redis_link {
     struct event *timer; /* the state's: next attempt, end of the attempt, next look at a silent link */
     struct fr_redis_resolver *resolver; /* may outlast its attempt, so that slow names resolve at all */
     struct event *resolved;
-    struct addrinfo *numeric;       /* owned; or ... */
-    const struct addrinfo *address; /* being tried; in `numeric` or the resolver's */
+    struct addrinfo *numeric;       /* the address, where the host is a number; owned */
+    const struct addrinfo *address; /* being tried; one of `numeric`, or of what the resolver found */
     unsigned attempts_lost;         /* in a row: start with another address next time */
     struct bufferevent *bufferevent;
     redisReader *reader;
@@ -115,7 +115,7 @@ bool fr_redis_link_is_heard(const struct fr_redis_link *link);
 bool fr_redis_link_is_looking_up(const struct fr_redis_link *link);
 /* Redis does not say who is the master: asking again is of no use. */
 bool fr_redis_link_is_blind(const struct fr_redis_link *link);
-/* It does not any more: this was its answer to ROLE. */
+/* Redis has refused ROLE with this error: from here on the link is blind. */
 void fr_redis_link_blind(struct fr_redis_link *link, const redisReply *error);
 /* Where commands go, behind what went the direct way; NULL: the link is not up. */
 struct evbuffer *fr_redis_link_output(struct fr_redis_link *link);

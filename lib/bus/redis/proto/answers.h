@@ -29,9 +29,10 @@ struct fr_redis_answers {
 void fr_redis_answers_deinit(struct fr_redis_answers *answers);
 /* Makes room for one more; false: no memory. */
 bool fr_redis_answers_reserve(struct fr_redis_answers *answers);
-/* For which there must be room. */
+/* Notes a command that is sent; there must be room. */
 void fr_redis_answers_add(struct fr_redis_answers *answers, const struct fr_redis_awaited *awaited);
-/* The same for a command of one answer: one more of the newest note, if that is like it. */
+/* As fr_redis_answers_add(), for a command of one answer: if the newest note is like this one, that note
+ * awaits one answer more. */
 void fr_redis_answers_add_one(struct fr_redis_answers *answers, const struct fr_redis_awaited *awaited);
 /* The oldest; NULL: nothing is awaited. Until the next call that adds. */
 const struct fr_redis_awaited *fr_redis_answers_next(const struct fr_redis_answers *answers);

@@ -37,13 +37,13 @@ void fr_redis_probe_accept(struct fr_redis_probe *probe, uint64_t number);
 /* What was asked when this one was accepted is answered: false if it has not come; that is counted in
  * `missed`. */
 bool fr_redis_probe_check(struct fr_redis_probe *probe, uint64_t number);
-/* It was refused, or cannot be sent: nothing is out. */
+/* The newest probe was refused, or could not be sent: none is out. */
 void fr_redis_probe_forget(struct fr_redis_probe *probe);
-/* A link is gone: the same, and what was seen proves nothing any more. */
+/* A link is gone: no probe is out, and what was seen proves nothing any more. */
 void fr_redis_probe_reset(struct fr_redis_probe *probe);
 /* A body as fr_redis_probe_next() writes it. */
 bool fr_redis_probe_read(struct freshet_span body, uint64_t *number);
-/* One came in, perhaps late. False: not one that is awaited. */
+/* The probe of this number came in, perhaps late. False: it is not awaited. */
 bool fr_redis_probe_take(struct fr_redis_probe *probe, uint64_t number, int64_t now_us);
 
 #endif

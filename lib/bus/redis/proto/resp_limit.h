@@ -48,11 +48,11 @@ struct fr_resp_limit {
     bool line_cr; /* the last byte of the line was CR */
     struct fr_resp_limit_level levels[FR_RESP_LIMIT_DEPTH];
     unsigned depth;
-    bool skipping; /* what comes does not reach the reader, up to the end of the item at ... */
-    unsigned skip_depth;
-    size_t elements;   /* of this reply, so far */
-    size_t spent;      /* of max_reply, or of max_bytes */
-    const char *error; /* in state BROKEN */
+    bool skipping;       /* an item is left out: nothing of it reaches the reader */
+    unsigned skip_depth; /* how deep that item is; with `skipping` */
+    size_t elements;     /* of this reply, so far */
+    size_t spent;        /* of max_reply, or of max_bytes */
+    const char *error;   /* in state BROKEN */
 };
 
 void fr_resp_limit_init(struct fr_resp_limit *resp, const struct fr_resp_limit_limits *limits);

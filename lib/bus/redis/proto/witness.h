@@ -43,8 +43,8 @@ struct fr_redis_witness {
     uint64_t pings, pongs;
     uint64_t asked;      /* the PING behind the probe; 0: none is out */
     unsigned missed;     /* probes, in a row */
-    int64_t next_us;     /* no other one before */
-    int64_t answered_us; /* its PUBLISH was */
+    int64_t next_us;     /* before this time no other witness is made */
+    int64_t answered_us; /* when its PUBLISH was answered */
     int64_t held_us;     /* when it was last given up before that, to be made again; INT64_MIN: never */
 };
 
@@ -52,11 +52,11 @@ void fr_redis_witness_init(struct fr_redis_witness *witness);
 
 /* ---- the command link ---- */
 
-/* It is new: nothing is accepted. */
+/* The command link is a new one: nothing is accepted on it yet. */
 void fr_redis_witness_linked(struct fr_redis_witness *witness, int64_t now_us);
-/* Its publish of this number was accepted. */
+/* The command link's publish of this number was accepted. */
 void fr_redis_witness_accepted(struct fr_redis_witness *witness, uint64_t publish);
-/* It sent the probe of this number behind so many publishes. */
+/* The command link has sent the probe of this number, behind so many publishes. */
 void fr_redis_witness_probed(struct fr_redis_witness *witness, uint64_t probe, uint64_t publishes);
 /* This probe was accepted. True: send the witness a PING, whose answer the probe has to precede. */
 bool fr_redis_witness_probe_accepted(struct fr_redis_witness *witness, uint64_t probe);
@@ -68,7 +68,7 @@ bool fr_redis_witness_is_doubtful(const struct fr_redis_witness *witness);
 /* Whether one is to be made, for the doubt. */
 bool fr_redis_witness_is_due(const struct fr_redis_witness *witness, int64_t now_us);
 void fr_redis_witness_begin(struct fr_redis_witness *witness, int64_t now_us);
-/* It is up, its PUBLISH and its SUBSCRIBE are sent. */
+/* The witness is connected, its PUBLISH and its SUBSCRIBE are sent. */
 void fr_redis_witness_up(struct fr_redis_witness *witness);
 /* The answers to these. */
 void fr_redis_witness_answered(struct fr_redis_witness *witness, int64_t now_us);
@@ -77,7 +77,8 @@ void fr_redis_witness_subscribed(struct fr_redis_witness *witness);
 bool fr_redis_witness_heard(struct fr_redis_witness *witness, uint64_t probe);
 /* A PING was sent. */
 void fr_redis_witness_pinged(struct fr_redis_witness *witness);
-/* One was answered. True: two probes have not come before, so the command link is on another server. */
+/* A PING was answered. True: for the second time the probe that it followed has not come before, so the
+ * command link is on another server. */
 bool fr_redis_witness_ponged(struct fr_redis_witness *witness);
 /* One probe has not come before, so another one is to be sent soon. */
 bool fr_redis_witness_has_doubts(const struct fr_redis_witness *witness);

@@ -22,8 +22,8 @@ struct fr_redis_lane_options {
     const char *everything;              /* name of the mark's channel, behind the prefix */
     struct fr_redis_outbox_room *room;
     void *user;      /* the bus's, for what it delivers to a lane */
-    bool is_sharded; /* SSUBSCRIBE and SPUBLISH, and ... */
-    unsigned tag;    /* ... this hash tag behind the prefix of each channel */
+    bool is_sharded; /* of a cluster: SSUBSCRIBE and SPUBLISH, on channels with a hash tag */
+    unsigned tag;    /* with `is_sharded`: the hash tag, behind the prefix of each channel */
 };
 
 struct fr_redis_lane {
@@ -33,12 +33,14 @@ struct fr_redis_lane {
     uint16_t slot;                /* of all its channels in a cluster */
     struct fr_redis_shard *shard; /* where it is; NULL: nowhere */
     struct fr_list link;          /* in the shard's list */
-    uint32_t epoch; /* one more with each shard: answers to what it asked the last one are nobody's */
+    uint32_t
+        epoch; /* counts the shards it has been at: an answer to what it asked at an earlier one is dropped */
     struct fr_redis_subscriptions subscriptions;
     struct fr_redis_outbox outbox;
     struct fr_redis_channel *mark; /* the channel of the mark, until it is wanted */
-    int64_t accepted_us;           /* when a publish was that nobody vouches for; FR_REDIS_NEVER_ACCEPTED */
-    atomic_bool overflowed;        /* any thread: signals were answered for which a mark must go out */
+    int64_t accepted_us;    /* when the last publish was accepted that no witness has vouched for yet; else
+                               FR_REDIS_NEVER_ACCEPTED */
+    atomic_bool overflowed; /* any thread: signals were answered for which a mark must go out */
 };
 
 /* False: no memory; deinit cleans up in any case. */

@@ -19,7 +19,7 @@
 #include <freshet/redis.h>
 #include <stdatomic.h>
 
-/* What is asked on the command link: publishes of lanes, and aside from them ... */
+/* What a command on the command link was: only the first kind is a lane's, the others are the shard's own. */
 enum fr_redis_asked {
     FR_REDIS_ASKED_PUBLISH,
     FR_REDIS_ASKED_PROBE,
@@ -35,8 +35,8 @@ struct fr_redis_shard_options {
     struct fr_redis_guide *guide;           /* NULL: `address` is enough */
     struct fr_redis_loop *loop;
     const struct freshet_bus_sink *sink; /* hears of messages */
-    const char *everything;              /* names of channels, behind a lane's prefix: of the mark, ... */
-    const char *probes;                  /* ... and of this freshet's probes, to which nobody else listens */
+    const char *everything;              /* the name of the mark's channel, behind a lane's prefix */
+    const char *probes;                  /* that of this freshet's probes, to which nobody else listens */
     bool is_sharded;                     /* its lanes are, too */
     bool direct;                         /* the loop's direct way leads to its command link */
     void *user;
@@ -44,7 +44,7 @@ struct fr_redis_shard_options {
     struct fr_redis_lane *(*lane_of)(void *user, struct freshet_span channel);
     /* In a cluster: the lane's slot is not this server's, or not any more. May make the lane leave. */
     void (*astray)(void *user, struct fr_redis_lane *lane, const struct fr_redis_redirect *redirect);
-    /* Its state is another one, or may be. */
+    /* The shard's state has changed, or may have. */
     void (*state)(void *user, const char *reason);
     /* While it ends: something that it waited for is over. */
     void (*ended)(void *user);
@@ -63,9 +63,10 @@ struct fr_redis_shard {
     char probe_channel[512];    /* the seat's prefix and the name of the probes */
     struct fr_redis_probe probe;
     struct fr_redis_witness witness;
-    uint64_t question, questioned; /* a PING of the subscribe link, 0: none; the probe it has to follow */
-    int64_t opinion_us;            /* when a second one on the silent command link was asked for */
-    int64_t excused_us;            /* when it was logged that the silent command link is kept */
+    uint64_t question;   /* the number of a PING on the subscribe link that is unanswered; 0: none */
+    uint64_t questioned; /* the number of the probe that has to arrive there before its answer */
+    int64_t opinion_us;  /* when a second one on the silent command link was asked for */
+    int64_t excused_us;  /* when it was logged that the silent command link is kept */
     struct event *probe_timer;
     uint64_t published, answered; /* on this command link */
     char refusal[200];            /* of a publish, logged last */
@@ -97,7 +98,7 @@ enum freshet_bus_state fr_redis_shard_state(const struct fr_redis_shard *shard);
 void fr_redis_shard_add_stats(const struct fr_redis_shard *shard, struct freshet_bus_stats *stats);
 
 void fr_redis_shard_count_error(struct fr_redis_shard *shard);
-/* Says that its state may be another one. */
+/* Says that the shard's state may have changed. */
 void fr_redis_shard_update_state(struct fr_redis_shard *shard, const char *reason);
 /* A link went: what it had proved counts no more. */
 void fr_redis_shard_lose_proof(struct fr_redis_shard *shard);
@@ -127,11 +128,11 @@ struct freshet_span fr_redis_shard_probe_channel(const struct fr_redis_shard *sh
 bool fr_redis_shard_can_probe(const struct fr_redis_shard *shard);
 /* Sends a probe, and asks for the ROLE; if a probe is out, then as soon as it is back. */
 void fr_redis_shard_probe(struct fr_redis_shard *shard);
-/* Time for the next one: looks for the last. */
+/* It is time for the next probe: whether the last one has come back. */
 void fr_redis_shard_look_for_probe(struct fr_redis_shard *shard);
-/* The answer to its PUBLISH. */
+/* The answer to the PUBLISH of the probe of this number. */
 void fr_redis_shard_take_probe_answer(struct fr_redis_shard *shard, uint64_t number, bool accepted);
-/* It arrived on the subscribe link. */
+/* A probe has arrived on the subscribe link. */
 void fr_redis_shard_take_probe(struct fr_redis_shard *shard, struct freshet_span body);
 /* A PING of the subscribe link was answered. */
 void fr_redis_shard_take_ping(struct fr_redis_shard *shard, uint64_t number);

@@ -141,7 +141,7 @@ void fr_redis_shard_witness_question(struct fr_redis_shard *shard, uint64_t prob
         ping(shard);
 }
 
-/* It has said what it was made for, or it waits for what will not come. */
+/* The witness has said what it was made for, or waits for what will not come. */
 static bool is_idle(const struct fr_redis_shard *shard)
 {
     const struct fr_redis_witness *witness = &shard->witness;
