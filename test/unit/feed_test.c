@@ -660,7 +660,7 @@ static void begin_on_one_topic(struct client *many, int count)
     rig_begin((struct freshet_options){.linger_ms = 1000}, 1);
     rig_add_loader(&(struct freshet_loader_options){.shared = true, .topic = one_topic});
     for (int i = 0; i < count; i++) {
-        char path[16];
+        char path[24];
         snprintf(path, sizeof(path), "board/b%d", i);
         client_open(&many[i], 0, path);
         if (i == 0)
