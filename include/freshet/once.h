@@ -40,7 +40,7 @@ struct freshet_once_request {
 /* What came of it, as HTTP says it: 200; what a guard, the loader or the route say to a stream, 302 or 400 to
  * 499; 503 when it can't be had now. */
 struct freshet_once_answer {
-    int status;
+    int status; /* 200, 302, 400 to 499, or 503 */
     /* Why not, [a-z0-9-]+. With 200 it is the load-error in force: what there is may be old; empty: it is
      * current. */
     struct freshet_span code;

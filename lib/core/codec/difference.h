@@ -17,7 +17,7 @@ struct fr_piece {
     size_t begin, len;
 };
 
-/* One after the other they are the text after. Zeroed: none. */
+/* Pieces that, one after the other, are the new text. Zeroed: none. */
 struct fr_pieces {
     struct fr_piece *all;
     size_t count, capacity;

@@ -19,10 +19,10 @@ struct fr_version {
 struct fr_version fr_version_of(struct freshet_span loader, struct freshet_span topic,
                                 struct freshet_span bytes);
 bool fr_version_equal(const struct fr_version *a, const struct fr_version *b);
-/* From 32 lower-case hex digits; false: it is something else. */
+/* Reads a version, which is 32 lower-case hex digits; false: the text is something else. */
 bool fr_version_parse(struct freshet_span text, struct fr_version *version);
 
-/* All give one reference, or NULL: no memory. */
+/* Each of the following makes a frame and gives one reference to it, or NULL: no memory. */
 
 /* `id:` and one `data:` line for each line of the bytes; CR, LF and CRLF each end a line. */
 struct fr_bytes *fr_frame_snapshot(const struct fr_version *version, struct freshet_span bytes);
@@ -32,7 +32,7 @@ struct freshet_span fr_frame_text(const struct fr_bytes *snapshot, struct fr_buf
 /* Event `difference`, for who holds the text of `from`; `pieces` as fr_pieces_print() writes them. */
 struct fr_bytes *fr_frame_difference(const struct fr_version *to, const struct fr_version *from,
                                      struct freshet_span pieces);
-/* The same as a snapshot without the id: a message of a message loader. */
+/* A message of a message loader: as a snapshot, but without the id. */
 struct fr_bytes *fr_frame_message(struct freshet_span bytes);
 /* Event `gap`; lost below 0: null, nobody knows how many. */
 struct fr_bytes *fr_frame_gap(int64_t lost);

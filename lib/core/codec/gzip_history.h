@@ -22,7 +22,7 @@ enum fr_gzip_kind {
     FR_GZIP_RARE       /* in histories alone: not deflated, since few streams were sent it */
 };
 
-/* In a history; two words, since histories are found by these bytes. */
+/* One frame of a history. Two words without a gap, since histories are found by these bytes. */
 struct fr_gzip_sent {
     struct fr_bytes *frame;
     uintptr_t kind;

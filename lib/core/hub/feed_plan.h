@@ -11,7 +11,7 @@
 /* The first delay of a retry, and the least time from a failure to a load for a publish. */
 #define FR_FEED_RETRY_FIRST_US (250 * FR_US_PER_MS)
 
-/* Of a feed that has an audience and no load on its way. */
+/* What the plan is made of: a feed that has an audience, and no load on its way. */
 struct fr_feed_facts {
     int64_t now_us;
     unsigned marks;     /* why it should load, bit 1 << enum freshet_load_cause; 0: nothing has happened */

@@ -4,7 +4,7 @@
 
 struct fr_view;
 
-/* Of views with `is_once`, in place of the host. */
+/* What the host is told of other views comes here for those with `is_once`. */
 void fr_once_ready(struct fr_view *view);
 void fr_once_lost(struct fr_view *view);
 

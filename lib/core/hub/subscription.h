@@ -19,11 +19,13 @@ struct fr_listener_type {
     void (*event)(struct fr_listener *listener, const struct fr_event *event);
     /* The subscription ends: the listener has to go, and removes itself. */
     void (*ended)(struct fr_listener *listener);
-    /* As a row of a dump. */
+    /* Writes itself as a row of a dump. */
     void (*describe)(const struct fr_listener *listener, FILE *file);
-    /* Of those that take each message, else NULL: whether one more costs nobody another one, and the next
-     * one: its body as it came, empty if it was foreign; NULL: none. Before it `lost` others were lost. */
+    /* Both are NULL but for listeners that take each message. Whether there is room for one more, so that no
+     * stream loses an older one by it. */
     bool (*has_room)(const struct fr_listener *listener);
+    /* The next message: its body as it came, empty if it was foreign. Before it `lost` others were lost; with
+     * `body` NULL there is nothing behind these. */
     void (*message)(struct fr_listener *listener, const struct fr_bytes *body, uint64_t lost);
 };
 
@@ -67,7 +69,7 @@ void fr_subscription_lose(struct fr_subscription *subscription);
 /* A listener comes, or goes at any time. */
 void fr_subscription_listen(struct fr_subscription *subscription, struct fr_listener *listener);
 void fr_subscription_unlisten(struct fr_listener *listener);
-/* The same for one that takes each message, which counts as one with streams: with the first one the
+/* A listener that takes each message comes, or goes. It counts as a feed with streams: with the first one the
  * subscriber begins to collect, with the last one it ends. What the listener may fall behind, the subscriber
  * can hold. */
 void fr_subscription_collect(struct fr_subscription *subscription, struct fr_listener *listener,
@@ -75,11 +77,11 @@ void fr_subscription_collect(struct fr_subscription *subscription, struct fr_lis
 void fr_subscription_uncollect(struct fr_subscription *subscription, struct fr_listener *listener);
 /* Hands messages that wait at the subscriber on, as long as all who take them have room. */
 void fr_subscription_pull(struct fr_subscription *subscription);
-/* Until when a missing acknowledgement is waited for. */
+/* The time until which a missing acknowledgement is waited for. */
 int64_t fr_subscription_grace_end_us(const struct fr_subscription *subscription);
-/* Begins to linger: it was got, but nothing came of it. */
+/* Begins to linger: it was got for a feed, of which nothing came. */
 void fr_subscription_linger(struct fr_subscription *subscription);
-/* Until when what loses its last stream now is kept. */
+/* The time until which a feed is kept that loses its last stream now. */
 int64_t fr_subscription_linger_end_us(const struct fr_subscription *subscription);
 
 #endif

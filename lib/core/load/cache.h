@@ -52,7 +52,7 @@ enum freshet_status fr_cache_keep(struct freshet_cache *cache, struct freshet_sp
 bool fr_cache_would_give(struct freshet_cache *cache, struct freshet_span topic, struct freshet_span key,
                          const struct fr_cache_stamp *stamp);
 
-/* For a put of what is loaded after this call. */
+/* The token with which to put what is loaded after this call. */
 struct freshet_cache_token fr_cache_token(struct freshet_cache *cache, struct freshet_span topic);
 
 /* The cache has no freshet any more: empties it for good. */

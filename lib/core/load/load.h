@@ -25,7 +25,7 @@ struct fr_load_events {
     void (*granted)(void *owner);
     /* It has been answered, or has failed. The load is the owner's to give back with fr_load_done(). */
     void (*answered)(void *owner, struct fr_load *load);
-    /* One that was abandoned has come back at last. It frees itself. */
+    /* The answer of an abandoned load has come at last. The load frees itself. */
     void (*abandoned_ended)(void *owner);
 };
 
@@ -75,7 +75,7 @@ struct fr_load {
     char text[128];
 };
 
-/* For whoever wants to load: `owner` is not NULL. NULL: no memory. */
+/* A load for `owner`, which is not NULL. NULL: no memory. */
 struct fr_load *fr_load_new(struct fr_worker *worker, struct fr_feed_key *key,
                             const struct fr_load_events *events, void *owner);
 /* Goes to the gate: true if it may run now, else granted() comes. */
@@ -84,7 +84,7 @@ bool fr_load_enter(struct fr_load *load);
  * never from within. False: no memory, the load is as it was. */
 bool fr_load_start(struct fr_load *load, enum freshet_load_cause cause, uint64_t publishes,
                    struct fr_bytes *body);
-/* After fr_load_start() failed: leaves the gate and frees it. */
+/* Leaves the gate and frees the load: it was not started, or fr_load_start() failed. */
 void fr_load_withdraw(struct fr_load *load);
 /* Its time is up: it is out still, but its answer does not count. abandoned_ended() comes with it. */
 void fr_load_abandon(struct fr_load *load);

@@ -33,7 +33,7 @@ struct fr_request_copy {
     struct fr_field fields[];
 };
 
-/* The same, borrowed from the request at hand; the query raw. */
+/* What a struct fr_request_copy keeps, borrowed from the request at hand; the query as it came. */
 struct fr_request_view {
     struct freshet_span path, query, peer;
     struct fr_field headers[FR_REQUEST_ROOM_HEADERS];

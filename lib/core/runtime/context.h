@@ -55,7 +55,7 @@ static inline enum freshet_status fr_freshet_check(const struct freshet *freshet
         return FRESHET_INVALID;
     return freshet->forks == fr_forks() ? FRESHET_OK : FRESHET_CLOSED;
 }
-/* The same with a sentence that begins with `what`. */
+/* As fr_freshet_check(), with a sentence that begins with `what`. */
 enum freshet_status fr_freshet_check_for(const struct freshet *freshet, const char *what,
                                          struct freshet_error *error);
 
@@ -68,7 +68,7 @@ void fr_freshet_set_serving(struct freshet *freshet);
 /* For tests: before the first worker. */
 void fr_freshet_set_clock(struct freshet *freshet, int64_t (*now_us)(void *user), void *user);
 int64_t fr_freshet_now_us(const struct freshet *freshet);
-/* Those of the calling thread's worker, or the freshet's. */
+/* The counters of the calling thread's worker; of the freshet, if the thread has none. */
 struct fr_counters *fr_freshet_counters(struct freshet *freshet);
 
 #endif

@@ -16,7 +16,7 @@ struct fr_dump {
     size_t left_out;
 };
 
-/* One more of its kind. True: print its row. */
+/* Counts one more of its kind. True: print a row for it. */
 bool fr_dump_row(struct fr_dump *dump);
 /* The last of its kind: says how many there were no rows for. `kind` is in the plural. */
 void fr_dump_end_rows(struct fr_dump *dump, const char *kind);

@@ -17,7 +17,7 @@ struct fr_handle_slot {
     uint64_t generation;
 };
 
-/* Whoever holds the lock and finds an entry knows that its freshet is alive. */
+/* A table of handles. While the lock is held, the freshet of an entry that is found is alive. */
 struct fr_handles {
     pthread_mutex_t lock;
     struct fr_handle_slot *slots;

@@ -26,7 +26,7 @@ bool fr_pool_call_back(struct fr_pool *pool, struct fr_mail *mail);
 /* Jobs that have not begun are abandoned; those that run are waited for until `deadline_us` (monotonic) and
  * then left alone: their threads end by themselves. Mail posted meanwhile is delivered. */
 void fr_pool_stop(struct fr_pool *pool, int64_t deadline_us);
-/* After fr_pool_stop, or at once. NULL is fine. */
+/* Stops the pool, unless fr_pool_stop() has, and frees it. NULL is fine. */
 void fr_pool_destroy(struct fr_pool *pool);
 
 #endif

@@ -35,7 +35,7 @@ enum freshet_status fr_worker_new(struct fr_worker **out, struct freshet *freshe
  * the freshet's clock; a time that has passed: at once, but after a round of the loop. INT64_MAX: when woken.
  */
 int64_t fr_worker_turn(struct fr_worker *worker);
-/* The same value without a turn, after a call into the core from outside of one. */
+/* What fr_worker_turn() would return, without a turn: after a call into the core from outside of one. */
 int64_t fr_worker_next(const struct fr_worker *worker);
 
 /* Takes the worker out: topics that live here are born again elsewhere. Its views must be closed (asserted).

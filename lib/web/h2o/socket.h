@@ -17,7 +17,7 @@ struct fr_h2o_stream {
     bool finished;      /* nothing more to send: close without haste */
 };
 
-/* One in gzip. */
+/* A stream in gzip, which needs room for what it was sent. */
 struct fr_h2o_gzip_stream {
     struct fr_h2o_stream super;
     struct fr_gzip_stream gzip;
@@ -48,7 +48,7 @@ struct freshet_span fr_h2o_peer_print(const struct fr_h2o_peer *peer, char text[
 
 /* A stream whose socket h2o still has; NULL: no memory. */
 struct fr_h2o_stream *fr_h2o_stream_new(const struct fr_h2o_visit *visit);
-/* Before it is upgraded; NULL is fine. */
+/* Gives up a stream that was not upgraded. NULL is fine. */
 void fr_h2o_stream_drop(struct fr_h2o_stream *self);
 /* Answers the request and takes the socket; what the visit has of the limits is the stream's. */
 void fr_h2o_stream_upgrade(struct fr_h2o_stream *self, const struct fr_h2o_visit *visit);

@@ -6,7 +6,7 @@
 
 /* Bytes that it has been given and the other side has not acknowledged; 0 for what is not TCP. */
 uint32_t fr_tcp_queued(int fd);
-/* All that it has been given so far, modulo 2^32. */
+/* How many bytes the kernel has been given for this socket so far, modulo 2^32. */
 uint32_t fr_tcp_written(int fd);
 
 #endif

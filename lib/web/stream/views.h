@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* On one stream. */
+/* So many views one stream may have. */
 #define FR_VIEWS_MOST 64
 
 struct fr_stream;
@@ -62,7 +62,7 @@ void fr_named_view_refuse(struct fr_named_view *named, const struct freshet_refu
 /* As fr_view_take(), in turn; FR_NEWS_OVER: every view has ended and was told so. */
 enum fr_view_news fr_views_take(struct fr_views *views, struct fr_bytes **frame);
 
-/* From the host, for views with a name. May close the stream. */
+/* What the host is told of a view with a name. May close the stream. */
 void fr_views_ready(struct fr_view *view);
 void fr_views_lost(struct fr_view *view, enum freshet_close_reason reason);
 

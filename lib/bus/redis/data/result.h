@@ -35,7 +35,7 @@ enum freshet_status fr_redis_result_new(struct fr_redis_result **out, struct fr_
  * `over`: takes `result`, and `settled` runs too; else fr_redis_result_settle() has to follow. Any thread. */
 void fr_redis_result_tell(struct fr_redis_result *result, enum freshet_status status, const redisReply *reply,
                           bool over);
-/* The same for `settled`, late. Takes `result`. */
+/* Hands `settled` on, as late, to the thread that it belongs to. Takes `result`. */
 void fr_redis_result_settle(struct fr_redis_result *result);
 /* Nobody is told. */
 void fr_redis_result_drop(struct fr_redis_result *result);

@@ -109,7 +109,7 @@ void fr_redis_link_stop(struct fr_redis_link *link);
 void fr_redis_link_deinit(struct fr_redis_link *link);
 
 bool fr_redis_link_is_up(const struct fr_redis_link *link);
-/* Up, and heard of within half of link_timeout_ms. */
+/* Whether it is up, and something has come from Redis within half of link_timeout_ms. */
 bool fr_redis_link_is_heard(const struct fr_redis_link *link);
 /* The attempt, or the one that comes, has no answer about its host's name yet. */
 bool fr_redis_link_is_looking_up(const struct fr_redis_link *link);

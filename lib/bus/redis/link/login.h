@@ -16,7 +16,7 @@ struct fr_redis_login_source {
     void *ask_user;
 };
 
-/* One answer, with what is secret in it. A zeroed one is empty. */
+/* What the program answered to one question for a login, with what is secret in it. A zeroed one is empty. */
 struct freshet_redis_login {
     char *user, *password; /* with a 0 behind them */
     size_t user_len, password_len;

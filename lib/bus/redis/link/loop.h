@@ -53,7 +53,7 @@ void fr_redis_loop_close(struct fr_redis_loop *loop, struct fr_mail *last);
 void fr_redis_loop_wake(struct fr_redis_loop *loop);
 /* On the loop: the thread ends after this turn. */
 void fr_redis_loop_break(struct fr_redis_loop *loop);
-/* On the loop: by when it takes its mail, without being woken. */
+/* On the loop: says by when it will take its mail without being woken, since a timer of it is due. */
 void fr_redis_loop_wakes_at(struct fr_redis_loop *loop, int64_t wakes_us);
 /* On the loop: nothing is unanswered on this connection, and no mail with a command is on its way to it. */
 void fr_redis_loop_open_direct(struct fr_redis_loop *loop, int fd);

@@ -16,7 +16,7 @@ int fr_redis_resolver_fd(const struct fr_redis_resolver *resolver);
  */
 bool fr_redis_resolver_answer(struct fr_redis_resolver *resolver, const struct addrinfo **addresses,
                               int *code);
-/* At once, also while the look-up runs: it then ends alone. NULL is fine. */
+/* Waits for nothing: a look-up that still runs ends alone, unheard. NULL is fine. */
 void fr_redis_resolver_destroy(struct fr_redis_resolver *resolver);
 
 /* The answer for an address that needs no look-up, to be freed with freeaddrinfo(); NULL: it is a name. */

@@ -18,7 +18,7 @@ struct fr_redis_address_text {
 
 /* False: the name is empty, too long or holds a NUL. */
 bool fr_redis_address_set(struct fr_redis_address *address, struct freshet_span name, uint16_t port);
-/* By the letter: no name is looked up. */
+/* Whether both are written alike: no name is looked up. */
 bool fr_redis_address_equal(const struct fr_redis_address *a, const struct fr_redis_address *b);
 struct fr_redis_address_text fr_redis_address_text(const struct fr_redis_address *address);
 /* A port as digits; false: it is none. */

@@ -63,9 +63,9 @@ int64_t fr_redis_sentinels_wake_us(const struct fr_redis_sentinels *sentinels);
 /* One says that this is the master. False: the round goes on, or there is none. */
 bool fr_redis_sentinels_answer(struct fr_redis_sentinels *sentinels, unsigned place,
                                const struct fr_redis_address *master, int64_t now_us);
-/* One knows of no such master, or may not say. */
+/* The sentinel at this place knows of no such master, or may not say. */
 void fr_redis_sentinels_refuse(struct fr_redis_sentinels *sentinels, unsigned place);
-/* One has told that the master is another one now. */
+/* The sentinel at this place has told that the master is another one now. */
 void fr_redis_sentinels_switch(struct fr_redis_sentinels *sentinels, unsigned place,
                                const struct fr_redis_address *from, const struct fr_redis_address *to,
                                int64_t now_us);

@@ -8,7 +8,7 @@
 
 struct evbuffer;
 
-/* At most this many bytes. */
+/* How many bytes fr_redis_wire_write() writes at most. */
 size_t fr_redis_wire_room(const struct freshet_span *arguments, size_t count);
 /* Writes the command and returns the end of it. */
 char *fr_redis_wire_write(char *to, const struct freshet_span *arguments, size_t count);

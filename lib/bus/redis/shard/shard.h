@@ -40,7 +40,7 @@ struct fr_redis_shard_options {
     bool is_sharded;                     /* its lanes are, too */
     bool direct;                         /* the loop's direct way leads to its command link */
     void *user;
-    /* Whose channel it is; NULL: nobody's. */
+    /* The lane that has this channel; NULL: none. */
     struct fr_redis_lane *(*lane_of)(void *user, struct freshet_span channel);
     /* In a cluster: the lane's slot is not this server's, or not any more. May make the lane leave. */
     void (*astray)(void *user, struct fr_redis_lane *lane, const struct fr_redis_redirect *redirect);
