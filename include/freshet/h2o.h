@@ -71,7 +71,7 @@ struct freshet_h2o_header {
  * before them, against what they have, so that a state of 8 KB of which one place has changed takes about 150
  * bytes. What doesn't pay is not deflated, but sent as it is in the gzip stream: less than 4,096 bytes,
  * counted over all streams that are sent the same at the time. What is over 64 KiB is deflated by the pool,
- * not by the loop. */
+ * not by the loop; if the pool takes more than 250 ms, it is sent as it is, too. */
 enum freshet_h2o_gzip {
     /* All but agents known not to show events in gzip when they come: WebKitGTK, that is `AppleWebKit` with
      * `Linux` or `X11` and without `Chrome` or `Chromium` in User-Agent. */

@@ -3,6 +3,7 @@
 #include "gunzip.h"
 #include "h2o_rig.h"
 #include "web/h2o/socket.h"
+#include <semaphore.h>
 
 TestSuite(h2o_gzip, .timeout = 60);
 
@@ -110,6 +111,65 @@ Test(h2o_gzip, large_frames_are_deflated_once_by_the_pool)
     for (unsigned i = 0; i < 6; i++)
         rig_hang_up(clients[i]);
     rig_hang_up(plain);
+    rig_down();
+}
+
+static sem_t may_answer;
+
+static void load_slowly(struct freshet_load load, const struct freshet_load_context *context, void *user)
+{
+    (void)context;
+    (void)user;
+    sem_wait(&may_answer);
+    freshet_load_answer(load, freshet_span_text("slow"));
+}
+
+static void add_slow_loader(void)
+{
+    struct freshet_error error;
+    struct freshet_loader_options slow = {.size = sizeof(slow),
+                                          .name = "slow",
+                                          .route = "slow/:boardId",
+                                          .channel = rig.board_channel,
+                                          .load = load_slowly};
+    cr_assert_eq(freshet_loader_new(rig.freshet, &slow, NULL, &error), FRESHET_OK, "%s", error.text);
+}
+
+/* Publishes and says in how many bytes the state of that round came. */
+static size_t push(struct rig_client *client, int round)
+{
+    char event[32];
+    size_t before = unzipped.body_len;
+    snprintf(event, sizeof(event), "data: %d.", round);
+    rig_publish(round);
+    expect(client, event);
+    return unzipped.body_len - before;
+}
+
+/* contract 5.11: a load that blocks for ever keeps nobody's state back */
+Test(h2o_gzip, large_frames_do_not_wait_for_the_slow_loads_of_others)
+{
+    sem_init(&may_answer, 0, 0);
+    rig.add_loaders = add_slow_loader;
+    rig_up(NULL, &(struct freshet_options){.pool_threads = 1});
+    struct rig_client *client = ask_gzip(0, "/live/counter"), *slow = ask(0, "/live/slow/s", "");
+    expect(client, "data: 0\n\n");
+    RIG_WAIT(rig_stats().loads_running == 1);
+    set_padding(200000);
+    uint64_t before = deflated();
+    for (int round = 1; round < 4; round++)
+        cr_assert_gt(push(client, round), 200000);
+    cr_assert_eq(deflated(), before);
+    sem_post(&may_answer);
+    rig_expect(slow, "data: slow\n\n");
+    int round = 4;
+    while (push(client, round) > 200000) /* until the pool has come to the one that it was given first */
+        cr_assert_lt(++round, 15);
+    rig_drain(RIG_DEADLINE_MS, 0);
+    expect(client, "event: end\n");
+    cr_assert(unzipped.whole);
+    rig_hang_up(client);
+    rig_hang_up(slow);
     rig_down();
 }
 

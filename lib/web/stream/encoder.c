@@ -1,5 +1,6 @@
 #include "web/stream/encoder.h"
 
+#include "base/clock.h"
 #include "base/list.h"
 #include "core/codec/frame.h"
 #include "core/codec/gzip_coder.h"
@@ -11,6 +12,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* How long streams wait for the pool. After that what is large goes as it is: all threads are busy with what
+ * the application does there. */
+#define MOST_WAIT_US (250 * FR_US_PER_MS)
+
 struct fr_encoder {
     struct fr_worker *worker;
     struct fr_gzip_coder *coder;
@@ -18,6 +23,8 @@ struct fr_encoder {
     struct fr_list waiting, ready; /* streams whose frame is being encoded, or is; by their link */
     struct fr_task resume;         /* tells those that are ready */
     struct fr_encoding *running;   /* by the pool; NULL: nothing */
+    struct fr_timer patience;      /* set while streams wait for it; its room is the worker's for good */
+    bool is_late;                  /* patience has ended: nobody waits for it any more */
 };
 
 /* A large frame on its way through the pool. It may outlast the encoder, but not what it holds. */
@@ -31,6 +38,7 @@ struct fr_encoding {
 };
 
 static size_t resume(struct fr_task *task, size_t limit);
+static void give_up_waiting(struct fr_timer *timer);
 
 static struct fr_encoder *encoder_of(const struct fr_stream *stream)
 {
@@ -40,14 +48,17 @@ static struct fr_encoder *encoder_of(const struct fr_stream *stream)
 struct fr_encoder *fr_encoder_new(struct fr_worker *worker)
 {
     struct fr_encoder *encoder = calloc(1, sizeof(*encoder));
-    if (encoder == NULL)
+    if (encoder == NULL || !fr_timers_reserve(&worker->timers)) {
+        free(encoder);
         return NULL;
+    }
     encoder->worker = worker;
     encoder->coder = worker->freshet->gzip;
     fr_list_init(&encoder->waiting);
     fr_list_init(&encoder->ready);
     fr_list_init(&encoder->resume.link);
     encoder->resume.run = resume;
+    encoder->patience.expire = give_up_waiting;
     return encoder;
 }
 
@@ -96,6 +107,9 @@ static bool begin_encoding(struct fr_encoder *encoder, struct fr_bytes *frame)
     encoding->coder = fr_gzip_coder_acquire(encoder->coder);
     encoding->frame = fr_bytes_acquire(frame);
     encoder->running = encoding;
+    encoder->is_late = false;
+    fr_timers_set(&encoder->worker->timers, &encoder->patience,
+                  fr_worker_now_us(encoder->worker) + MOST_WAIT_US);
     fr_pool_run(encoder->worker->freshet->pool, &encoding->job);
     return true;
 }
@@ -114,6 +128,8 @@ static void on_done(struct fr_mail *mail)
     struct fr_list others;
     fr_list_init(&others);
     encoder->running = NULL;
+    encoder->is_late = false;
+    fr_timers_cancel(&encoder->worker->timers, &encoder->patience);
     for (struct fr_list *link; (link = fr_list_shift(&encoder->waiting)) != NULL;)
         fr_list_append(stream_at(link)->frame == encoding->frame ? &encoder->ready : &others, link);
     bool more = !fr_list_is_empty(&others);
@@ -122,6 +138,14 @@ static void on_done(struct fr_mail *mail)
     if (!fr_list_is_empty(&encoder->ready))
         fr_worker_queue(encoder->worker, &encoder->resume);
     free_encoding(encoding);
+}
+
+static void give_up_waiting(struct fr_timer *timer)
+{
+    struct fr_encoder *encoder = FR_CONTAINER(timer, struct fr_encoder, patience);
+    encoder->is_late = true;
+    fr_list_splice(&encoder->ready, &encoder->waiting);
+    fr_worker_queue(encoder->worker, &encoder->resume);
 }
 
 static size_t resume(struct fr_task *task, size_t limit)
@@ -182,7 +206,7 @@ bool fr_encoder_defer(struct fr_stream *stream, enum fr_view_news news, struct f
 {
     struct fr_encoder *encoder = encoder_of(stream);
     struct fr_gzip_ask ask = ask_for(stream, news, frame);
-    if (!fr_gzip_coder_wants_prepared(encoder->coder, &ask))
+    if (encoder->is_late || !fr_gzip_coder_wants_prepared(encoder->coder, &ask))
         return false;
     if (encoder->running == NULL && !begin_encoding(encoder, frame))
         return false;

@@ -1,6 +1,6 @@
 /* Turns frames into what a stream in gzip is sent for them; one for all streams of a worker. What the coder
  * of the freshet has encoded already it hands on; large frames are encoded by the pool while their streams
- * wait here. On the worker's thread. */
+ * wait here, though not for long. On the worker's thread. */
 #ifndef FR_ENCODER_H
 #define FR_ENCODER_H
 
