@@ -290,6 +290,38 @@ Test(gzip_coder, large_frames_are_deflated_only_when_prepared)
     fr_bytes_release(two);
 }
 
+/* Frames that nobody but the coder holds are gone. */
+static size_t count_held(struct fr_bytes *const *frames, size_t count)
+{
+    size_t held = 0;
+    for (size_t i = 0; i < count; i++)
+        held += atomic_load(&frames[i]->references.holders) > 1;
+    return held;
+}
+
+/* contract 5.11: a comment is small, but what stands before it may be large. Of streams that have gone, each
+ * of a feed of its own, at most a few megabytes are kept. */
+Test(gzip_coder, what_is_kept_for_others_is_bounded_with_all_that_it_refers_to)
+{
+    struct fr_bytes *boards[400], *comment = fr_frame_comment(freshet_span_text("alive"));
+    for (unsigned i = 0; i < 400; i++) {
+        struct fr_gzip_stream stream = {NULL};
+        struct fr_gzip_ask ask = {boards[i] = board("b", 600, i), FR_GZIP_STATE, 1};
+        fr_bytes_release(fr_gzip_coder_encode(coder, &stream, NULL, &ask));
+        for (unsigned beat = 0; beat < 2; beat++) {
+            ask = (struct fr_gzip_ask){comment, FR_GZIP_OTHER, SIZE_MAX};
+            fr_bytes_release(fr_gzip_coder_encode(coder, &stream, NULL, &ask));
+        }
+        fr_gzip_coder_forget(coder, &stream);
+    }
+    size_t held = count_held(boards, 400), each = boards[0]->span.len;
+    cr_assert_gt(held, 0);
+    cr_assert_leq(held * each, 8 << 20, "%zu of %zu bytes", held, each);
+    for (unsigned i = 0; i < 400; i++)
+        fr_bytes_release(boards[i]);
+    fr_bytes_release(comment);
+}
+
 #define THREADS 8
 #define ROUNDS  100
 

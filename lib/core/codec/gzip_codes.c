@@ -2,7 +2,8 @@
 
 #include <stdlib.h>
 
-/* What is kept, frames and what was made of them. */
+/* What is kept, with all that it keeps from being freed: frames, the histories on both sides, and what was
+ * made of them. Frames of several count for each, so that no more is kept than this says. */
 #define MOST_CODES      1024
 #define MOST_CODE_BYTES (8 * 1024 * 1024)
 
@@ -41,13 +42,21 @@ static void charge(struct fr_gzip_codes *codes, struct fr_gzip_code *code, size_
         drop(codes, FR_CONTAINER(codes->used.next, struct fr_gzip_code, used));
 }
 
+static size_t bytes_of(const struct fr_gzip_history *history)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; history != NULL && i < history->count; i++)
+        bytes += history->sent[i].frame->span.len;
+    return bytes;
+}
+
 /* For others who ask the same. */
 static void keep(struct fr_gzip_codes *codes, struct fr_gzip_code *code)
 {
     fr_refcount_acquire(&code->references);
     fr_map_put(&codes->by_key, freshet_span((const char *)&code->key, sizeof(code->key)), &code->node);
     fr_list_append(&codes->used, &code->used);
-    charge(codes, code, sizeof(*code) + code->frame->span.len);
+    charge(codes, code, sizeof(*code) + code->frame->span.len + bytes_of(code->from) + bytes_of(code->next));
 }
 
 struct fr_gzip_code *fr_gzip_code_find(struct fr_gzip_codes *codes, const struct fr_gzip_code_key *key)
