@@ -57,8 +57,8 @@ typedef void (*freshet_once_cb)(const struct freshet_once_answer *answer, void *
  * runs a load, that is its answer, too. Counts as a stream for max_topics and max_new_topics_per_s, not for
  * max_streams. Any thread. FRESHET_OK: `answered` is called exactly once, by the time that the worker has
  * left. Else it is not: FRESHET_INVALID: an argument is NULL or an option is wrong, *error names it.
- * FRESHET_UNSUPPORTED: the route is one of messages, which have no state; or no loop has joined.
- * FRESHET_NO_MEMORY, FRESHET_CLOSED. */
+ * FRESHET_UNSUPPORTED: the route is one of messages, which have no state; or no loop has joined yet.
+ * FRESHET_CLOSED: the calling worker leaves, or all have left. FRESHET_NO_MEMORY. */
 enum freshet_status freshet_load_once(struct freshet *freshet, const struct freshet_once_request *request,
                                       freshet_once_cb answered, void *user, struct freshet_error *error);
 

@@ -118,6 +118,32 @@ Test(once, shares_the_load_that_runs_and_the_snapshot_that_is_known)
     rig_end();
 }
 
+static void count_answer(const struct freshet_once_answer *answer, void *user)
+{
+    unsigned *good = user;
+    *good += answer->status == 200 && freshet_span_equal(answer->bytes, SPAN("one"));
+}
+
+/* contract 4.13, 4.3: as when a page that everybody opens is rendered just after a publish */
+Test(once, a_thousand_at_a_time_share_one_load)
+{
+    unsigned good = 0;
+    struct freshet_once_request request = {.size = sizeof(request), .target = SPAN("/board/a")};
+    begin(&shared);
+    for (unsigned i = 0; i < 1000; i++)
+        cr_assert_eq(freshet_load_once(rig.freshet, &request, count_answer, &good, NULL), FRESHET_OK);
+    rig_run();
+    subscribe();
+    cr_assert_eq(rig.load_count, 1);
+    rig_answer("one");
+    rig_run();
+    cr_expect_eq(good, 1000);
+    cr_expect_eq(rig.load_count, 1);
+    cr_expect_eq(rig_stats().once_answered, 1000);
+    cr_expect_eq(rig.workers[0]->views, 0);
+    rig_end();
+}
+
 /* contract 4.13, 4.5: as to a stream, what there was and why it may be old */
 Test(once, a_failing_load_is_503_or_the_last_good_with_a_code)
 {
@@ -317,6 +343,40 @@ Test(once, wrong_arguments_are_named)
                  FRESHET_UNSUPPORTED);
     cr_expect_str_eq(error.text, "loader chat is one of messages: they have no state");
     cr_expect_eq(got.answers, 0);
+    rig_end();
+}
+
+/* contract 4.13 */
+Test(once, spans_without_bytes_are_refused)
+{
+    static const struct freshet_span broken = {NULL, 3};
+    const struct freshet_once_header unnamed = {broken, SPAN("x")}, nameless = {{NULL, 0}, SPAN("x")},
+                                     valueless = {SPAN("x"), broken};
+    const struct freshet_once_header *headers[] = {&unnamed, &nameless, &valueless};
+    struct freshet_error error;
+    begin(&shared);
+    cr_expect_eq(ask_with((struct freshet_once_request){.target = broken}, &error), FRESHET_INVALID);
+    cr_expect_eq(ask_with((struct freshet_once_request){.target = SPAN("/board/a"), .peer = broken}, &error),
+                 FRESHET_INVALID);
+    cr_expect_str_eq(error.text, "peer: 3 bytes, but NULL");
+    for (size_t i = 0; i < 3; i++) {
+        struct freshet_once_request request = {
+            .target = SPAN("/board/a"), .headers = headers[i], .header_count = 1};
+        error.text[0] = '\0';
+        cr_expect_eq(ask_with(request, &error), FRESHET_INVALID);
+        cr_expect_str_eq(error.text, "headers: the name or value of number 0 is NULL");
+    }
+    rig_end();
+}
+
+/* contract 4.13: it has served, so that is no fault of the program's set-up */
+Test(once, when_all_workers_have_left_it_is_closed)
+{
+    struct freshet_error error;
+    begin(&shared);
+    rig_leave(0);
+    cr_expect_eq(ask_with((struct freshet_once_request){.target = SPAN("/board/a")}, &error), FRESHET_CLOSED);
+    cr_expect_str_eq(error.text, "all workers have left");
     rig_end();
 }
 

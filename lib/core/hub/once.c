@@ -2,7 +2,6 @@
 #include "core/hub/once.h"
 
 #include "base/clock.h"
-#include "base/json.h"
 #include "base/log.h"
 #include "base/options.h"
 #include "base/text.h"
@@ -238,6 +237,23 @@ static void deliver_request(struct fr_mail *mail)
 
 /* ---- the call ---- */
 
+static bool is_broken(struct freshet_span span)
+{
+    return span.data == NULL && span.len > 0;
+}
+
+static enum freshet_status check_headers(const struct freshet_once_request *request,
+                                         struct freshet_error *error)
+{
+    if (request->header_count > FR_REQUEST_ROOM_HEADERS ||
+        (request->header_count > 0 && request->headers == NULL))
+        return fr_fail(error, FRESHET_INVALID, "headers: at most %d, and not NULL", FR_REQUEST_ROOM_HEADERS);
+    for (size_t i = 0; i < request->header_count; i++)
+        if (request->headers[i].name.data == NULL || is_broken(request->headers[i].value))
+            return fr_fail(error, FRESHET_INVALID, "headers: the name or value of number %zu is NULL", i);
+    return FRESHET_OK;
+}
+
 static enum freshet_status check(const struct freshet_once_request *request, freshet_once_cb answered,
                                  struct freshet_error *error)
 {
@@ -247,9 +263,10 @@ static enum freshet_status check(const struct freshet_once_request *request, fre
         return fr_fail(error, FRESHET_INVALID, "size: must be sizeof(struct freshet_once_request)");
     if (request->target.len == 0 || request->target.data == NULL || request->target.data[0] != '/')
         return fr_fail(error, FRESHET_INVALID, "target: must begin with '/'");
-    if (request->header_count > FR_REQUEST_ROOM_HEADERS ||
-        (request->header_count > 0 && request->headers == NULL))
-        return fr_fail(error, FRESHET_INVALID, "headers: at most %d, and not NULL", FR_REQUEST_ROOM_HEADERS);
+    if (is_broken(request->peer))
+        return fr_fail(error, FRESHET_INVALID, "peer: %zu bytes, but NULL", request->peer.len);
+    if (check_headers(request, error) != FRESHET_OK)
+        return FRESHET_INVALID;
     return fr_guards_check(request->use, request->use_count, "use", error);
 }
 
@@ -336,6 +353,8 @@ static enum freshet_status post(struct freshet *freshet, struct once *once, stru
     once->mail.deliver = deliver_request;
     while (!posted) {
         struct fr_worker *worker = find_worker(freshet);
+        if (worker == NULL && atomic_load(&freshet->serving))
+            return fr_fail(error, FRESHET_CLOSED, "all workers have left");
         if (worker == NULL)
             return fr_fail(error, FRESHET_UNSUPPORTED, "no loop has joined as a worker");
         once->worker = once->visit.worker = worker;
@@ -371,51 +390,4 @@ enum freshet_status freshet_load_once(struct freshet *freshet, const struct fres
     if (status != FRESHET_OK)
         free_once(once);
     return status;
-}
-
-/* ---- HTML ---- */
-
-static void append_attribute(struct fr_buffer *html, struct freshet_span text)
-{
-    for (size_t i = 0; i < text.len; i++) {
-        char byte = text.data[i];
-        if (byte == '&' || byte == '<' || byte == '"')
-            fr_buffer_print(html, "&#%d;", byte);
-        else
-            fr_buffer_append(html, freshet_span(&text.data[i], 1));
-    }
-}
-
-/* A string, so that a page gets exactly the text that a stream would have sent; and without `<`, which could
- * end the element, or begin a comment in it. */
-static void append_state(struct fr_buffer *html, struct freshet_span text)
-{
-    struct fr_buffer json = {0};
-    fr_json_string(&json, text);
-    html->failed |= json.failed;
-    for (struct freshet_span rest = freshet_span(json.data, json.len); rest.len > 0;) {
-        struct freshet_span piece = fr_text_cut(&rest, '<');
-        fr_buffer_append(html, piece);
-        if (rest.len > 0)
-            fr_buffer_append(html, freshet_span_text("\\u003c"));
-    }
-    fr_buffer_deinit(&json);
-}
-
-char *freshet_once_html(const struct freshet_once_answer *answer, const char *url)
-{
-    struct fr_buffer html = {0};
-    if (answer == NULL || url == NULL || answer->status != 200)
-        return NULL;
-    fr_buffer_print(&html, "<script type=\"application/json\" data-initial=\"");
-    append_attribute(&html, freshet_span_text(url));
-    fr_buffer_print(&html, "\" data-version=\"");
-    append_attribute(&html, answer->version);
-    fr_buffer_print(&html, "\">");
-    append_state(&html, answer->bytes);
-    fr_buffer_append(&html, freshet_span("</script>", sizeof("</script>")));
-    if (!html.failed)
-        return html.data;
-    fr_buffer_deinit(&html);
-    return NULL;
 }
