@@ -3,6 +3,7 @@
 
 #include "failing_memory.h"
 
+#include "bus/redis/proto/channel.c"
 #include "bus/redis/proto/subscriptions.c"
 
 #include <stdio.h>

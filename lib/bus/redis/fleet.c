@@ -8,7 +8,7 @@
 #define FOLLOWED_MS    100  /* nodes that send us to and fro are not followed any faster */
 #define GOSSIP_MS      1000 /* until all nodes that are not cut off have heard of a new owner */
 #define DEFAULT_MAP_MS 5000 /* where nothing is proved */
-#define CANARY         0    /* this lane is always used: it shows that the cluster works */
+#define CANARY         0    /* this lane is used from the start: its shard shows whether the cluster works */
 
 static void count(atomic_uint_fast64_t *counter)
 {

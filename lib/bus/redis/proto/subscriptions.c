@@ -4,7 +4,6 @@
 #include "base/log.h"
 #include "bus/redis/proto/fault.h"
 #include <stdlib.h>
-#include <string.h>
 
 #define MAX_UNANSWERED 64 /* unless it is set; halving a refused one may exceed it */
 #define RETRY_US       (30 * (int64_t)FR_US_PER_S)
@@ -90,27 +89,6 @@ void fr_redis_subscriptions_deinit(struct fr_redis_subscriptions *subs)
         free(FR_CONTAINER(node, struct fr_redis_channel, node));
     }
     fr_map_deinit(&subs->channels);
-}
-
-struct fr_redis_channel *fr_redis_channel_new(struct freshet_span prefix, struct freshet_span name,
-                                              uint64_t subscription)
-{
-    struct fr_redis_channel *channel = malloc(sizeof(*channel) + prefix.len + name.len);
-    if (channel == NULL)
-        return NULL;
-    *channel = (struct fr_redis_channel){.subscription = subscription, .state = FR_REDIS_CHANNEL_LEFT};
-    fr_list_init(&channel->link);
-    if (prefix.len > 0)
-        memcpy(channel->name, prefix.data, prefix.len);
-    if (name.len > 0)
-        memcpy(channel->name + prefix.len, name.data, name.len);
-    channel->node.key = freshet_span(channel->name, prefix.len + name.len);
-    return channel;
-}
-
-struct freshet_span fr_redis_channel_name(const struct fr_redis_channel *channel)
-{
-    return channel->node.key;
 }
 
 static struct fr_redis_channel *find(const struct fr_redis_subscriptions *subs, struct freshet_span name)

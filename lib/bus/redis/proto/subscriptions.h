@@ -6,6 +6,7 @@
 
 #include "base/list.h"
 #include "base/map.h"
+#include "bus/redis/proto/channel.h"
 #include "bus/redis/proto/push.h"
 #include <freshet/span.h>
 #include <stdatomic.h>
@@ -16,27 +17,6 @@
 
 /* In a cluster SSUBSCRIBE and SUNSUBSCRIBE. */
 enum fr_redis_verb { FR_REDIS_SUBSCRIBE, FR_REDIS_UNSUBSCRIBE, FR_REDIS_PING };
-
-enum fr_redis_channel_state {
-    FR_REDIS_CHANNEL_WAITING = 0, /* wanted; a SUBSCRIBE is to be sent */
-    FR_REDIS_CHANNEL_ASKED,       /* wanted; it is unanswered */
-    FR_REDIS_CHANNEL_CONFIRMED,
-    FR_REDIS_CHANNEL_REFUSED, /* wanted; to be tried alone, later */
-    FR_REDIS_CHANNEL_LEAVING, /* an UNSUBSCRIBE is to be sent */
-    FR_REDIS_CHANNEL_LEFT     /* it is unanswered, or nothing is to be sent */
-};
-
-struct fr_redis_channel {
-    struct fr_map_node node;
-    struct fr_list link; /* by state: waiting, refused, leaving; otherwise unlinked */
-    enum fr_redis_channel_state state;
-    unsigned references;   /* unanswered commands that name it */
-    uint64_t subscription; /* given back with each confirmation */
-    uint64_t command;      /* the newest that names it */
-    int64_t retry_us;      /* of REFUSED */
-    bool told_refused;     /* on this link, for this subscription */
-    char name[];
-};
 
 struct fr_redis_subscriptions_owner {
     void *user;
@@ -76,11 +56,6 @@ bool fr_redis_subscriptions_init(struct fr_redis_subscriptions *subscriptions,
                                  const struct fr_redis_subscriptions_owner *owner);
 /* A zeroed one is fine. */
 void fr_redis_subscriptions_deinit(struct fr_redis_subscriptions *subscriptions);
-
-/* Unlinked and not yet known; any thread. NULL: no memory. */
-struct fr_redis_channel *fr_redis_channel_new(struct freshet_span prefix, struct freshet_span name,
-                                              uint64_t subscription);
-struct freshet_span fr_redis_channel_name(const struct fr_redis_channel *channel);
 
 /* Wants a channel, which is taken over. Nothing is sent before the next pump. */
 void fr_redis_subscriptions_add(struct fr_redis_subscriptions *subscriptions,

@@ -3,9 +3,9 @@
  * deliveries work. Topics come and go in lanes, as the bus says. One of them is the seat of the probes: they
  * take a channel of it.
  *
- * shard.c is its life and its state; lane.c what goes over its links; command.c and subscribe.c are one link
- * each, witness.c the short-lived third one, proof.c the probes that go over all of them. Everything is the
- * loop's, unless it says otherwise. */
+ * shard.c is its life and its state; lane.c the topics, which come and go; command.c and subscribe.c are one
+ * link each, hearing.c what the latter hears beside messages; witness.c is the short-lived third link,
+ * proof.c the probes that go over all of them. Everything is the loop's, unless it says otherwise. */
 #ifndef FR_REDIS_SHARD_H
 #define FR_REDIS_SHARD_H
 
