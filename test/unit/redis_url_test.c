@@ -136,6 +136,10 @@ Test(redis_url, names_the_part_that_is_wrong_and_never_the_password)
     expect_bad("redis://u:sesame%zz@cache", "password");
     expect_bad("redis://u:sesame%00@cache", "password");
     expect_bad("redis://u%:sesame@cache", "user");
+    expect_bad("redis://cache?db=1", "'?'");
+    expect_bad("redis://cache/1#x", "'#'");
+    expect_bad("redis+cluster://one,two?x=,three", "'?'");
+    expect_bad("redis+sentinel://one/main?db=1", "'?'");
     expect_bad("redis+unix://relative", "path");
     expect_bad("redis+unix://", "path");
     expect_bad("redis://one,two", "redis+sentinel://");

@@ -223,6 +223,17 @@ static enum freshet_status read_path(struct fr_redis_url *url, struct freshet_sp
     return decode_address(url, rest, "path", 0, error);
 }
 
+/* URLs of other clients have options there. Taken for a part of the host, they would make a host that nobody
+ * finds, and only the log would say so. */
+static enum freshet_status refuse_options(struct freshet_span rest, struct freshet_error *error)
+{
+    struct freshet_span before;
+    if (!cut(&rest, '?', false, &before) && !cut(&rest, '#', false, &before))
+        return FRESHET_OK;
+    return fr_fail(error, FRESHET_INVALID,
+                   "redis URL: nothing may stand behind '?' or '#'; in a name they are %%3F and %%23");
+}
+
 /* The login ends at the last '@' before the first '/', so that a raw '@' in a password is forgiven. */
 static bool cut_login(struct freshet_span *rest, struct freshet_span *login)
 {
@@ -249,6 +260,8 @@ enum freshet_status fr_redis_url_init(struct fr_redis_url *url, const char *text
     enum freshet_status status = FRESHET_OK;
     if (cut_login(&rest, &login))
         status = read_login(url, login, error);
+    if (status == FRESHET_OK)
+        status = refuse_options(rest, error);
     if (status == FRESHET_OK)
         status = scheme->is_unix ? read_path(url, rest, error) : read_address(url, rest, scheme->port, error);
     if (status != FRESHET_OK)
