@@ -287,14 +287,30 @@ int redis_cluster_replica(const struct redis_cluster *cluster, int master)
     return -1;
 }
 
+/* The number behind `name`, -1: it is not there. */
+static long long number_in(const char *info, const char *name)
+{
+    const char *at = strstr(info, name);
+    return at == NULL ? -1 : atoll(at + strlen(name));
+}
+
+static bool is_in_step(const struct redis_server *replica, const struct redis_server *master)
+{
+    char before[4096], after[4096];
+    if (!redis_server_ask(master, before, sizeof(before), "INFO", "replication", NULL) ||
+        !redis_server_ask(replica, after, sizeof(after), "INFO", "replication", NULL))
+        return false;
+    long long sent = number_in(before, "master_repl_offset:");
+    return strstr(after, "master_link_status:up") != NULL && sent >= 0 &&
+           number_in(after, "slave_repl_offset:") >= sent;
+}
+
 void redis_cluster_await_replica(const struct redis_cluster *cluster, int replica)
 {
-    char text[4096];
     for (int i = 0; i < PATIENCE; i++) {
         int master = master_of(cluster, replica, replica);
         if (master >= 0 && master_of(cluster, master, replica) == master &&
-            redis_server_ask(&cluster->nodes[replica], text, sizeof(text), "INFO", "replication", NULL) &&
-            strstr(text, "master_link_status:up") != NULL)
+            is_in_step(&cluster->nodes[replica], &cluster->nodes[master]))
             return;
         redis_server_nap();
     }

@@ -3,8 +3,10 @@ import contextlib
 
 from faults import fault
 from network import BOTH, Disturbance
+from servers import Server
 
 GUARDED = ("sentinel", "cluster")  # by others, who make a replica the master
+KILLED, HANGS = (Server.go_down, Server.come_up), (Server.freeze, Server.thaw)
 
 
 @fault("demotion", topologies=("one",))
@@ -44,24 +46,28 @@ async def lost_master(scene):
 
 @fault("lost-replica", topologies=GUARDED)
 async def lost_replica(scene):
-    """Killed: it can take nobody's place."""
+    """It can take nobody's place."""
     masters = await scene.masters()
-    await away(scene, scene.draw.choice([server for server in scene.topology.servers if server not in masters]))
+    replica = scene.draw.choice([server for server in scene.topology.servers if server not in masters])
+    await away(scene, [replica], scene.draw.choice([KILLED, HANGS]))
 
 
 @fault("lost-sentinel", topologies=("sentinel",))
 async def lost_sentinel(scene):
-    await away(scene, scene.draw.choice(scene.topology.sentinels))
+    """One or all: links that stand need none, and who has lost his link waits for the first that is back. One that hung
+    decides nothing for 30 s, so they must not all hang."""
+    sentinels = scene.topology.sentinels
+    one = [scene.draw.choice(sentinels)]
+    await away(scene, *scene.draw.choice([(one, KILLED), (one, HANGS), (sentinels, KILLED)]))
 
 
-async def away(scene, server):
-    """Killed, or it hangs."""
-    begin, end = scene.draw.choice([(server.go_down, server.come_up), (server.freeze, server.thaw)])
-    await scene.aside(begin)
-    try:
+async def away(scene, servers, ways):
+    begin, end = ways
+    async with contextlib.AsyncExitStack() as stack:
+        for server in servers:
+            await scene.aside(begin, server)
+            stack.push_async_callback(scene.aside, end, server)
         await scene.over()
-    finally:
-        await scene.aside(end)
 
 
 @fault("migration", topologies=("cluster",))

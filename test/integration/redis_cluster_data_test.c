@@ -154,7 +154,7 @@ Test(redis_cluster_data, a_master_that_is_killed_is_replaced)
     while (redis_cluster_owner(&cluster, slot_of(key_of(number))) != 2)
         number++;
     snprintf(key, sizeof(key), "%s", key_of(number));
-    cr_assert(redis_server_ask(&cluster.nodes[2], NULL, 0, "WAIT", "1", "5000", NULL));
+    redis_cluster_await_replica(&cluster, redis_cluster_replica(&cluster, 2));
     redis_cluster_kill(&cluster, 2);
     int64_t end = time(NULL) + 20;
     while (stats_of().links_up != 0) {
