@@ -148,6 +148,7 @@ bool transfer_aim(struct transfer *transfer, int64_t now_ms)
         return false;
     transfer->tried |= 1u << transfer->current;
     transfer->body_len = 0;
+    transfer->acknowledges = false;
     transfer->stopped = FETCH_ANSWERED;
     int64_t connect_ms = left_ms / (int64_t)untried;
     return curl_easy_setopt(transfer->easy, CURLOPT_URL, transfer->urls[transfer->current]) == CURLE_OK &&

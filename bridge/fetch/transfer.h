@@ -12,8 +12,9 @@ struct transfer {
     struct curl_slist *headers;
     char *urls[FETCH_MAX_URLS + 1];
     size_t url_count;
-    uint32_t tried; /* a bit for each URL */
-    int current;    /* the URL that is asked now */
+    uint32_t tried;    /* a bit for each URL */
+    int current;       /* the URL that is asked now */
+    bool acknowledges; /* this try's connection does so at once */
     int64_t deadline_ms;
     char *body;
     size_t body_len, body_room, max_body_bytes;
