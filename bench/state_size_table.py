@@ -67,7 +67,8 @@ def order_of(item):
 
 def main():
     folder, server = sys.argv[1:]
-    found = read(folder, dict.fromkeys((server, "bare", "nchan")))
+    # What ran beside it; what another server left there was measured at another time.
+    found = read(folder, (server, "bare", "nchan") if server == "freshet" else (server,))
     found = dict(sorted(found.items(), key=lambda item: (item[0][1] >= 10000, item[0])))
     print("\n| " + " | ".join(HEAD) + " |\n" + "|---" * len(HEAD) + "|")
     for (size, streams), measured in found.items():
