@@ -68,6 +68,12 @@ Test(pattern_order, orders_patterns_and_finds_conflicts)
     }
 }
 
+/* `longer` has room for 16 bytes, and is not `path`. */
+static void lengthen(char *longer, const char *path, const char *segment)
+{
+    snprintf(longer, 16, "%.8s/%s", path, segment);
+}
+
 /* Every pair of small patterns against every short path: overlap says yes exactly when a path matches both.
  */
 Test(pattern_order, overlap_agrees_with_matching)
@@ -86,7 +92,7 @@ Test(pattern_order, overlap_agrees_with_matching)
     for (size_t from = 0, length = 0; length < 4; length++)
         for (size_t to = path_count; from < to; from++)
             for (size_t i = 0; i < 3; i++)
-                snprintf(paths[path_count++], sizeof(paths[0]), "%.8s/%s", paths[from], segments[i]);
+                lengthen(paths[path_count++], paths[from], segments[i]);
     for (size_t i = 0; i < count * count; i++) {
         struct fr_pattern *a = patterns[i / count], *b = patterns[i % count];
         bool both = false;
