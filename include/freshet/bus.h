@@ -63,7 +63,7 @@ struct freshet_bus_stats {
     enum freshet_bus_state state; /* now */
     uint64_t reconnects;          /* links that stood again after they were lost */
     uint64_t errors;              /* answers the bus did not expect */
-    uint64_t probes_lost;         /* that did not come back in time */
+    uint64_t probes_lost;         /* probes that did not come back in time */
     int64_t probe_age_ms;         /* since the last delivery that proved the links; -1: never */
     uint64_t witnesses;           /* times it was seen that publishes reach those who connect now */
     uint64_t elsewhere;           /* times it was seen that they don't: the links moved to another server */

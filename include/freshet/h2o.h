@@ -50,7 +50,7 @@ struct ssl_ctx_st;
 
 /* The end of a stream. On the stream's worker; must not block; the spans live until it returns. */
 struct freshet_stream_end {
-    struct freshet_span topic;        /* that it showed; empty: several views, or none */
+    struct freshet_span topic;        /* the topic it showed; empty: several views, or none */
     struct freshet_span peer;         /* address and port of the client */
     uint64_t duration_ms;             /* from its first byte to its end */
     uint64_t bytes;                   /* sent on it */

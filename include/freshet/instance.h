@@ -46,9 +46,9 @@ struct freshet_options {
     uint32_t max_streams_per_peer; /* of one address, of one /64 network for IPv6; behind a proxy that is the
                                       proxy's; default no limit */
     uint32_t max_topics;           /* known at once; default no limit */
-    uint32_t max_new_topics_per_s; /* bursts of as many; default no limit */
-    uint32_t max_new_topics_per_s_per_peer; /* the same of one address: less, and no client can use up all of
-                                               the one above; default no limit */
+    uint32_t max_new_topics_per_s; /* and in one burst; default no limit */
+    uint32_t max_new_topics_per_s_per_peer; /* the same for one address: with less than the one above, no
+                                               client can use up all of that; default no limit */
     uint32_t max_snapshot_bytes;            /* what a load may answer; default 1 MiB */
     uint32_t subscribe_grace_ms; /* a feed loads without its subscription after this; default 250 */
     uint32_t poll_while_down_ms; /* how often feeds are loaded again while the bus is down, or while somebody

@@ -166,8 +166,8 @@ struct freshet_loader_options {
      * They are kept once for all streams of a worker; beside them a worker that is at something else lets as
      * many wait, or 1024 and 1 MiB if that is more. Default 64. */
     uint32_t max_queued_messages;
-    uint32_t max_queued_bytes; /* the same, of bodies as they are on the bus (as JSON they may have a few
-                                  times as many); default 1 MiB */
+    uint32_t max_queued_bytes; /* how far in bytes: of bodies as they are on the bus (as JSON they may have a
+                                  few times as many); default 1 MiB */
 };
 
 /* Registers a loader; the freshet keeps and destroys it. Before the first worker joins: freshet_h2o_serve(),

@@ -159,8 +159,8 @@ struct freshet_redis_data_options {
     struct freshet_redis_options link; /* url, tls_*, connect_timeout_ms, backoff_*, link_timeout_ms,
                                           probe_interval_ms are used */
     struct freshet_log log;            /* must outlive the link */
-    uint32_t max_queued_commands;      /* that are not over; default 65536 */
-    uint32_t max_queued_bytes;         /* theirs and of their replies; default 64 MiB */
+    uint32_t max_queued_commands;      /* commands that are not over; default 65536 */
+    uint32_t max_queued_bytes;         /* of these commands and their replies; default 64 MiB */
     uint32_t max_reply_bytes;          /* of one reply, all its parts; default 16 MiB */
     struct freshet *freshet; /* whose workers get their results in their loops; must outlive the link; NULL:
                                 all results come on the link's thread */

@@ -90,15 +90,16 @@ struct freshet_stats {
     uint64_t differences_pushed; /* to streams, in place of snapshots; counted among these, too */
     uint64_t differences_saved_bytes; /* by them, against the snapshots */
     uint64_t messages_pushed;         /* to streams of message loaders */
-    uint64_t messages_lost;           /* that a stream of these did not get, mostly because it was too slow */
-    uint64_t messages_repeated;       /* that came a second time, counted for each worker that dropped it */
-    uint64_t bytes_sent;              /* on streams */
-    uint64_t publishes;               /* asked for */
-    uint64_t publishes_accepted;      /* by the bus */
-    uint64_t publishes_refused;       /* by the bus or before it */
-    uint64_t messages;                /* from the bus */
-    uint64_t messages_echo;           /* of these: own ones that no load was needed for */
-    uint64_t messages_foreign;        /* of these: not in our format */
+    uint64_t messages_lost; /* messages that a stream of these did not get, mostly because it was too slow */
+    uint64_t
+        messages_repeated; /* messages that came a second time, counted for each worker that dropped one */
+    uint64_t bytes_sent;   /* on streams */
+    uint64_t publishes;    /* asked for */
+    uint64_t publishes_accepted;  /* by the bus */
+    uint64_t publishes_refused;   /* by the bus or before it */
+    uint64_t messages;            /* from the bus */
+    uint64_t messages_echo;       /* of these: own ones that no load was needed for */
+    uint64_t messages_foreign;    /* of these: not in our format */
     uint64_t gaps;                /* times that deliveries or loads came in doubt, and all was loaded again */
     struct freshet_bus_stats bus; /* of the bus */
     struct freshet_histogram load_time; /* from the begin of a load to its answer */

@@ -31,7 +31,7 @@ struct fr_redis_bus {
     bool stopping;
 
     /* Any thread. */
-    atomic_bool started; /* and not yet stopped */
+    atomic_bool started; /* from a start that went well until it is stopped */
     atomic_int state;
     atomic_bool overflowed;      /* signals were answered for which a mark must go out */
     atomic_uint_fast64_t errors; /* beside those of the shards */

@@ -19,14 +19,14 @@ struct fr_feed_facts {
     bool held_back;     /* min_interval_ms kept one of them waiting already */
     bool has_snapshot;
     enum fr_topic_state topic;
-    int64_t grace_end_us;    /* until when the acknowledgement of a waiting topic is waited for */
-    bool bus_error;          /* clients are told that changes may arrive late */
-    int64_t poll_us;         /* with it: when to look, as nothing tells of a change; INT64_MAX: never */
-    int64_t settle_us;       /* when to look once more after a publish; INT64_MAX: not */
-    unsigned failures;       /* in a row */
-    int64_t failed_us;       /* the last of them */
-    int64_t retry_us;        /* when the back-off of them ends */
-    int64_t began_us;        /* the last load; 0: there was none */
+    int64_t grace_end_us; /* until when the acknowledgement of a waiting topic is waited for */
+    bool bus_error;       /* clients are told that changes may arrive late */
+    int64_t poll_us;      /* with `bus_error`: when to look, as nothing tells of a change; INT64_MAX: never */
+    int64_t settle_us;    /* when to look once more after a publish; INT64_MAX: not */
+    unsigned failures;    /* in a row */
+    int64_t failed_us;    /* the last of them */
+    int64_t retry_us;     /* when the back-off of them ends */
+    int64_t began_us;     /* the last load; 0: there was none */
     int64_t min_interval_us; /* from the begin of a load to the next one; 0: none */
 };
 

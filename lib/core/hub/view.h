@@ -23,14 +23,14 @@ struct fr_view {
     struct fr_list link;      /* in its fanout: among those behind, or those that have all */
     struct fr_fanout *fanout; /* NULL: closed */
     uint32_t snapshot_seen;   /* number of the snapshot taken last; 0: none yet */
-    uint32_t error_seen;      /* the same of load-errors */
+    uint32_t error_seen;      /* number of the load-error taken last; 0: none yet */
     struct fr_snapshot *held; /* what the client says it has; forgotten with the first news, but if it takes
                                  differences this is the snapshot sent last. NULL: nothing */
     const char *name;         /* on a stream of several: what the client calls it; else NULL */
     struct fr_admission *admission; /* NULL: no guards */
-    uint32_t message_seen;          /* the same of a message loader's messages, the low bits */
+    uint32_t message_seen;          /* of a message loader: number of the message taken last, its low bits */
     bool message_gap : 1; /* some of these stayed in a feed before this one, and it has not been told so */
-    bool in_gzip : 1;     /* what is sent of it is; set before it is opened */
+    bool in_gzip : 1;     /* its stream is in gzip; set before it is opened */
     bool takes_differences : 1; /* likewise: the client can apply them */
     bool joining : 1;           /* waits for the feed's word on what is current */
     bool is_once : 1;           /* likewise: of freshet_load_once(), which is told in place of the host */

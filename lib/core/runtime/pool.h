@@ -13,7 +13,8 @@ struct fr_pool;
 struct fr_job {
     struct fr_job *next;
     bool urgent;  /* before all that are not */
-    bool limited; /* of these one thread less than there are runs at once, if there are several */
+    bool limited; /* so many of these run at once that one thread is free for others, if there are several
+                     threads */
     /* On a thread of the pool; the job belongs to it. `abandoned`: the pool stopped before its turn came. */
     void (*run)(struct fr_job *job, bool abandoned);
 };

@@ -36,8 +36,8 @@ struct fr_topics {
     struct fr_map map;
     struct freshet_bus *bus;
     struct fr_homes *homes;    /* the freshet's */
-    uint64_t subscription_ids; /* numbers given out */
-    uint64_t changes;          /* the same, to fr_topic.change */
+    uint64_t subscription_ids; /* the last number given to a subscription */
+    uint64_t changes;          /* the last number given to fr_topic.change or `doubted` */
     uint64_t doubted; /* the number of the newest doubt, which stands for those of all topics before it */
     unsigned limit;
     atomic_bool collected;       /* some subscriber has collected messages: else they need not be looked at */

@@ -34,7 +34,7 @@ struct fr_worker {
 
     struct fr_mailbox mailbox; /* any thread */
     struct fr_mail nudge;      /* says nothing, but gives it a turn */
-    atomic_bool nudged;        /* and it is on its way */
+    atomic_bool nudged;        /* its mail is on its way */
     struct fr_list link;       /* in the freshet's homes; under their lock, as the next two */
     struct fr_list homes;      /* fr_home.link: what it is home to */
     size_t home_count;

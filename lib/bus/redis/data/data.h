@@ -44,11 +44,11 @@ struct freshet_redis_data {
     struct fr_list servers;
     struct fr_list homeless;    /* commands whose slot is nobody's for now */
     struct fr_list doubtful;    /* sent on a connection that was given up, and not settled */
-    struct fr_timers deadlines; /* of commands */
-    struct event *timer;        /* of these */
+    struct fr_timers deadlines; /* of all commands */
+    struct event *timer;        /* when the next of `deadlines` passes */
     struct event *probe_timer;
     bool read_old;      /* it was on a server that was not the master, until it was lost */
-    uint64_t elsewhere; /* of the freshet's bus, when it was last looked at */
+    uint64_t elsewhere; /* that counter of the freshet's bus, when it was last looked at */
 
     pthread_mutex_t lock; /* for `servers` and `retired`: the link's thread changes them, any thread reads */
     struct freshet_data_stats retired; /* counters of servers that have gone */
@@ -78,8 +78,8 @@ struct fr_redis_command {
     bool asks;          /* ASKING goes before it */
     struct fr_list link;
     struct fr_timer timer;          /* its deadline; later, when it is settled at the latest */
-    bool is_sent;                   /* in that list */
-    bool is_told;                   /* its reply was, and it is not over */
+    bool is_sent;                   /* on its server's connection, unanswered */
+    bool is_told;                   /* how it ended was told, but it may still run */
     size_t written;                 /* of `wire`, before it came to the loop */
     struct fr_redis_result *result; /* a caller's */
     size_t wire_len;

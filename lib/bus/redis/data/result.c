@@ -22,10 +22,10 @@ struct fr_redis_results {
  * and the command is over. The second of them settles it. */
 struct fr_redis_result {
     struct fr_mail mail, settled;
-    atomic_uint happened; /* of the two */
+    atomic_uint happened; /* how many of the two have */
     bool late;            /* it was over only after its reply was told */
     struct fr_redis_results *results;
-    struct fr_worker *worker; /* that asked, with a reference; NULL: another thread */
+    struct fr_worker *worker; /* the one that asked, with a reference; NULL: another thread did */
     size_t bytes;
     struct fr_redis_asker asker;
     enum freshet_status status;

@@ -29,7 +29,7 @@ struct fr_redis_loop {
     pthread_mutex_t lock;
     struct fr_mail *first, **last; /* under the lock, as all that follows */
     bool closed;
-    bool woken;       /* and has not begun to take its mail */
+    bool woken;       /* it was woken, and has not begun to take its mail */
     int direct_fd;    /* of the direct way; -1: it is shut */
     bool went_direct; /* the first mail went that way, and is not taken */
     int64_t wakes_us; /* on the monotonic clock: it takes its mail by then in any case */

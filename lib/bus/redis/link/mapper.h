@@ -26,13 +26,13 @@ struct fr_redis_mapper_options {
 struct fr_redis_mapper {
     struct fr_redis_mapper_options options;
     struct fr_redis_map map;
-    struct fr_redis_address asked; /* who said so, or is being asked */
-    int64_t asked_us;              /* when */
+    struct fr_redis_address asked; /* the node that gave the map, or is being asked for one */
+    int64_t asked_us;              /* when it was asked */
 
     struct fr_redis_scout scout;
     struct fr_redis_link asking;
     struct fr_redis_outlook outlook;
-    unsigned answers;             /* that have come */
+    unsigned answers;             /* how many have come on this link */
     int64_t begun_us;             /* the attempt */
     int64_t next_us, earliest_us; /* the next attempt, and when it may be made */
     size_t failures;              /* in a row: answers that were not believed, and none */
