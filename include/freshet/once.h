@@ -20,8 +20,8 @@ extern "C" {
 /* A header of the client's request. */
 struct freshet_once_header {
     struct freshet_span name; /* in lower case */
-    struct freshet_span
-        value; /* NULL: it was not sent, but may be asked for, as those that the loader names */
+    /* `data` NULL: it was not sent, but may be asked for, as the headers that a loader names. */
+    struct freshet_span value;
 };
 
 /* What a stream's request would say. A zeroed struct with `size` and `target` set means all defaults. Read
@@ -64,7 +64,7 @@ enum freshet_status freshet_load_once(struct freshet *freshet, const struct fres
 
 /* An answer of 200 as HTML, to be freed with free(): a script element, which is data only, with the state in
  * it. freshet.js takes it when a view of `url` is opened, which is its stream's as the page has it:
- * `/live/board/b1`. NULL: no memory, another answer, or an argument is NULL. */
+ * `/live/board/b1`. NULL: no memory, another answer, or an argument is NULL. Any thread. */
 char *freshet_once_html(const struct freshet_once_answer *answer, const char *url);
 
 #ifdef __cplusplus

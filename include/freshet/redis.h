@@ -41,8 +41,8 @@ extern "C" {
 /* What a connection is to log in with: see freshet_redis_login_cb. */
 struct freshet_redis_login;
 
-/* Gives user and password (copied; any bytes). A `login` of NULL is fine. An empty user: the one of the URL,
- * or Redis's default. */
+/* Gives user and password (copied; any bytes), within freshet_redis_login_cb. A `login` of NULL is fine. An
+ * empty user: the one of the URL, or Redis's default. */
 void freshet_redis_login_set(struct freshet_redis_login *login, struct freshet_span user,
                              struct freshet_span password);
 
