@@ -46,7 +46,9 @@ enum freshet_status freshet_request_attribute(const struct freshet_request *requ
 /* The path below the mount, raw, as the client sent it; empty for NULL. */
 struct freshet_span freshet_request_path(const struct freshet_request *request);
 
-/* The address of the client's end of the connection; empty when unknown and for NULL. */
+/* The client's address and port, `192.0.2.1:50000` or `[2001:db8::1]:50000`: the other end of the connection,
+ * or whom the mount's `proxies` name, with the port 0 where they name none. `unix` for a socket of that kind;
+ * empty when unknown and for NULL. */
 struct freshet_span freshet_request_peer(const struct freshet_request *request);
 
 /* Why a stream is not opened. */

@@ -201,6 +201,36 @@ Test(h2o_once, guards_of_the_mount_see_the_page_s_request)
     rig_down();
 }
 
+static void check_peer(struct freshet_check check, const struct freshet_request *request, void *user)
+{
+    (void)user;
+    if (freshet_span_equal(freshet_request_peer(request), freshet_span_text("203.0.113.9:0")))
+        freshet_check_allow(check);
+    else
+        freshet_check_deny(check, 403, "another-client");
+}
+
+/* contract 4.13, 6.6: behind a proxy, too, the client is whom a stream's guards would see */
+Test(h2o_once, the_client_is_the_same_as_a_stream_s)
+{
+    static const char *const proxies[] = {"127.0.0.1", NULL};
+    static const char forwarded[] = "X-Forwarded-For: 203.0.113.9\r\n";
+    struct freshet_guard guard = {.guard = check_peer};
+    struct freshet_h2o_mount_options mount = {.use = &guard, .use_count = 1, .proxies = proxies};
+    up(&mount);
+    struct rig_client *client = ask("/live/counter", forwarded);
+    rig_expect(client, "data: 0\n\n");
+    rig_hang_up(client);
+    client = ask("/page/live/counter", forwarded);
+    rig_expect(client, ";");
+    cr_assert_not_null(strstr(client->in, "page 200 "), "%s", client->in);
+    rig_hang_up(client);
+    client = ask("/page/live/counter", "");
+    rig_expect(client, "page 403 another-client   ;");
+    rig_hang_up(client);
+    rig_down();
+}
+
 /* contract 4.13, 4.10 */
 Test(h2o_once, what_has_no_stream_has_no_page)
 {

@@ -70,7 +70,7 @@ static enum freshet_status load(struct fr_h2o_mount *mount, h2o_req_t *req, cons
     struct fr_h2o_peer peer = {.family = 0};
     char peer_text[FR_H2O_PEER_TEXT_BYTES];
     struct freshet_once_header headers[FR_REQUEST_ROOM_HEADERS];
-    fr_h2o_peer_read(&peer, h2o_socket_get_fd(req->conn->callbacks->get_socket(req->conn)));
+    fr_h2o_peer_of(mount, req, &peer);
     struct freshet_once_request request = {.size = sizeof(request),
                                            .target = freshet_span_text(url + strlen(mount->prefix)),
                                            .peer = fr_h2o_peer_print(&peer, peer_text),
