@@ -80,6 +80,8 @@ def accept_encoding_decides(case):
                           ("gzip; q=0.000, *", False), ("br", False), ("identity", False), ("identity, gzip", True),
                           ("identity;q=0.5, gzip;q=0.2", False), ("identity;q=0.2, gzip;q=0.5", True),
                           ("identity;q=0", False), ("identity, *;q=0.1", False), ("gzip;q=banana", True),
+                          ("gzip;q=0.0000", False), ("gzip;q=0.0001", True), ("identity;q=0.2, gzip;q=0.1111", False),
+                          (",, ;q=1,gzip;;q=0.5;q=", True), ("gzip;q=1;q=0", False), ("gzip;q=-1", True),
                           ("deflate, gzip;q=1.0, *;q=0.5", True)):
         stream = Stream(bridge.port, "/live/counter", None if asked is None else {"Accept-Encoding": asked})
         assert (stream.shows(0).headers.get("content-encoding") == "gzip") == packed, asked

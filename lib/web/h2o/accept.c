@@ -28,14 +28,15 @@ static int closeness(struct freshet_span range)
 /* In thousandths; what is no weight counts as none, which is 1. */
 #define WHOLE 1000
 
-/* `q=0.25` */
+/* `q=0.25`. Some write more than the three digits that there should be: whatever is more than nothing is at
+ * least a thousandth. */
 static void read_weight(struct freshet_span parameter, int *weight)
 {
     struct freshet_span name = cut(&parameter, '=');
     struct freshet_span value = fr_text_trim(parameter);
-    if (!is_text(name, "q") || value.len == 0 || value.len > strlen("0.000"))
+    if (!is_text(name, "q") || value.len == 0)
         return;
-    int sum = 0, unit = WHOLE;
+    int sum = 0, least = 0, unit = WHOLE;
     for (size_t i = 0; i < value.len; i++) {
         char c = value.data[i];
         if (i == 1 ? c != '.' : c < '0' || c > '9')
@@ -43,9 +44,10 @@ static void read_weight(struct freshet_span parameter, int *weight)
         if (i == 1)
             continue;
         sum += (c - '0') * unit;
+        least |= c != '0';
         unit /= 10;
     }
-    *weight = sum < WHOLE ? sum : WHOLE;
+    *weight = sum > WHOLE ? WHOLE : sum > least ? sum : least;
 }
 
 /* Of the parameters behind a name. */
