@@ -1,5 +1,5 @@
-/* A cluster behind a slow name server, and behind a slow way. Looking up is faked, and so is the node: a real
- * one that is asked over loopback is never slow. */
+/* A Redis behind a slow name server, and a cluster behind a slow way. Looking up is faked, and so is the
+ * server: a real one that is asked over loopback is never slow. */
 #include "redis_peer.h"
 #include "redis_rig.h"
 #include <dlfcn.h>
@@ -38,26 +38,38 @@ static void say_slots(const struct redis_peer_call *call, int port)
     }
 }
 
-/* `user`: the peer itself. */
-static bool be_a_cluster(void *user, const struct redis_peer_call *call)
+static void say_master(const struct redis_peer_call *call, int port)
+{
+    char text[64], digits[8];
+    int len = snprintf(digits, sizeof(digits), "%d", port);
+    snprintf(text, sizeof(text), "*2\r\n$9\r\n127.0.0.1\r\n$%d\r\n%s\r\n", len, digits);
+    redis_peer_say(call, text);
+}
+
+/* A master, a sentinel that names it, and the only node of a cluster. `user`: the peer itself. */
+static bool be_all(void *user, const struct redis_peer_call *call)
 {
     const struct redis_peer *peer = user;
-    if (strcmp(call->verb, "CLUSTER") != 0)
-        return false;
-    if (strcmp(call->command->element[1]->str, "INFO") == 0)
+    int port = atoi(strrchr(peer->url, ':') + 1);
+    const char *what = call->command->elements > 1 ? call->command->element[1]->str : "";
+    if (strcmp(call->verb, "SENTINEL") == 0)
+        say_master(call, port);
+    else if (strcmp(call->verb, "CLUSTER") == 0 && strcmp(what, "INFO") == 0)
         redis_peer_say(call, "$43\r\ncluster_state:ok\r\ncluster_current_epoch:1\r\n\r\n");
+    else if (strcmp(call->verb, "CLUSTER") == 0)
+        say_slots(call, port);
     else
-        say_slots(call, atoi(strrchr(peer->url, ':') + 1));
+        return false;
     return true;
 }
 
-/* `hosts`: with a %s for the port of the only node, twice. */
+/* `hosts`: with a %s for the port, once or twice. */
 static void expect_found(const char *hosts)
 {
     struct redis_peer peer;
     struct rig rig;
     char url[128];
-    redis_peer_start(&peer, be_a_cluster, &peer);
+    redis_peer_start(&peer, be_all, &peer);
     snprintf(url, sizeof(url), hosts, strrchr(peer.url, ':') + 1, strrchr(peer.url, ':') + 1);
     struct freshet_redis_options options = rig_options(url);
     options.probe_interval_ms = FRESHET_NEVER;
@@ -66,6 +78,20 @@ static void expect_found(const char *hosts)
     cr_assert(recorder_wait_state(&rig.heard, FRESHET_BUS_UP, 1, WAIT_MS), "%s", rig.heard.log);
     rig_stop(&rig);
     redis_peer_stop(&peer);
+}
+
+/* contract 7.3: it is looked up for longer than an attempt lasts */
+Test(redis_slow, server_is_found_behind_a_slow_name_server, .timeout = 120)
+{
+    name_ms = 3 * CONNECT_MS;
+    expect_found("redis://a.example:%s");
+}
+
+/* contract 7.3, 7.8 */
+Test(redis_slow, sentinels_are_found_behind_a_slow_name_server, .timeout = 120)
+{
+    name_ms = 3 * CONNECT_MS;
+    expect_found("redis+sentinel://a.example:%s,b.example:%s/main");
 }
 
 /* contract 7.3, 7.9: no name is found within the connect timeout, and there is no other node to ask */
