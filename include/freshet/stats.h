@@ -110,9 +110,10 @@ struct freshet_stats {
     uint64_t gzip_bytes_in;              /* of events and comments sent on these, before they were deflated */
     uint64_t gzip_bytes_out;             /* the same afterwards, without the framing of HTTP */
     /* What was made for these streams, each once for all that share it. */
-    uint64_t gzip_stored;           /* left as it was, since deflating would not pay */
-    uint64_t gzip_deflated;         /* deflated by itself */
-    uint64_t gzip_continued;        /* deflated against what its readers were sent before */
+    uint64_t gzip_stored;    /* left as it was, since deflating would not pay, or the pool did not come to
+                                it in time */
+    uint64_t gzip_deflated;  /* deflated by itself */
+    uint64_t gzip_continued; /* deflated against what its readers were sent before */
     struct freshet_data_stats data; /* of all data links with this freshet, also of those that are gone */
 };
 

@@ -261,11 +261,15 @@ Test(h2o_gzip, a_mount_can_say_never_or_always)
     rig_down();
     options.gzip = FRESHET_H2O_GZIP_ALWAYS;
     memset(rig.workers, 0, sizeof(rig.workers));
+    rig.add_loaders = add_more_loaders;
     rig_up(&options, NULL);
+    expect_encoding(ask_gzip(0, "/live/secret"), false);
+    expect_encoding(ask_gzip(0, "/live?v=/counter~&v=/secret~"), false);
     expect_encoding(ask(0, "/live/counter", webkit), true);
     expect_encoding(ask(0, "/live/counter", "Accept-Encoding: gzip;q=0\r\n"), false);
     rig_down();
     options.gzip = FRESHET_H2O_GZIP_DEFAULT;
+    rig.add_loaders = NULL;
     memset(rig.workers, 0, sizeof(rig.workers));
     rig_up(&options, NULL);
     expect_encoding(ask(0, "/live/counter", webkit), false);
