@@ -39,6 +39,18 @@ static bool is_free(uint16_t port)
     return is_bound;
 }
 
+/* Who was given one may not listen there yet. */
+static bool is_given(uint16_t port)
+{
+    static uint16_t given[64]; /* the newest */
+    static size_t count;
+    for (size_t i = 0; i < sizeof(given) / sizeof(given[0]); i++)
+        if (given[i] == port)
+            return true;
+    given[count++ % (sizeof(given) / sizeof(given[0]))] = port;
+    return false;
+}
+
 /* Below the kernel's range for clients, so that no outgoing connection takes it before the server does. */
 int redis_server_free_port(void)
 {
@@ -47,7 +59,7 @@ int redis_server_free_port(void)
         if (getrandom(&port, sizeof(port), 0) != sizeof(port))
             break;
         port = (uint16_t)(12000 + port % 20000);
-        if (is_free(port))
+        if (is_free(port) && !is_given(port))
             return port;
     }
     give_up("no free port");
