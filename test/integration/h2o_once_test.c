@@ -210,7 +210,7 @@ static void check_peer(struct freshet_check check, const struct freshet_request 
         freshet_check_deny(check, 403, "another-client");
 }
 
-/* contract 4.13, 6.6: behind a proxy, too, the client is whom a stream's guards would see */
+/* contract 4.13, 6.5: behind a proxy, too, the client is whom a stream's guards would see */
 Test(h2o_once, the_client_is_the_same_as_a_stream_s)
 {
     static const char *const proxies[] = {"127.0.0.1", NULL};
