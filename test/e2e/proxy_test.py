@@ -150,6 +150,8 @@ def streams_in_gzip_are_passed_on_or_unpacked(case):
     streams = [Stream(nginx(case, instances), "/live/board/b1", asked),
                Stream(haproxy(case, instances), "/live/board/b1", asked),
                Stream(nginx(case, instances, GUNZIP), "/live/board/b1")]
+    for stream in streams:  # what comes next is sent against this
+        stream.until(lambda s: s.newest, what="60 tasks")
     for number in range(61, 66):
         title = instances[0].add_task("b1", "One more")["title"]
         for stream in streams:
