@@ -1,12 +1,15 @@
 /* An application of the library, as small as can be: what the library itself takes, with no store beside it.
  *
  *   freshet-app serve REDIS-URL PORT [FILE]
- *     two live loaders on 127.0.0.1. The state of GET /live/tick is the time in the newest message; that of
- *     GET /live/board the text of FILE, with the digits that the newest message is instead of its {seq}. Its
- * streams get the same bytes from the first on: freshet-bench has to unpack only one of those that are in
- * gzip freshet-app tick REDIS-URL RATE SECONDS publishes the time, at a rate freshet-app flood REDIS-URL
- * WINDOW SECONDS publishes 100 bytes as fast as they are accepted, WINDOW at once and then none until all are
- * answered, as redis-benchmark -P WINDOW does; prints publishes a second
+ *     live loaders on 127.0.0.1. The state of GET /live/tick is the time in the newest message; that of
+ *     GET /live/board the text of FILE, with the number that was published last in the place of its {seq}
+ *
+ *   freshet-app tick REDIS-URL RATE SECONDS
+ *     publishes the time, at a rate
+ *
+ *   freshet-app flood REDIS-URL WINDOW SECONDS
+ *     publishes 100 bytes as fast as they are accepted, WINDOW at once and then none until all are answered,
+ *     as redis-benchmark -P WINDOW does; prints publishes a second
  */
 #include <freshet/freshet.h>
 #include <freshet/h2o.h>
@@ -121,44 +124,45 @@ static void load_board(struct freshet_load load, const struct freshet_load_conte
         freshet_load_give(load, freshet_span(text, (size_t)len), free, text);
 }
 
-static void register_board(struct freshet *freshet)
+/* The topic has the loader's name. */
+static void add_loader(struct freshet *freshet, const char *name, const struct freshet_channel *channel,
+                       freshet_load_cb load)
 {
     struct freshet_error error = {0};
-    struct freshet_channel *channel = NULL;
-    insist(freshet_channel_new(&channel, "board", &error) == FRESHET_OK, "channel", error.text);
     struct freshet_loader_options options = {.size = sizeof(options),
-                                             .name = "board",
-                                             .route = "board",
+                                             .name = name,
+                                             .route = name,
                                              .channel = channel,
-                                             .load = load_board,
+                                             .load = load,
                                              .shared = true,
                                              .on_loop = true};
     insist(freshet_loader_new(freshet, &options, NULL, &error) == FRESHET_OK, "loader", error.text);
+}
+
+static void add_board(struct freshet *freshet, const char *path)
+{
+    struct freshet_error error = {0};
+    struct freshet_channel *channel = NULL;
+    read_board(path);
+    insist(freshet_channel_new(&channel, "board", &error) == FRESHET_OK, "channel", error.text);
+    add_loader(freshet, "board", channel, load_board);
     freshet_channel_destroy(channel);
 }
 
 static int serve(struct freshet *freshet, const char *port, const char *board_path)
 {
+    struct freshet_error error = {0};
+    /* The same for all, against what it is for: so all streams get the same bytes, and freshet-bench has to
+     * unpack them only once. */
     struct freshet_h2o_mount_options mount = {
         .size = sizeof(mount), .retry_min_ms = 1000, .retry_max_ms = 1000};
-    struct freshet_error error = {0};
-    struct freshet_loader_options options = {.size = sizeof(options),
-                                             .name = "tick",
-                                             .route = "tick",
-                                             .channel = tick_channel(&error),
-                                             .load = load_tick,
-                                             .shared = true,
-                                             .on_loop = true};
-    if (board_path != NULL) {
-        read_board(board_path);
-        register_board(freshet);
-    }
     h2o_globalconf_t config;
     h2o_hostconf_t *host = freshet_h2o_config_init(&config);
-    insist(freshet_loader_new(freshet, &options, NULL, &error) == FRESHET_OK, "loader", error.text);
-    insist(freshet_h2o_mount(freshet, h2o_config_register_path(host, "/live", 0), &mount, &error) ==
-               FRESHET_OK,
-           "mount", error.text);
+    add_loader(freshet, "tick", tick_channel(&error), load_tick);
+    if (board_path != NULL)
+        add_board(freshet, board_path);
+    h2o_pathconf_t *path = h2o_config_register_path(host, "/live", 0);
+    insist(freshet_h2o_mount(freshet, path, &mount, &error) == FRESHET_OK, "mount", error.text);
     insist(freshet_h2o_serve(freshet, &config, "127.0.0.1", port, NULL, &error) == FRESHET_OK, "serve",
            error.text);
     freshet_destroy(freshet, 1000);

@@ -356,7 +356,7 @@ def a_real_instance_says_the_same_in_gzip_and_in_differences(case):
 def who_only_watches_is_told_so(case):
     plot = os.path.join(case.folder, "plot.svg")
     run = Run(case, "--streams", 2, "--duration", "200ms", "--plot", plot, "--quiet", Peer(case, to_all).url)
-    assert run.status == 0 and "nothing published, only watched for 0.2 s" in run.table, run.table
+    assert run.status == 0 and "nothing published from here, only watched for 0.2 s" in run.table, run.table
     with open(plot, encoding="utf-8") as file:
         svg = file.read()
     assert "only watched" in svg and svg.count("no publish was answered") == 2

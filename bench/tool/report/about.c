@@ -56,7 +56,7 @@ void report_load(const struct options *options, char *out, size_t size)
     struct line line = {.out = out, .size = size};
     double seconds = (double)options->duration_ns / (double)SECOND_NS;
     if (options->publish.count == 0) {
-        add(&line, "nothing published, only watched for %g s (there is no --publish)", seconds);
+        add(&line, "nothing published from here, only watched for %g s (there is no --publish)", seconds);
         return;
     }
     add(&line, "%g publishes/s for %g s: ", options->rate, seconds);
