@@ -62,7 +62,7 @@ def print_comparisons(found, server):
 
 def order_of(item):
     (name, form), _ = item
-    return ("bare", "nchan").index(name) if name in ("bare", "nchan") else 0.5, ("plain", "gzip", "differences").index(form)
+    return {"bare": 0, "nchan": 2}.get(name, 1), ("plain", "gzip", "differences").index(form)
 
 
 def main():
