@@ -26,8 +26,6 @@ struct loads {
     size_t count;
 };
 
-/* The source of now, to be given back. NULL: there is none any more. */
-const struct source *loads_source_acquire(struct loads_route *route);
 void loads_source_set(struct loads_route *route, const struct source *source);
 void loads_source_release(const struct source *source);
 

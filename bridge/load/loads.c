@@ -9,7 +9,8 @@ enum { MAX_GUARDS = 16, MAX_HEADERS = 17 }; /* one more than the library takes, 
 
 /* ---- what the loads share ---- */
 
-const struct source *loads_source_acquire(struct loads_route *route)
+/* The source of now, to be given back. NULL: there is none any more. */
+static const struct source *acquire_source(struct loads_route *route)
 {
     pthread_mutex_lock(&route->loads->lock);
     const struct source *source = route->source;
@@ -88,7 +89,7 @@ enum template_result loads_fill(const struct source *source, const struct freshe
 static void load_route(struct freshet_load load, const struct freshet_load_context *context, void *user)
 {
     struct loads_route *route = user;
-    const struct source *source = loads_source_acquire(route);
+    const struct source *source = acquire_source(route);
     if (source == NULL) {
         freshet_load_fail(load, "not-found", NULL);
         return;

@@ -17,7 +17,8 @@ size_t source_next_param(const char **at, const char **name)
     return 0;
 }
 
-bool source_route_has(const char *route, const char *name)
+/* Whether the route, such as order/:orderId, has that parameter. */
+static bool route_has(const char *route, const char *name)
 {
     const char *at = route, *found;
     for (size_t len; (len = source_next_param(&at, &found)) > 0;) {
@@ -41,7 +42,7 @@ static bool is_in(const char **names, const char *name)
 static bool is_known(struct source *source, const char *name)
 {
     const struct config_loader *loader = source->loader;
-    if (source_route_has(loader->route, name))
+    if (route_has(loader->route, name))
         return true;
     if (loader->shared == CONFIG_SHARED || loader->per != NULL)
         return is_in(loader->per, name);
@@ -136,7 +137,7 @@ static bool check_per(const struct source *source)
 {
     const struct config_loader *loader = source->loader;
     for (const char **name = loader->per; name != NULL && *name != NULL; name++) {
-        if (!source_route_has(loader->route, *name))
+        if (!route_has(loader->route, *name))
             continue;
         reading_complain(&source->config->reading, node_find(loader->node, "per"),
                          "the route has a parameter %.100s, too; right is another name for one of them",

@@ -26,8 +26,6 @@ const struct source *source_new(struct config *config, const struct config_loade
 /* Whether all streams of one topic and parameters have one load. */
 bool source_is_shared(const struct source *source);
 
-/* Whether the route, such as order/:orderId, has that parameter. */
-bool source_route_has(const char *route, const char *name);
 /* The next parameter's name at or behind *at, which moves on; its length, 0 at the end. */
 size_t source_next_param(const char **at, const char **name);
 
