@@ -305,7 +305,7 @@ Test(gzip_coder, what_is_kept_for_others_is_bounded_with_all_that_it_refers_to)
 {
     struct fr_bytes *boards[400], *comment = fr_frame_comment(freshet_span_text("alive"));
     for (unsigned i = 0; i < 400; i++) {
-        struct fr_gzip_stream stream = {NULL};
+        struct fr_gzip_stream stream = {.history = NULL};
         struct fr_gzip_ask ask = {boards[i] = board("b", 600, i), FR_GZIP_STATE, 1};
         fr_bytes_release(fr_gzip_coder_encode(coder, &stream, NULL, &ask));
         for (unsigned beat = 0; beat < 2; beat++) {
