@@ -154,11 +154,11 @@ typedef void (*freshet_h2o_once_cb)(struct st_h2o_req_t *request, const struct f
                                     void *user);
 
 /* freshet_load_once() for a request that a handler of the application has, which then returns 0: with its
- * client's address and headers, and the guards of the mount. `url` is that of the view's stream as the page
- * has it, `/live/board/b1`; the mount is looked for among the paths of the request's host. FRESHET_OK:
- * `answered` is called exactly once. Else it is not, and the request is to be answered: as
- * freshet_load_once() says; FRESHET_INVALID also: no mount has that URL, or the request's context has not
- * joined; FRESHET_TOO_LARGE: over 32 of its headers are looked at. The request's loop. */
+ * client's address (whom the mount's `proxies` name) and headers, and the guards of the mount. `url` is that
+ * of the view's stream as the page has it, `/live/board/b1`; the mount is looked for among the paths of the
+ * request's host. FRESHET_OK: `answered` is called exactly once. Else it is not, and the request is to be
+ * answered: as freshet_load_once() says; FRESHET_INVALID also: no mount has that URL, or the request's
+ * context has not joined; FRESHET_TOO_LARGE: over 32 of its headers are looked at. The request's loop. */
 enum freshet_status freshet_h2o_load_once(struct st_h2o_req_t *request, const char *url,
                                           freshet_h2o_once_cb answered, void *user,
                                           struct freshet_error *error);
