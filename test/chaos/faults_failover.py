@@ -46,7 +46,7 @@ async def lost_master(scene):
 
 @fault("lost-replica", topologies=GUARDED)
 async def lost_replica(scene):
-    """It can take nobody's place."""
+    """Killed, or it hangs: it can take nobody's place."""
     masters = await scene.masters()
     replica = scene.draw.choice([server for server in scene.topology.servers if server not in masters])
     await away(scene, [replica], scene.draw.choice([KILLED, HANGS]))
