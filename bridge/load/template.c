@@ -9,12 +9,23 @@ static bool is_name_byte(char c)
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
 }
 
+/* What stands behind `beginning`; NULL: the text begins with something else. */
+static const char *skip(const char *text, const char *beginning)
+{
+    for (; *beginning != '\0'; text++, beginning++)
+        if (*text != *beginning)
+            return NULL;
+    return text;
+}
+
 /* What a URL has before its path, which no value may stand in: where a request goes is the file's alone to
  * say. */
 static size_t origin_len(const char *text)
 {
-    size_t scheme = strncmp(text, "http://", 7) == 0 ? 7 : strncmp(text, "https://", 8) == 0 ? 8 : 0;
-    return scheme == 0 ? 0 : scheme + strcspn(text + scheme, "/?");
+    const char *host = skip(text, "http://");
+    if (host == NULL)
+        host = skip(text, "https://");
+    return host == NULL ? 0 : (size_t)(host - text) + strcspn(host, "/?");
 }
 
 static bool is_url(const char *text, const char **why)
