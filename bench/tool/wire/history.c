@@ -1,6 +1,5 @@
 #include "wire/history.h"
 #include "wire/decoder.h"
-#include <sys/queue.h>
 
 /* MAX_STEPS from one history: where there are more, streams are no longer sent the same. MAX_RECENT in all,
  * of which the oldest goes first: a stream that stays behind would keep all that the others were sent since.
@@ -13,8 +12,8 @@ struct told {
 };
 
 struct step {
-    struct step *next; /* from the same history */
-    TAILQ_ENTRY(step) recent;
+    struct step *next;          /* from the same history */
+    struct step *older, *newer; /* of all */
     struct history *from, *to;
     struct text piece, told; /* told: structs */
 };
@@ -31,7 +30,7 @@ struct history {
 struct histories {
     struct history *roots[2]; /* without and with gzip */
     struct history *buckets[BUCKETS];
-    TAILQ_HEAD(, step) recent;
+    struct step *oldest, *newest;
     unsigned recent_count;
     struct text told; /* by what is being decoded */
 };
@@ -65,6 +64,22 @@ static void unlist(struct histories *histories, struct history *history)
         *at = history->next;
 }
 
+/* musl has no <sys/queue.h>. */
+static void put_newest(struct histories *histories, struct step *step)
+{
+    step->older = histories->newest;
+    *(step->older == NULL ? &histories->oldest : &step->older->newer) = step;
+    histories->newest = step;
+    histories->recent_count++;
+}
+
+static void take_out(struct histories *histories, struct step *step)
+{
+    *(step->older == NULL ? &histories->oldest : &step->older->newer) = step->newer;
+    *(step->newer == NULL ? &histories->newest : &step->newer->older) = step->older;
+    histories->recent_count--;
+}
+
 static void drop_step(struct histories *histories, struct step *step)
 {
     struct step **at = &step->from->steps;
@@ -72,8 +87,7 @@ static void drop_step(struct histories *histories, struct step *step)
         at = &(*at)->next;
     *at = step->next;
     step->from->step_count--;
-    TAILQ_REMOVE(&histories->recent, step, recent);
-    histories->recent_count--;
+    take_out(histories, step);
     text_release(&step->piece);
     text_release(&step->told);
     history_leave(histories, step->to);
@@ -108,7 +122,6 @@ static void *insist(void *memory)
 struct histories *histories_new(const struct rule *rule, bool takes_differences)
 {
     struct histories *histories = insist(calloc(1, sizeof(*histories)));
-    TAILQ_INIT(&histories->recent);
     for (int i = 0; i < 2; i++) {
         struct history *root = histories->roots[i] = insist(calloc(1, sizeof(*root)));
         root->refs = 1;
@@ -165,8 +178,7 @@ static void add_step(struct histories *histories, struct history *from, struct h
     step->next = from->steps;
     from->steps = step;
     from->step_count++;
-    TAILQ_INSERT_TAIL(&histories->recent, step, recent);
-    histories->recent_count++;
+    put_newest(histories, step);
 }
 
 /* A history that only this stream has, to be decoded on: its own one, or a copy. */
@@ -205,7 +217,7 @@ static struct history *join(struct histories *histories, struct history *own)
 static bool decode(struct histories *histories, struct history **place, const char *data, size_t len)
 {
     if (histories->recent_count == MAX_RECENT)
-        drop_step(histories, TAILQ_FIRST(&histories->recent));
+        drop_step(histories, histories->oldest);
     struct history *from = *place, *own = begin_alone(histories, from);
     own->hash = hash_on(own->hash, data, len);
     own->total += len;
