@@ -154,7 +154,16 @@ int redis_sentinel_master_as_seen_by(const struct redis_sentinel *group, int sen
     return -1;
 }
 
-/* The server that all sentinels which run name, -1: they differ. */
+/* It has begun a failover and not seen its end. If the new master is lost before that, this sentinel waits
+ * for it for good, and for nobody else. */
+static bool is_failing_over(const struct redis_server *sentinel)
+{
+    char answer[4096];
+    return !redis_server_ask(sentinel, answer, sizeof(answer), "SENTINEL", "MASTER", NAME, NULL) ||
+           strstr(answer, "failover_in_progress") != NULL;
+}
+
+/* The server that all sentinels which run name, -1: they differ, or one is not done. */
 static int agreed_master(const struct redis_sentinel *group)
 {
     int agreed = -1;
@@ -162,7 +171,7 @@ static int agreed_master(const struct redis_sentinel *group)
         if (group->sentinels[i].pid == 0)
             continue;
         int master = redis_sentinel_master_as_seen_by(group, i);
-        if (master < 0 || (agreed >= 0 && agreed != master))
+        if (master < 0 || (agreed >= 0 && agreed != master) || is_failing_over(&group->sentinels[i]))
             return -1;
         agreed = master;
     }
