@@ -239,8 +239,11 @@ Test(redis_login, data_link_asks_and_logs_in_anew, .timeout = 120)
     freshet_redis_data_stats(data, &stats);
     cr_assert_eq(stats.reconnects, 0);
     cr_assert(redis_server_ask(&server, NULL, 0, "CLIENT", "KILL", "USER", "second", NULL));
+    for (int64_t end_ms = rig_now_ms() + WAIT_MS; stats.reconnects == 0 || stats.links_up == 0;
+         freshet_redis_data_stats(data, &stats))
+        rig_nap(end_ms, "the link does not come back");
+    cr_assert(has_client("freshet-data", "second"));
     run_command(data);
-    wait_for_client("freshet-data", "second");
     cr_assert(redis_server_ask(&server, answer, sizeof(answer), "GET", "n", NULL));
     cr_assert_str_eq(answer, "3");
     freshet_redis_data_destroy(data);

@@ -101,7 +101,7 @@ static bool take_all(const char *text, struct text *seen)
 /* A difference names the version that it is to, and has the id of the new one. */
 Test(bench_history, differences_are_told_as_what_they_make)
 {
-    struct text seen = {0};
+    static struct text seen;
     begin("after:n", true);
     cr_assert(take_all("id: a\ndata: n7 and\ndata: more\n\n"
                        "id: b\nevent: difference\ndata: a\ndata: [\"n8\",[2,11]]\n\n"
@@ -166,8 +166,9 @@ static void take_by(struct history **streams, const struct text *packed, struct 
 Test(bench_history, streams_that_were_sent_the_same_are_at_the_same_place)
 {
     static const char expected[] = "/1/219 /2/219 /3/219 ";
-    struct text packed = pack(3, true), seen[STREAMS] = {0};
+    static struct text packed, seen[STREAMS];
     struct history *streams[STREAMS];
+    packed = pack(3, true);
     begin("after:\"n\":", false);
     for (size_t i = 0; i < STREAMS; i++)
         streams[i] = history_begin(histories, true);
@@ -186,7 +187,8 @@ Test(bench_history, streams_that_were_sent_the_same_are_at_the_same_place)
 
 Test(bench_history, what_is_cut_or_changed_is_told)
 {
-    struct text packed = pack(3, true), seen = {0};
+    static struct text packed, seen;
+    packed = pack(3, true);
     begin("after:\"n\":", false);
     struct history *at = history_begin(histories, true);
     cr_assert(history_take(histories, &at, packed.data, packed.len - 1, note_event, &seen));
@@ -207,7 +209,7 @@ Test(bench_history, what_is_cut_or_changed_is_told)
 Test(bench_history, what_is_kept_is_bounded)
 {
     char event[64];
-    struct text seen = {0};
+    static struct text seen;
     begin("first", true);
     struct history *stays = history_begin(histories, false);
     struct history *a = history_begin(histories, false), *b = history_begin(histories, false);
