@@ -64,7 +64,7 @@ static void unlist(struct histories *histories, struct history *history)
         *at = history->next;
 }
 
-/* musl has no <sys/queue.h>. */
+/* By hand, since musl lacks the queues of BSD. */
 static void put_newest(struct histories *histories, struct step *step)
 {
     step->older = histories->newest;
