@@ -54,24 +54,24 @@ static void on_message(void *context, struct freshet_span topic, struct freshet_
     pthread_mutex_unlock(&recorder->lock);
 }
 
-static void on_subscribed(void *context, struct freshet_span topic, uint64_t subscription)
+static void record_subscription(struct recorder *recorder, enum record_kind kind, struct freshet_span topic,
+                                uint64_t subscription)
 {
-    struct recorder *recorder = context;
     pthread_mutex_lock(&recorder->lock);
-    struct record *record = add(recorder, RECORD_SUBSCRIBED);
+    struct record *record = add(recorder, kind);
     put_texts(record, topic, freshet_span(NULL, 0));
     record->subscription = subscription;
     pthread_mutex_unlock(&recorder->lock);
 }
 
+static void on_subscribed(void *context, struct freshet_span topic, uint64_t subscription)
+{
+    record_subscription(context, RECORD_SUBSCRIBED, topic, subscription);
+}
+
 static void on_lost(void *context, struct freshet_span topic, uint64_t subscription)
 {
-    struct recorder *recorder = context;
-    pthread_mutex_lock(&recorder->lock);
-    struct record *record = add(recorder, RECORD_LOST);
-    put_texts(record, topic, freshet_span(NULL, 0));
-    record->subscription = subscription;
-    pthread_mutex_unlock(&recorder->lock);
+    record_subscription(context, RECORD_LOST, topic, subscription);
 }
 
 static void on_refused(void *context, struct freshet_span topic, uint64_t subscription,
