@@ -1,5 +1,6 @@
 /* Clients behind proxies: where one that is named says for whom it asks (X-Forwarded-For), that is the
  * client. */
+#include "base/text.h"
 #include "web/h2o/socket.h"
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -66,24 +67,13 @@ static bool is_proxy(const struct fr_h2o_mount *mount, const struct fr_h2o_peer 
     return false;
 }
 
-static h2o_iovec_t trim(h2o_iovec_t text)
-{
-    while (text.len > 0 && (text.base[text.len - 1] == ' ' || text.base[text.len - 1] == '\t'))
-        text.len--;
-    while (text.len > 0 && (*text.base == ' ' || *text.base == '\t')) {
-        text.base++;
-        text.len--;
-    }
-    return text;
-}
-
 /* ADDRESS, ADDRESS:PORT, [ADDRESS] or [ADDRESS]:PORT; the port is of no use. */
-static bool parse_peer(h2o_iovec_t text, struct fr_h2o_peer *peer)
+static bool parse_peer(struct freshet_span text, struct fr_h2o_peer *peer)
 {
     char address[MAX_TEXT_BYTES];
     if (text.len == 0 || text.len >= sizeof(address))
         return false;
-    memcpy(address, text.base, text.len);
+    memcpy(address, text.data, text.len);
     address[text.len] = '\0';
     char *from = address, *colon = strchr(address, ':');
     if (*from == '[') {
@@ -107,7 +97,7 @@ static bool walk(const struct fr_h2o_mount *mount, h2o_iovec_t value, struct fr_
         size_t start = value.len;
         while (start > 0 && value.base[start - 1] != ',')
             start--;
-        if (!parse_peer(trim(h2o_iovec_init(value.base + start, value.len - start)), peer))
+        if (!parse_peer(fr_text_trim(freshet_span(value.base + start, value.len - start)), peer))
             return false;
         if (start == 0)
             return true;
